@@ -1,0 +1,70 @@
+"""Files that appear whole or not at all."""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ['link_or_copy', 'replacing', 'write_json', 'write_text']
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on a clean exit it becomes `path` in one step.
+
+    The bytes are on the disk before the name is: flush, fsync, rename, fsync of the folder. After
+    an exception the temporary file is gone and whatever `path` was before is untouched.
+
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / 'a.txt'
+    >>> with replacing(target) as temporary:
+    ...     _ = temporary.write_text('whole')
+    >>> target.read_text(), len(list(target.parent.iterdir()))
+    ('whole', 1)
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last: numpy and matplotlib choose a format, or add an ending, by it.
+    temporary = path.with_name(f'.{path.stem}.{os.getpid()}.{secrets.token_hex(4)}{path.suffix}')
+    try:
+        yield temporary
+        with open(temporary, 'rb+') as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _fsync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write `text` as UTF-8, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding='utf-8')
+
+
+def write_json(path: Path | str, value: object) -> None:
+    """Write `value` as indented JSON, whole or not at all. NaN and infinity are refused."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + '\n')
+
+
+def link_or_copy(source: Path | str, target: Path | str) -> None:
+    """Make `target` the same file as `source`: a hard link where the disk has them, else a copy."""
+    with replacing(target) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
+def _fsync_folder(folder: Path) -> None:
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # a folder cannot be opened on Windows
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

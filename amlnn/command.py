@@ -1,0 +1,77 @@
+"""How every command of the project parses, fails and ends."""
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from amlnn.errors import AmlnnError, Terminated, UsageError
+
+__all__ = ['CommandParser', 'run_command']
+
+
+class CommandParser(argparse.ArgumentParser):
+    """An argument parser whose mistakes are two lines and exit status 2.
+
+    Args:
+        description: One sentence: what the command does.
+        example: A command line that works, shown at the end of ``--help``.
+    """
+
+    def __init__(self, description: str, example: str):
+        super().__init__(
+            description=description, epilog=f'example:\n  {example}', allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter)
+        self.add_argument('--traceback', action='store_true',
+                          help='on an error, show where in the code it was raised')
+
+    def error(self, message: str):
+        raise UsageError(message, hint=f'{self.prog} --help')
+
+
+def run_command(parser: CommandParser, main: Callable[[argparse.Namespace], int | None],
+                argv: Sequence[str] | None = None) -> int:
+    """Parse `argv`, call `main`, and return the exit status.
+
+    0 done, 1 the run failed, 2 the user's input was wrong, 130 after Ctrl-C, 143 after SIGTERM.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    show_traceback = '--traceback' in argv
+    _raise_on_sigterm()
+    try:
+        return main(parser.parse_args(argv)) or 0
+    except AmlnnError as error:
+        if show_traceback:
+            traceback.print_exc()
+        print(f'error: {error.message}', file=sys.stderr)
+        print(f'hint: {error.hint or "run again with --traceback for the place in the code"}',
+              file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt as stop:
+        print('terminated' if isinstance(stop, Terminated) else 'interrupted', file=sys.stderr)
+        return 143 if isinstance(stop, Terminated) else 130
+    except BrokenPipeError:  # `| head` closed its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        # Nothing a user typed should end here; the trace goes with the report of a bug.
+        if show_traceback:
+            traceback.print_exc()
+        text = ' '.join(str(error).split()) or 'no message'
+        print(f'error: {type(error).__name__}: {text}', file=sys.stderr)
+        print('hint: this looks like a bug; run again with --traceback and report what it shows',
+              file=sys.stderr)
+        return 1
+
+
+def _raise_on_sigterm() -> None:
+    owner = os.getpid()
+
+    def handler(number, frame):
+        if os.getpid() != owner:  # a data-loading worker, forked with this handler in place
+            os._exit(143)
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, handler)

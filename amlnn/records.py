@@ -1,0 +1,206 @@
+"""The schema of a run folder: the one interface between training and everything that reads results.
+
+A run writes these files and results reads them; neither imports the other. The folder
+`work_dirs/<config name>/<UTC time>-<short hash>/` holds::
+
+    config.py                    the resolved config
+    run.json                     RunRecord below, rewritten whole after every epoch
+    scalars.jsonl                one JSON object a logged iteration: epoch, iteration, loss, lr, ...
+    train.log                    MMEngine's own log
+    curves.png
+    checkpoints/epoch_NNNN.pth   the two newest, never rewritten
+    checkpoints/manifest.json    [{file, sha256, bytes, epoch, iteration}, ...]
+    best.pth
+    predictions_<split>.npz      id [N] str; label [N] int64; prob [N, K] float32; classes [K] str
+    test_<split>.json            TestRecord below, written by tools/test.py
+
+Changing anything here needs a new SCHEMA_VERSION and a CHANGELOG line.
+"""
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+from amlnn.atomic import write_json
+from amlnn.errors import DataError
+
+__all__ = ['SCHEMA_VERSION', 'EpochRecord', 'FrozenStage', 'RunRecord', 'Split', 'Status',
+           'TestRecord', 'read_run', 'read_test', 'write_record']
+
+SCHEMA_VERSION = 1
+
+Status = Literal['running', 'done', 'failed', 'interrupted']
+Split = Literal['train', 'val', 'test']
+
+
+@dataclass
+class EpochRecord:
+    """One epoch. Epochs and iterations count from 1; seconds are wall-clock."""
+
+    epoch: int
+    iteration: int
+    train_loss: float | None
+    val_loss: float | None
+    metrics: dict[str, float]
+    """Validation metrics by name, as the evaluators name them: 'accuracy/top1' in percent."""
+    learning_rate: float
+    seconds: float
+    """Training and validation together."""
+    train_seconds: float
+    val_seconds: float
+    images_per_second: float
+    """Training images divided by train_seconds."""
+
+
+@dataclass
+class FrozenStage:
+    """One row of the table of stages that a run prints."""
+
+    name: str
+    frozen: bool
+    trainable_parameters: int
+    total_parameters: int
+
+
+@dataclass
+class RunRecord:
+    """What `run.json` holds. Every field is always there; None means not known or not applicable."""
+
+    config_name: str
+    """The config file's name without folder and ending: 'resnet50_frozen3'."""
+    config_path: str
+    command: list[str]
+    config_hash: str
+    started: str
+    """UTC, ISO 8601."""
+    seed: int
+    schema_version: int = SCHEMA_VERSION
+    kind: Literal['classification', 'forecasting'] = 'classification'
+    status: Status = 'running'
+    error: str | None = None
+    finished: str | None = None
+    data_root: str | None = None
+    data_manifest_hash: str | None = None
+    classes: list[str] = field(default_factory=list)
+    samples: dict[str, int] = field(default_factory=dict)
+    """Number of samples by split."""
+    versions: dict[str, str] = field(default_factory=dict)
+    device: str = 'cpu'
+    threads: int = 1
+    precision: str = 'fp32'
+    pretrained: str | None = None
+    frozen_stages: int | str | None = None
+    """-1 nothing, 0 the stem, n the stem and n stages, 'all'."""
+    stages: list[FrozenStage] = field(default_factory=list)
+    trainable_parameters: int | None = None
+    total_parameters: int | None = None
+    max_epochs: int | None = None
+    epochs: list[EpochRecord] = field(default_factory=list)
+    monitor: str | None = None
+    monitor_rule: Literal['greater', 'less'] | None = None
+    best_epoch: int | None = None
+    best_value: float | None = None
+    total_seconds: float = 0.0
+    """Over all epochs, resumed parts included; without start-up."""
+    total_images: int = 0
+    stopped_early: bool = False
+
+
+@dataclass
+class TestRecord:
+    """What `test_<split>.json` holds."""
+
+    __test__ = False  # not a pytest class
+
+    checkpoint: str
+    """Name relative to the run folder if it lies there, else as given."""
+    checkpoint_epoch: int | None
+    split: Split
+    samples: int
+    loss: float | None
+    metrics: dict[str, float]
+    seconds: float
+    images_per_second: float
+    device: str
+    precision: str
+    data_root: str | None
+    data_manifest_hash: str | None
+    versions: dict[str, str]
+    created: str
+    schema_version: int = SCHEMA_VERSION
+    tta: bool = False
+
+
+def write_record(path: Path | str, record: RunRecord | TestRecord) -> None:
+    """Write a record as JSON, whole or not at all. A value that is not finite is written as null."""
+    write_json(path, _finite(dataclasses.asdict(record)))
+
+
+def read_run(path: Path | str) -> RunRecord:
+    """Read `run.json`, given it or its run folder.
+
+    Raises:
+        DataError: there is none, or it is not of this schema.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / 'run.json'
+    values = _read_object(path, 'run')
+    stages = [_construct(FrozenStage, stage, path) for stage in values.pop('stages', [])]
+    epochs = [_construct(EpochRecord, epoch, path) for epoch in values.pop('epochs', [])]
+    record = _construct(RunRecord, {**values, 'stages': stages, 'epochs': epochs}, path)
+    if record.status not in get_args(Status):
+        raise DataError(f'`{path}` has the unknown status `{record.status}`',
+                        hint=f'one of {", ".join(get_args(Status))}')
+    return record
+
+
+def read_test(path: Path | str) -> TestRecord:
+    """Read `test_<split>.json`.
+
+    Raises:
+        DataError: there is none, or it is not of this schema.
+    """
+    return _construct(TestRecord, _read_object(Path(path), 'test'), Path(path))
+
+
+def _read_object(path: Path, what: str) -> dict:
+    try:
+        values = json.loads(path.read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        raise DataError(f'no {what} record at `{path}`',
+                        hint='give a run folder, such as work_dirs/<config name>/latest') from None
+    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+        raise DataError(f'`{path}` cannot be read: {error}',
+                        hint='the file was not written by amlnn, or was changed since') from None
+    version = values.get('schema_version') if isinstance(values, dict) else None
+    if version != SCHEMA_VERSION:
+        raise DataError(f'`{path}` has schema version {version}, this amlnn reads {SCHEMA_VERSION}',
+                        hint='read it with the version of amlnn that wrote it')
+    return values
+
+
+def _construct(cls, values: dict, path: Path):
+    names = {item.name for item in dataclasses.fields(cls)}
+    unknown = sorted(set(values) - names)
+    if unknown:
+        raise DataError(f'`{path}` has unknown keys: {", ".join(unknown)}',
+                        hint='the file was not written by amlnn, or was changed since')
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise DataError(f'`{path}` is not complete: {error}',
+                        hint='the file was not written by amlnn, or was changed since') from None
+
+
+def _finite(value):
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,6 @@
+"""Study A, table 1: the stem and the first 3 stages frozen.
+
+python tools/train.py configs/resnet50_frozen3.py
+"""
+_base_ = 'resnet50_baseline.py'
+model = dict(frozen_stages=3)
