@@ -11,6 +11,7 @@ __all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'MODEL_KEYS', 'VALIDATION_LOS
 
 COMPONENT_MODULES = (
     'amlnn.data.sources',
+    'amlnn.data.views',
     'amlnn.engine.hooks',
     'amlnn.engine.precision',
 )

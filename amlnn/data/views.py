@@ -1,0 +1,189 @@
+"""Augmented views of images whose random numbers depend on nothing but (seed, image, view).
+
+A view is one drawing of the augmentation pipeline for one image. The sampler yields (index, view);
+the data set seeds python, numpy and torch from (seed, path relative to the data root, view) before
+the pipeline runs. So a view is the same for any number of workers, batch size, order, and after a
+resume: MMEngine's own loaders with `persistent_workers=False` replay one augmentation every epoch.
+In a plain run view = epoch.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePath
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from mmengine.registry import DATA_SAMPLERS, DATASETS
+
+__all__ = ['View', 'ViewDataset', 'ViewSampler', 'seeded', 'view_seed']
+
+
+class View(NamedTuple):
+    """What the sampler asks the data set for."""
+
+    index: int
+    view: int
+    repeat: int = 0
+    """Counts draws of one index within one view, for samplers that repeat images in an epoch."""
+
+
+def view_seed(seed: int, key: str, view: int, repeat: int = 0) -> int:
+    """A 32-bit seed from (seed, image, view), the same on every machine.
+
+    >>> view_seed(0, 'training_set/rose/1.jpg', 0) == view_seed(0, 'training_set/rose/1.jpg', 0)
+    True
+    >>> view_seed(0, 'a', 1) == view_seed(0, 'a', 2)
+    False
+    """
+    text = '\0'.join((str(seed), key, str(view), str(repeat)))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), 'little')
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed python, numpy and torch's CPU generator, and put their states back at the end.
+
+    Without workers the pipeline shares its process with the model, whose dropout must not be
+    reseeded with every image.
+    """
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed would touch every accelerator
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+
+
+@DATASETS.register_module()
+class ViewDataset:
+    """Wraps a data set so that an item is a function of (seed, image, view).
+
+    Args:
+        dataset: A data set or its config; wrappers of MMEngine, MMPretrain and torch included.
+        seed: Seed of the run.
+    """
+
+    def __init__(self, dataset, seed: int = 0):
+        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+        self.seed = seed
+        if hasattr(self.dataset, 'full_init'):
+            self.dataset.full_init()
+        self._roots = sorted(_data_roots(self.dataset), key=len, reverse=True)
+        self._occurrences = _occurrences(self.dataset)
+
+    def full_init(self) -> None:
+        """Nothing is left to do; MMEngine calls it."""
+
+    @property
+    def metainfo(self) -> dict:
+        """The wrapped data set's, as MMEngine reads it."""
+        return getattr(self.dataset, 'metainfo', {})
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def get_data_info(self, index: int) -> dict:
+        """What the wrapped data set knows about an item before the pipeline."""
+        return _data_info(self.dataset, index)
+
+    def get_cat_ids(self, index: int) -> list[int]:
+        """Class numbers of an item, for samplers and wrappers that balance classes."""
+        return self.dataset.get_cat_ids(index)
+
+    def key(self, index: int) -> str:
+        """The image's path relative to the data root, with forward slashes."""
+        info = self.get_data_info(index)
+        path = info.get('img_path')
+        if path is None:  # arrays, such as CIFAR's
+            return f'#{info.get("sample_idx", index)}'
+        for root in self._roots:
+            if PurePath(path).is_relative_to(root):
+                return PurePath(path).relative_to(root).as_posix()
+        return PurePath(path).as_posix()
+
+    def __getitem__(self, item: View | tuple[int, int] | int):
+        index, view, repeat = View(*item) if isinstance(item, tuple) else View(item, 0)
+        key = self.key(index)
+        if self._occurrences is not None:  # a wrapper lists one image several times
+            repeat += int(self._occurrences[index]) << 16
+        with seeded(view_seed(self.seed, key, view, repeat)):
+            result = self.dataset[index]
+        sample = result.get('data_samples') if isinstance(result, dict) else None
+        if hasattr(sample, 'set_metainfo'):
+            sample.set_metainfo({'id': key})
+        return result
+
+
+@DATA_SAMPLERS.register_module()
+class ViewSampler:
+    """Turns the indices of any sampler into views: view = epoch.
+
+    Args:
+        dataset: The data set.
+        sampler: Config of the sampler that orders the indices.
+        seed: Passed on to the sampler.
+        fixed: Always view 0, for validation and test parts.
+    """
+
+    def __init__(self, dataset, sampler: dict, seed: int | None = None, fixed: bool = False):
+        arguments = {'dataset': dataset, 'seed': seed}
+        self.sampler = DATA_SAMPLERS.build(sampler, default_args=arguments)
+        self.fixed = fixed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order and the views of an epoch, counted from 0."""
+        self.epoch = epoch
+        if hasattr(self.sampler, 'set_epoch'):
+            self.sampler.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[View]:
+        drawn: dict[int, int] = {}
+        for index in self.sampler:
+            repeat = drawn.get(index, 0)
+            drawn[index] = repeat + 1
+            yield View(int(index), 0 if self.fixed else self.epoch, repeat)
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+
+def _children(dataset) -> list:
+    inner = getattr(dataset, 'datasets', None)
+    if inner is None:
+        inner = [dataset.dataset] if hasattr(dataset, 'dataset') else []
+    return list(inner)
+
+
+def _data_roots(dataset) -> set[str]:
+    roots = {str(dataset.data_root)} if getattr(dataset, 'data_root', None) else set()
+    return roots.union(*(_data_roots(child) for child in _children(dataset)))
+
+
+def _data_info(dataset, index: int) -> dict:
+    if hasattr(dataset, 'get_data_info'):
+        return dataset.get_data_info(index)
+    if hasattr(dataset, 'indices') and hasattr(dataset, 'dataset'):  # torch's Subset, KFoldDataset
+        return _data_info(dataset.dataset, int(dataset.indices[index]))
+    return {}
+
+
+def _occurrences(dataset) -> np.ndarray | None:
+    """How often the image of each index came before it, or None where each comes once."""
+    if not _children(dataset):
+        return None
+    seen: dict[str, int] = {}
+    counts = np.zeros(len(dataset), dtype=np.int32)
+    for index in range(len(dataset)):
+        info = _data_info(dataset, index)
+        key = str(info.get('img_path') or info.get('sample_idx', index))
+        counts[index] = seen.get(key, 0)
+        seen[key] = counts[index] + 1
+    return counts if counts.any() else None

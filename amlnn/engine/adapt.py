@@ -1,0 +1,246 @@
+"""From a resolved config to what the machine at hand can build.
+
+Takes amlnn's own keys out of `model`, derives what need not be typed, and swaps components that
+this machine or this project cannot use for those that it can. Everything done is said in `notes`.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from amlnn.config.load import LoadedConfig
+from amlnn.data.sources import read_classes
+from amlnn.engine.precision import ExecutionPolicy
+from amlnn.errors import ConfigError, DataError
+from amlnn.registry import MODEL_KEYS
+
+__all__ = ['ModelOptions', 'Plan', 'adapt', 'check_data_roots', 'first_data_root', 'leaf_datasets']
+
+_PARTS = ('train', 'val', 'test')
+
+
+@dataclass
+class ModelOptions:
+    """amlnn's keys of `model`."""
+
+    frozen_stages: int | str | None = None
+    """None: the config leaves freezing to MMPretrain's `backbone.frozen_stages`."""
+    trainable: tuple[str, ...] = ()
+    pretrained: str | None = None
+    pretrained_head: bool = False
+
+
+@dataclass
+class Plan:
+    """What will be built."""
+
+    loaded: LoadedConfig
+    config: object
+    """mmengine ConfigDict for MMEngine's builders, without amlnn's own keys."""
+    model_options: ModelOptions
+    policy: ExecutionPolicy
+    device: str
+    precision: str
+    seed: int
+    classes: list[str] | None
+    data_root: str | None
+    notes: list[str] = field(default_factory=list)
+
+
+def adapt(loaded: LoadedConfig, device: str, seed: int | None = None,
+          pretrained: str | None = None, classes: list[str] | None = None,
+          class_count: int | None = None) -> Plan:
+    """Make a Plan.
+
+    Args:
+        loaded: From `load_config`.
+        device: 'cpu' or 'cuda'.
+        seed: Overrides `randomness.seed`.
+        pretrained: Overrides `model.pretrained`; 'none' for no weights.
+        classes: Class names of a checkpoint.
+        class_count: Class count of a checkpoint, where it has no names.
+
+    Raises:
+        ConfigError: two class counts disagree, or none is known.
+    """
+    config = copy.deepcopy(loaded.config)
+    notes = list(loaded.notes)
+    options = _take_model_options(config, pretrained)
+    policy = ExecutionPolicy(**config.pop('execution', {}))
+    precision = policy.resolve(device)
+    data_root = first_data_root(config)
+    known = classes or (read_classes(data_root) if data_root else None)
+    count = _derive_classes(loaded, config, known, class_count, data_root, bool(classes))
+    _cut_topk(config, count, notes)
+    _fit_loaders(config)
+    _fit_machine(config, device, precision, notes)
+    _fit_hooks(config, notes)
+    if seed is None:
+        seed = (config.get('randomness') or {}).get('seed')
+    return Plan(loaded=loaded, config=config, model_options=options, policy=policy, device=device,
+                precision=precision, seed=0 if seed is None else seed, classes=known,
+                data_root=data_root, notes=notes)
+
+
+def leaf_datasets(dataset) -> list[dict]:
+    """The data sets inside wrappers, as config sections."""
+    if not isinstance(dataset, dict):
+        return []
+    inner = dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else [])
+    return [leaf for child in inner for leaf in leaf_datasets(child)] if inner else [dataset]
+
+
+def first_data_root(config) -> str | None:
+    """The data root of the training part, else of another."""
+    for part in _PARTS:
+        loader = config.get(f'{part}_dataloader')
+        for leaf in leaf_datasets(loader.get('dataset')) if loader else []:
+            if leaf.get('data_root'):
+                return str(leaf['data_root'])
+    return None
+
+
+def check_data_roots(config, parts: tuple[str, ...]) -> None:
+    """Refuse a config whose data is not there.
+
+    Raises:
+        DataError: names the missing folder and how to make it.
+    """
+    for part in parts:
+        loader = config.get(f'{part}_dataloader')
+        for leaf in leaf_datasets(loader.get('dataset')) if loader else []:
+            root = leaf.get('data_root')
+            if root and not Path(root).is_dir():
+                raise DataError(
+                    f'no data set at `{root}`',
+                    hint=f'python data_preprocess.py <folder of class folders> {root}, or name '
+                    f'another folder: --cfg-options {part}_dataloader.dataset.data_root=<folder>')
+
+
+def _take_model_options(config, pretrained: str | None) -> ModelOptions:
+    values = {key: config['model'].pop(key) for key in MODEL_KEYS if key in config['model']}
+    options = ModelOptions(**values)
+    options.trainable = tuple(options.trainable or ())
+    if pretrained is not None:
+        options.pretrained = None if pretrained.lower() == 'none' else pretrained
+    if pretrained is not None or 'pretrained' in values:
+        config['model'].get('backbone', {}).pop('init_cfg', None)
+    return options
+
+
+def _derive_classes(loaded, config, names, class_count, data_root, from_checkpoint) -> int | None:
+    head = config['model'].get('head')
+    takes = isinstance(head, dict) and _takes_class_count(head)
+    typed = head.get('num_classes') if isinstance(head, dict) else None
+    count = len(names) if names else class_count
+    source = 'the checkpoint' if from_checkpoint or (class_count and not names) \
+        else f'{Path(data_root or "") / "classes.txt"}'
+    if typed is not None and count is not None and typed != count:
+        place = loaded.origins.get('model.head.num_classes', loaded.path)
+        raise ConfigError(
+            f'{place}: `model.head.num_classes` is {typed}, and {source} has {count} classes',
+            hint=f'set model.head.num_classes={count}, or leave it out: it is derived')
+    count = count or typed
+    if takes and typed is None:
+        if count is None:
+            raise DataError(
+                f'the class count is not known: {source} does not exist',
+                hint=f'python data_preprocess.py <folder of class folders> {data_root or "DST"}, '
+                'or set model.head.num_classes')
+        head['num_classes'] = count
+    for place in (config.get('data_preprocessor'), config['model'].get('data_preprocessor')):
+        if place and count and place.get('num_classes', count) != count:
+            place['num_classes'] = count
+    if count and config['model'].get('train_cfg'):  # mixup makes one-hot labels
+        config.setdefault('data_preprocessor', {}).setdefault('num_classes', count)
+    return count
+
+
+def _takes_class_count(head: dict) -> bool:
+    from mmpretrain.models.heads import ClsHead
+    from mmpretrain.registry import MODELS
+    kind = MODELS.get(str(head.get('type', '')).removeprefix('mmpretrain.'))
+    return isinstance(kind, type) and issubclass(kind, ClsHead) and kind is not ClsHead
+
+
+def _cut_topk(config, count: int | None, notes: list[str]) -> None:
+    if not count:
+        return
+    places = [('model.head', config['model'].get('head'))]
+    for name in ('val_evaluator', 'test_evaluator'):
+        evaluators = config.get(name)
+        each = evaluators if isinstance(evaluators, list | tuple) else [evaluators]
+        places += [(name, evaluator) for evaluator in each]
+    cut = []
+    for name, place in places:
+        topk = place.get('topk') if isinstance(place, dict) else None
+        values = (topk,) if isinstance(topk, int) else tuple(topk or ())
+        kept = tuple(k for k in values if k <= count) or (1,)
+        if values and kept != values:
+            place['topk'] = kept
+            cut.append(name)
+    if cut:
+        notes.append(f'topk is cut to the {count} classes in {", ".join(cut)}')
+
+
+def _fit_loaders(config) -> None:
+    for part in _PARTS:
+        loader = config.get(f'{part}_dataloader')
+        if not loader:
+            continue
+        loader.setdefault('collate_fn', dict(type='default_collate'))
+        if not loader.get('num_workers'):
+            loader['num_workers'] = 0
+            loader['persistent_workers'] = False
+            loader.pop('prefetch_factor', None)
+
+
+def _fit_machine(config, device: str, precision: str, notes: list[str]) -> None:
+    wrapper = config.get('optim_wrapper')
+    kind = wrapper.get('type', 'OptimWrapper') if wrapper else None
+    if kind == 'AmpOptimWrapper' and device == 'cpu':
+        for key in ('loss_scale', 'dtype', 'use_fsdp'):
+            wrapper.pop(key, None)
+        kind = 'OptimWrapper'
+        notes.append(f'AmpOptimWrapper needs an accelerator: on this CPU the run uses {precision}')
+    if kind in ('OptimWrapper', 'AutocastOptimWrapper'):
+        if precision == 'fp16':
+            wrapper.update(type='AmpOptimWrapper', dtype='float16')
+        else:
+            wrapper.update(type='AutocastOptimWrapper', device=device, precision=precision)
+    if device == 'cpu' and _replace_type(config['model'], 'SyncBN', 'BN'):
+        notes.append('SyncBN is BN on a CPU')
+
+
+def _replace_type(section, old: str, new: str) -> bool:
+    found = False
+    if isinstance(section, dict):
+        if section.get('type') == old:
+            section['type'] = new
+            found = True
+        section = section.values()
+    elif not isinstance(section, list | tuple):
+        return False
+    return any([_replace_type(child, old, new) for child in section]) or found
+
+
+def _fit_hooks(config, notes: list[str]) -> None:
+    hooks = config.setdefault('default_hooks', {})
+    saver = hooks.get('checkpoint')
+    if not saver or saver.get('type') == 'CheckpointHook':
+        kept = {key: saver[key] for key in ('save_best', 'rule') if saver and saver.get(key)}
+        if saver and saver.get('by_epoch', True) and saver.get('interval', 1) > 0:
+            kept['interval'] = saver.get('interval', 1)
+        hooks['checkpoint'] = dict(type='RunCheckpointHook', **kept)
+        if saver:
+            notes.append('checkpoints are written by RunCheckpointHook: the two newest and the best')
+    # Draws predictions through a visualizer that shows nothing here; the report does it better.
+    hooks.pop('visualization', None)
+    custom = config.get('custom_hooks') or []
+    for hook in [*custom, *hooks.values()]:
+        if hook and hook.get('type') == 'EarlyStoppingHook':
+            for key in set(hook) - {'type', 'monitor', 'patience', 'rule', 'min_delta', 'priority'}:
+                hook.pop(key)
+            hook['type'] = 'RunEarlyStoppingHook'
+            hook.setdefault('min_delta', 0.1)
+            notes.append('early stopping is done by RunEarlyStoppingHook, which survives a resume')

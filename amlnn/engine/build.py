@@ -1,0 +1,167 @@
+"""Builds the parts of a plan: model with weights and freezing, data loaders, evaluators."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
+from mmengine.registry import MODELS, DefaultScope
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import DataLoader
+
+from amlnn.data.views import View
+from amlnn.engine.adapt import Plan
+from amlnn.engine.precision import autocast
+from amlnn.errors import AmlnnError, ConfigError, DataError
+from amlnn.models.freezing import freeze
+from amlnn.models.weights import LoadedWeights, find_weights, load_pretrained
+from amlnn.quiet import quiet_imports
+from amlnn.registry import import_components
+
+__all__ = ['build_evaluator', 'build_loader', 'build_model', 'choose_device', 'device_name',
+           'forward_context', 'in_scope', 'one_batch', 'parameter_names']
+
+
+def choose_device(name: str) -> str:
+    """'cpu' or 'cuda' from 'auto', 'cpu' or 'cuda'.
+
+    Raises:
+        ConfigError: 'cuda' was asked for and there is none.
+    """
+    available = torch.cuda.is_available()
+    if name == 'cuda' and not available:
+        raise ConfigError('--device cuda, and this machine has no usable GPU',
+                          hint='--device auto takes what there is')
+    return 'cuda' if available and name != 'cpu' else 'cpu'
+
+
+@contextmanager
+def in_scope(config) -> Iterator[None]:
+    """Names in a config are looked up in its default scope; amlnn's components are registered."""
+    with quiet_imports():
+        import mmpretrain.datasets
+        import mmpretrain.engine
+        import mmpretrain.evaluation
+        import mmpretrain.models  # noqa: F401 - registers its classes
+
+        import_components()
+    # MMEngine logs to whatever logger came last; until a run has one, only errors reach the screen.
+    if not MMLogger.check_instance_created('amlnn'):
+        MMLogger.get_instance('amlnn', log_level='ERROR')
+    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmpretrain'):
+        yield
+
+
+def build_model(plan: Plan, weights: bool = True) -> tuple[nn.Module, LoadedWeights | None]:
+    """Build, initialise, load pretrained weights, freeze, place on the device.
+
+    Args:
+        plan: From `adapt`.
+        weights: False leaves weights as they come, for a checkpoint that follows.
+
+    Raises:
+        AmlnnError: of weights or freezing, before anything is trained.
+    """
+    options = plan.model_options
+    # Looked for before the seconds of building, so that a missing file is said at once.
+    source = find_weights(options.pretrained) if weights and options.pretrained else None
+    section = copy.deepcopy(plan.config['model'])
+    if plan.config.get('data_preprocessor') is not None:
+        section.setdefault('data_preprocessor', copy.deepcopy(plan.config['data_preprocessor']))
+    model = _build(section)
+    loaded = None
+    if weights:
+        _initialise(model)
+        loaded = load_pretrained(model, source, options.pretrained_head) if source else None
+    if options.frozen_stages is not None:
+        freeze(model.backbone, options.frozen_stages, options.trainable)
+    elif options.trainable:
+        raise ConfigError('`model.trainable` re-opens parts of frozen stages, and '
+                          '`model.frozen_stages` is not set', hint="set model.frozen_stages='all'")
+    return plan.policy.place(model.to(plan.device)), loaded
+
+
+def build_loader(plan: Plan, part: str):
+    """The data loader of 'train', 'val' or 'test', its items being views.
+
+    Raises:
+        DataError: the data set cannot be read, or has another number of classes than the model.
+    """
+    section = copy.deepcopy(plan.config[f'{part}_dataloader'])
+    sampler = section.get('sampler') or dict(type='DefaultSampler', shuffle=part == 'train')
+    section['dataset'] = dict(type='ViewDataset', dataset=section['dataset'], seed=plan.seed)
+    section['sampler'] = dict(type='ViewSampler', sampler=sampler, fixed=part != 'train')
+    try:
+        loader = Runner.build_dataloader(section, seed=plan.seed)
+    except AmlnnError:
+        raise
+    except (OSError, RuntimeError, AssertionError, ValueError) as error:
+        raise DataError(
+            f'the {part} data set cannot be read: {" ".join(str(error).split())[:200]}',
+            hint=f'check {part}_dataloader.dataset; python tools/check_config.py --show '
+            f'{plan.loaded.path}') from error
+    names = loader.dataset.metainfo.get('classes')
+    count = (plan.config['model'].get('head') or {}).get('num_classes')
+    if names and count and len(names) != count:
+        place = plan.loaded.origins.get('model.head.num_classes', 'classes.txt')
+        raise DataError(f'the {part} data set has {len(names)} classes, the model has {count} '
+                        f'({place})', hint=f'set model.head.num_classes={len(names)}')
+    if names and plan.classes and list(names) != list(plan.classes):
+        different = next((pair for pair in zip(names, plan.classes, strict=False)
+                          if pair[0] != pair[1]), (len(names), len(plan.classes)))
+        raise DataError(f'the {part} data set numbers its classes otherwise than the model: '
+                        f'`{different[0]}` where the model has `{different[1]}`',
+                        hint='prepare the data with the same classes')
+    return loader
+
+
+def build_evaluator(plan: Plan, part: str, loader) -> Evaluator:
+    """The evaluator of a part, told the class names."""
+    section = copy.deepcopy(plan.config[f'{part}_evaluator'])
+    evaluator = Evaluator(section if isinstance(section, list | tuple) else [section])
+    evaluator.dataset_meta = loader.dataset.metainfo
+    return evaluator
+
+
+def forward_context(plan: Plan):
+    """A function that makes the context of a forward pass without gradients."""
+    return lambda: autocast(plan.device, plan.precision)
+
+
+def parameter_names(plan: Plan) -> list[str]:
+    """Names of the model's parameters, without their memory."""
+    with torch.device('meta'):
+        model = _build(copy.deepcopy(plan.config['model']))
+    return [name for name, _ in model.named_parameters()]
+
+
+def one_batch(loader: DataLoader) -> DataLoader:
+    """A loader of the first batch of another, in this process."""
+    size = min(loader.batch_size, len(loader.dataset))
+    views = [View(index, 0) for index in range(size)]
+    return DataLoader(loader.dataset, batch_size=size, sampler=views, collate_fn=loader.collate_fn)
+
+
+def device_name(device: str) -> str:
+    """'cpu', or the accelerator's own name."""
+    return torch.cuda.get_device_name() if device == 'cuda' else 'cpu'
+
+
+def _build(section) -> nn.Module:
+    try:
+        return MODELS.build(section)
+    except AmlnnError:
+        raise
+    except Exception as error:
+        text = ' '.join(str(error).split())
+        raise ConfigError(f'the model cannot be built: {text[:300]}',
+                          hint='run again with --traceback for the place in the code') from error
+
+
+def _initialise(model: nn.Module) -> None:
+    # MMEngine logs every tensor's initialisation to its current logger: train.log once it is made.
+    if hasattr(model, 'init_weights'):
+        model.init_weights()

@@ -1,0 +1,136 @@
+"""Evaluating a classifier: metrics, mean loss and every image's probabilities in one pass."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.runner import ValLoop
+from torch import nn
+
+from amlnn.atomic import replacing
+from amlnn.quiet import quiet_imports
+from amlnn.registry import VALIDATION_LOSS
+
+with quiet_imports():
+    from mmpretrain.models.heads import ClsHead, MultiLabelClsHead
+
+__all__ = ['Evaluation', 'EvaluationLoop', 'evaluate', 'write_predictions']
+
+
+@dataclass
+class Evaluation:
+    """What one pass over a data set gives. N images, K classes."""
+
+    metrics: dict[str, float]
+    loss: float | None
+    """Mean over images of the head's loss."""
+    ids: list[str]
+    labels: np.ndarray
+    """int64 [N]; empty where the head is not a single-label classifier."""
+    probabilities: np.ndarray
+    """float32 [N, K]; empty likewise."""
+    samples: int
+    seconds: float
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, dataloader, evaluator, context: Callable,
+             on_batch: Callable[[int], None] = lambda samples: None) -> Evaluation:
+    """Run a model over a data set in eval mode.
+
+    Args:
+        model: An ImageClassifier, or what it is wrapped in.
+        dataloader: Its data set yields MMPretrain's packed samples.
+        evaluator: MMEngine's Evaluator.
+        context: Makes the context of a forward pass, such as autocast.
+        on_batch: Told the number of images after each batch.
+    """
+    inner = getattr(model, 'module', model)
+    inner.eval()
+    begin = time.perf_counter()
+    ids, labels, probabilities = [], [], []
+    loss_sum, loss_count, samples = 0.0, 0, 0
+    for batch in dataloader:
+        outputs, loss = _forward(inner, batch, context)
+        for output in outputs:
+            ids.append(str(output.metainfo.get('id', len(ids))))
+            if 'gt_label' in output and 'pred_score' in output and len(output.gt_label) == 1:
+                labels.append(int(output.gt_label))
+                probabilities.append(output.pred_score.float().cpu().numpy())
+        if loss is not None:
+            loss_sum += float(loss) * len(outputs)
+            loss_count += len(outputs)
+        samples += len(outputs)
+        evaluator.process(data_samples=outputs, data_batch=batch)
+        on_batch(len(outputs))
+    metrics = {name: float(value) for name, value in evaluator.evaluate(samples).items()
+               if np.ndim(value) == 0}
+    complete = len(labels) == samples
+    return Evaluation(
+        metrics=metrics, loss=loss_sum / loss_count if loss_count else None, ids=ids,
+        labels=np.array(labels if complete else [], np.int64),
+        probabilities=np.array(probabilities if complete else [], np.float32), samples=samples,
+        seconds=time.perf_counter() - begin)
+
+
+def write_predictions(path: Path, evaluation: Evaluation, classes: list[str]) -> bool:
+    """Write `predictions_<split>.npz` (see amlnn.records); False where there is nothing to write."""
+    if not len(evaluation.labels):
+        return False
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, id=np.array(evaluation.ids), label=evaluation.labels,
+                            prob=evaluation.probabilities, classes=np.array(classes))
+    return True
+
+
+class EvaluationLoop(ValLoop):
+    """MMEngine's validation loop with the loss, and with the probabilities kept for the best epoch.
+
+    Args:
+        context: Makes the context of a forward pass.
+        on_batch: Told the number of images after each batch.
+        kwargs: Arguments of MMEngine's ValLoop.
+    """
+
+    def __init__(self, context: Callable, on_batch: Callable = lambda samples: None, **kwargs):
+        super().__init__(**kwargs)
+        self.context = context
+        self.on_batch = on_batch
+        self.last: Evaluation | None = None
+
+    def run(self) -> dict[str, float]:
+        """Validate; the metrics hold the mean loss under VALIDATION_LOSS."""
+        self.runner.call_hook('before_val')
+        self.runner.call_hook('before_val_epoch')
+        self.last = evaluate(self.runner.model, self.dataloader, self.evaluator, self.context,
+                             self.on_batch)
+        metrics = dict(self.last.metrics)
+        if self.last.loss is not None:
+            metrics[VALIDATION_LOSS] = self.last.loss
+        self.runner.call_hook('after_val_epoch', metrics=metrics)
+        self.runner.call_hook('after_val')
+        return metrics
+
+
+def _forward(model, batch, context):
+    """Predictions of a batch, and its loss where the model is a classifier whose head has one."""
+    data = model.data_preprocessor(batch, False)
+    inputs, samples = data['inputs'], data['data_samples']
+    head = getattr(model, 'head', None)
+    with context():
+        if not hasattr(model, 'extract_feat') or not _is_plain(head):
+            return model(inputs, samples, mode='predict'), None
+        scores = head(model.extract_feat(inputs)).float()
+    # Softmax and loss in float32: eight bits of mantissa are too few to rank probabilities.
+    labelled = all('gt_label' in sample or 'gt_score' in sample for sample in samples)
+    loss = head._get_loss(scores, samples)['loss'] if labelled else None
+    return head._get_predictions(scores, samples), loss
+
+
+def _is_plain(head) -> bool:
+    """Whether loss and prediction are both functions of one tensor of scores."""
+    return any(type(head).loss is kind.loss and type(head).predict is kind.predict
+               for kind in (ClsHead, MultiLabelClsHead) if isinstance(head, kind))

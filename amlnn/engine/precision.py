@@ -1,0 +1,93 @@
+"""How the numbers are computed: `execution` in a config."""
+
+from contextlib import contextmanager
+
+import torch
+from mmengine.optim import OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS
+from torch import nn
+
+from amlnn.errors import ConfigError
+
+__all__ = ['AutocastOptimWrapper', 'ExecutionPolicy', 'autocast', 'has_fast_bfloat16']
+
+_DTYPES = {'bf16': torch.bfloat16, 'fp16': torch.float16}
+
+
+class ExecutionPolicy:
+    """Precision and memory layout of training, validation and prediction.
+
+    Args:
+        precision: 'auto', 'fp32', 'bf16' or 'fp16'. 'auto' is bf16 where the processor computes in
+            it (CPUs with AMX or AVX512-BF16, GPUs from Ampere on), fp16 on older GPUs, else fp32.
+        memory_format: 'channels_last' or 'contiguous', of convolution weights and images.
+
+    Raises:
+        ConfigError: a value is none of these.
+    """
+
+    def __init__(self, precision: str = 'auto', memory_format: str = 'channels_last'):
+        for key, value, choices in (
+                ('precision', precision, ('auto', 'fp32', 'bf16', 'fp16')),
+                ('memory_format', memory_format, ('channels_last', 'contiguous'))):
+            if value not in choices:
+                raise ConfigError(f'`execution.{key}` is {value!r}',
+                                  hint=f'one of {", ".join(choices)}')
+        self.precision = precision
+        self.memory_format = memory_format
+
+    def resolve(self, device: str) -> str:
+        """The precision on a device: 'fp32', 'bf16' or 'fp16'."""
+        if self.precision == 'fp16' and device == 'cpu':
+            raise ConfigError("`execution.precision` is 'fp16', which CPUs do not train in",
+                              hint="use 'auto', 'bf16' or 'fp32'")
+        if self.precision != 'auto':
+            return self.precision
+        if has_fast_bfloat16(device):
+            return 'bf16'
+        return 'fp16' if device == 'cuda' else 'fp32'
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """Put the weights of 2-D convolutions into the memory layout."""
+        if self.memory_format == 'channels_last':
+            return model.to(memory_format=torch.channels_last)
+        return model
+
+
+def has_fast_bfloat16(device: str) -> bool:
+    """Whether a device has arithmetic units for bfloat16; emulating it is slower than float32."""
+    if device == 'cuda':
+        return torch.cuda.get_device_capability()[0] >= 8
+    tests = ('_is_amx_tile_supported', '_is_avx512_bf16_supported')
+    return any(getattr(torch.cpu, test)() for test in tests if hasattr(torch.cpu, test))
+
+
+def autocast(device: str, precision: str) -> torch.autocast:
+    """A context in which matrix products and convolutions run in `precision`."""
+    return torch.autocast(device, dtype=_DTYPES.get(precision, torch.bfloat16),
+                          enabled=precision != 'fp32')
+
+
+@OPTIM_WRAPPERS.register_module()
+class AutocastOptimWrapper(OptimWrapper):
+    """An optimizer whose forward pass runs in bfloat16, on any device.
+
+    MMEngine's AmpOptimWrapper asserts an accelerator. bfloat16 has the range of float32, so no
+    loss scaling is needed; weights and their updates stay float32.
+
+    Args:
+        device: 'cpu' or 'cuda'.
+        precision: 'fp32' or 'bf16'.
+        kwargs: Arguments of MMEngine's OptimWrapper.
+    """
+
+    def __init__(self, device: str = 'cpu', precision: str = 'fp32', **kwargs):
+        super().__init__(**kwargs)
+        self.device = device
+        self.precision = precision
+
+    @contextmanager
+    def optim_context(self, model: nn.Module):
+        """The context of one forward pass."""
+        with super().optim_context(model), autocast(self.device, self.precision):
+            yield

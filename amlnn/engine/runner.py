@@ -1,0 +1,189 @@
+"""MMEngine's Runner, writing into a run folder of this project."""
+
+import logging
+from pathlib import Path
+
+import mmengine
+import mmpretrain
+import torch
+from mmengine.logging import MMLogger
+from mmengine.registry import LOOPS
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.visualization import Visualizer
+
+import amlnn
+from amlnn.config.load import config_hash, resolved_text
+from amlnn.engine.evaluation import EvaluationLoop
+
+__all__ = ['EpochTrainLoop', 'FolderRunner', 'close_logger', 'library_versions']
+
+
+def close_logger(folder: Path) -> None:
+    """Close train.log, so that the folder can be removed on any system."""
+    if MMLogger.check_instance_created(str(folder)):
+        for handler in MMLogger.get_instance(str(folder)).handlers:
+            handler.close()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    import platform
+
+    import cv2
+    import numpy as np
+    import torchvision
+    return {'amlnn': amlnn.__version__, 'python': platform.python_version(),
+            'torch': str(torch.__version__), 'torchvision': str(torchvision.__version__),
+            'mmengine': mmengine.__version__, 'mmpretrain': mmpretrain.__version__,
+            'opencv': cv2.__version__, 'numpy': np.__version__}
+
+
+@LOOPS.register_module()
+class EpochTrainLoop(EpochBasedTrainLoop):
+    """MMEngine's loop with one more hook, `after_epoch`, behind training and validation.
+
+    MMEngine saves after training and before validation, so a checkpoint cannot know its own score.
+    """
+
+    def run(self) -> torch.nn.Module:
+        """Train to the last epoch or until a hook stops it."""
+        self.runner.call_hook('before_train')
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self._decide_current_val_interval()
+            metrics = {}
+            if self.runner.val_loop is not None and self._epoch >= self.val_begin and (
+                    self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs):
+                metrics = self.runner.val_loop.run()
+            self.runner.end_epoch(metrics)
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+
+class FolderRunner(Runner):
+    """A Runner whose files are those of a run folder.
+
+    Args:
+        folder: The run folder.
+        recorder: Recorder of the run.
+        epoch_hook: EpochHook of the run.
+        progress: TrainingProgress of the run.
+        loaded_config: The whole resolved config, amlnn's own keys included.
+        forward_context: Makes the context of a forward pass without gradients.
+        kwargs: Arguments of MMEngine's Runner.
+    """
+
+    def __init__(self, folder: Path, recorder, epoch_hook, progress, loaded_config, forward_context,
+                 **kwargs):
+        self.folder = folder
+        self.recorder = recorder
+        self.epoch_hook = epoch_hook
+        self.progress = progress
+        self.loaded_config = loaded_config
+        self.forward_context = forward_context
+        super().__init__(work_dir=str(folder), experiment_name=folder.name, **kwargs)
+
+    # MMEngine would open a second folder, named by its start, inside this one.
+    @property
+    def _log_dir(self) -> str:
+        return str(self.folder)
+
+    @_log_dir.setter
+    def _log_dir(self, value: str) -> None:
+        pass
+
+    def dump_config(self) -> None:
+        """config.py is already in the folder, written whole."""
+
+    def build_logger(self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs):
+        """MMEngine's page of environment, hooks and iterations goes to train.log."""
+        logger = MMLogger.get_instance(
+            f'{self.folder}', log_level=log_level, log_file=str(self.folder / 'train.log'),
+            file_mode='a', distributed=self.distributed)
+        for handler in logger.handlers:
+            if type(handler) is logging.StreamHandler:
+                handler.setLevel(logging.ERROR)
+        return logger
+
+    def build_visualizer(self, visualizer=None):
+        """Without a config's own backends nothing is drawn; scalars.jsonl holds the numbers."""
+        backends = [backend for backend in (visualizer or {}).get('vis_backends') or []
+                    if backend['type'] != 'LocalVisBackend']
+        if not backends:
+            return Visualizer.get_instance(self._experiment_name)
+        return super().build_visualizer({**visualizer, 'vis_backends': backends})
+
+    def _init_model_weights(self) -> None:
+        """The weights are in place before the runner is made."""
+
+    def build_train_loop(self, loop):
+        """Loops by epoch are EpochTrainLoop."""
+        if isinstance(loop, dict):
+            loop = {key: value for key, value in loop.items() if key != 'by_epoch'}
+            loop.setdefault('type', 'EpochTrainLoop')
+        return super().build_train_loop(loop)
+
+    def build_val_loop(self, loop):
+        """Validation is an EvaluationLoop, whatever the config calls it."""
+        if isinstance(loop, EvaluationLoop):
+            return loop
+        return EvaluationLoop(self.forward_context, self.progress.validating, runner=self,
+                              dataloader=self._val_dataloader, evaluator=self._val_evaluator)
+
+    def end_epoch(self, metrics: dict) -> None:
+        """Record an epoch, then let hooks save it."""
+        record = self.epoch_hook.after_epoch_metrics(self, metrics)
+        improved = self.recorder.add_epoch(record, self.epoch_hook.images)
+        self.progress.end_epoch(record, self.recorder.record)
+        self.call_hook('after_epoch', improved=improved)
+
+    def make_checkpoint(self) -> dict:
+        """What resuming exactly needs, of tensors and plain values."""
+        model = getattr(self.model, 'module', self.model)
+        record = self.recorder.record
+        checkpoint = {
+            'meta': {
+                'epoch': self.epoch, 'iter': self.iter, 'seed': self.seed,
+                'experiment_name': self.experiment_name, 'versions': record.versions,
+                'config_name': record.config_name, 'config_hash': config_hash(self.loaded_config),
+                'cfg': resolved_text(self.loaded_config),
+                'dataset_meta': {'classes': list(record.classes)},
+                'data_manifest_hash': record.data_manifest_hash},
+            'state_dict': {name: value.detach().cpu() for name, value in
+                           model.state_dict().items()},
+            'optimizer': self.optim_wrapper.state_dict(),
+            'param_schedulers': self._scheduler_states(),
+            'hooks': {},
+            'record': self.recorder.state(),
+        }
+        self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+        return checkpoint
+
+    def restore(self, checkpoint: dict) -> None:
+        """Take up a training where `make_checkpoint` left it. Loops and optimizer are built."""
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        getattr(self.model, 'module', self.model).load_state_dict(checkpoint['state_dict'])
+        self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
+        schedulers = self.param_schedulers
+        groups = schedulers.values() if isinstance(schedulers, dict) else [schedulers or []]
+        states = checkpoint['param_schedulers']
+        groups_of_states = states.values() if isinstance(states, dict) else [states]
+        for group, group_states in zip(groups, groups_of_states, strict=True):
+            for scheduler, state in zip(group, group_states, strict=True):
+                scheduler.load_state_dict(state)
+        self.train_loop._epoch = checkpoint['meta']['epoch']
+        self.train_loop._iter = checkpoint['meta']['iter']
+        self.recorder.rewind(**checkpoint['record'])
+
+    def load_or_resume(self) -> None:
+        """Called by MMEngine once everything is built and before the first epoch."""
+        if self._load_from is not None:
+            self.restore(self._load_from)
+            self._load_from = None
+
+    def _scheduler_states(self):
+        schedulers = self.param_schedulers
+        if isinstance(schedulers, dict):
+            return {name: [each.state_dict() for each in group]
+                    for name, group in schedulers.items()}
+        return [each.state_dict() for each in schedulers or []]

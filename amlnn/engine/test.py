@@ -1,0 +1,169 @@
+"""Evaluates a checkpoint on a part of its data set."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+
+from amlnn.atomic import write_text
+from amlnn.config.load import config_hash, load_config, resolved_text
+from amlnn.data.manifest import manifest_hash
+from amlnn.data.sources import SPLIT_FOLDERS
+from amlnn.engine.adapt import Plan, adapt, check_data_roots, leaf_datasets
+from amlnn.engine.build import (
+    build_evaluator,
+    build_loader,
+    build_model,
+    choose_device,
+    device_name,
+    forward_context,
+    in_scope,
+)
+from amlnn.engine.checkpoint import load_weights, read_checkpoint
+from amlnn.engine.evaluation import evaluate, write_predictions
+from amlnn.engine.folder import (
+    checkpoint_run,
+    create_run_folder,
+    new_run_name,
+    point_latest,
+    utc_now,
+)
+from amlnn.engine.runner import library_versions
+from amlnn.errors import ConfigError
+from amlnn.models.freezing import count_parameters, stage_table
+from amlnn.records import RunRecord, TestRecord, write_record
+
+__all__ = ['TestOptions', 'plan_for_checkpoint', 'test']
+
+
+@dataclass
+class TestOptions:
+    """The command line of tools/test.py."""
+
+    __test__ = False  # not a pytest class
+
+    config: Path
+    checkpoint: Path
+    split: str | None = None
+    """None: 'test' where the data set has one, else 'val'."""
+    out: Path | None = None
+    cfg_options: Sequence[str] = ()
+    device: str = 'auto'
+    trust_checkpoint: bool = False
+    command: Sequence[str] = ()
+
+
+def test(options: TestOptions, console: Console | None = None) -> TestRecord:
+    """Evaluate, print, and write the record and the predictions into the checkpoint's run folder.
+
+    Raises:
+        AmlnnError: config, checkpoint and data do not fit one another.
+    """
+    console = console or Console()
+    plan, checkpoint = plan_for_checkpoint(
+        options.config, options.checkpoint, options.cfg_options, options.device,
+        options.trust_checkpoint)
+    split = options.split or _default_split(plan.config)
+    if not plan.config.get(f'{split}_dataloader'):
+        raise ConfigError(f'`{options.config}` has no `{split}_dataloader`',
+                          hint='choose another part with --split')
+    check_data_roots(plan.config, (split,))
+    with in_scope(plan.config):
+        loader = build_loader(plan, split)
+        model, _ = build_model(plan, weights=False)
+        load_weights(model, checkpoint, options.checkpoint)
+        evaluator = build_evaluator(plan, split, loader)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task(f'testing on {split}', total=len(loader.dataset))
+            result = evaluate(model, loader, evaluator, forward_context(plan),
+                              lambda count: bar.advance(task, count))
+    classes = list(loader.dataset.metainfo.get('classes') or plan.classes or [])
+    folder = checkpoint_run(options.checkpoint) or _untrained_run(options, plan, model, classes,
+                                                                  len(loader.dataset), split)
+    try:
+        name = str(options.checkpoint.absolute().relative_to(folder.absolute()))
+    except ValueError:
+        name = str(options.checkpoint)
+    record = TestRecord(
+        checkpoint=name, checkpoint_epoch=checkpoint.get('meta', {}).get('epoch'), split=split,
+        samples=result.samples, loss=result.loss, metrics=result.metrics,
+        seconds=round(result.seconds, 3), images_per_second=round(result.samples / result.seconds, 2),
+        device=device_name(plan.device), precision=plan.precision, data_root=plan.data_root,
+        data_manifest_hash=manifest_hash(Path(plan.data_root)) if plan.data_root else None,
+        versions=library_versions(), created=utc_now())
+    write_predictions(folder / f'predictions_{split}.npz', result, classes)
+    write_record(folder / f'test_{split}.json', record)
+    if options.out:
+        write_record(options.out, record)
+    _print(record, folder, console)
+    return record
+
+
+def plan_for_checkpoint(config: Path, checkpoint_path: Path, cfg_options, device: str,
+                        trust: bool) -> tuple[Plan, dict]:
+    """A plan whose classes are the checkpoint's, and the checkpoint.
+
+    Raises:
+        AmlnnError: config or checkpoint cannot be read, or they disagree on the class count.
+    """
+    loaded = load_config(config, cfg_options)
+    checkpoint = read_checkpoint(checkpoint_path, trust)
+    if device == 'cpu':  # MMEngine takes an accelerator wherever it sees one
+        os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
+    names = (checkpoint.get('meta') or {}).get('dataset_meta', {}).get('classes')
+    with in_scope(loaded.config):
+        plan = adapt(loaded, choose_device(device), pretrained='none',
+                     classes=list(names) if names else None,
+                     class_count=_class_count(checkpoint['state_dict']))
+    return plan, checkpoint
+
+
+def _class_count(state: dict) -> int | None:
+    weight = state.get('head.fc.weight')
+    return weight.shape[0] if isinstance(weight, torch.Tensor) else None
+
+
+def _default_split(config) -> str:
+    loader = config.get('test_dataloader')
+    for leaf in leaf_datasets(loader['dataset']) if loader else []:
+        root, split = leaf.get('data_root'), leaf.get('split')
+        if leaf.get('type') == 'ImageNetFolder' and root and split in SPLIT_FOLDERS \
+                and not (Path(root) / f'{split}.txt').is_file():
+            return 'val'
+    return 'test' if loader else 'val'
+
+
+def _untrained_run(options: TestOptions, plan: Plan, model, classes, samples, split) -> Path:
+    """A run folder for a model that was not trained here."""
+    digest = config_hash(plan.loaded.config)
+    folder = create_run_folder(Path('work_dirs') / plan.loaded.name, new_run_name(digest))
+    trainable, total = count_parameters(model)
+    write_text(folder / 'config.py', resolved_text(plan.loaded.config))
+    write_record(folder / 'run.json', RunRecord(
+        config_name=plan.loaded.name, config_path=str(plan.loaded.path),
+        command=list(options.command), config_hash=digest, started=utc_now(), finished=utc_now(),
+        seed=plan.seed, status='done', data_root=plan.data_root, classes=classes,
+        data_manifest_hash=manifest_hash(Path(plan.data_root)) if plan.data_root else None,
+        samples={split: samples}, versions=library_versions(), device=device_name(plan.device),
+        threads=torch.get_num_threads(), precision=plan.precision,
+        pretrained=str(options.checkpoint), frozen_stages=plan.model_options.frozen_stages,
+        stages=stage_table(model), trainable_parameters=trainable, total_parameters=total,
+        max_epochs=0))
+    point_latest(folder)
+    return folder
+
+
+def _print(record: TestRecord, folder: Path, console: Console) -> None:
+    parts = [f'{name} {value:.4f}' for name, value in record.metrics.items()]
+    if record.loss is not None:
+        parts.append(f'loss {record.loss:.4f}')
+    epoch = f' (epoch {record.checkpoint_epoch})' if record.checkpoint_epoch else ''
+    console.print(f'{record.checkpoint}{epoch} on the {record.samples:,} images of `{record.split}`: '
+                  f'{", ".join(parts)}; {record.images_per_second:.1f} img/s', highlight=False,
+                  soft_wrap=True)
+    console.print(f'written: {folder / f"test_{record.split}.json"}', highlight=False,
+                  soft_wrap=True)

@@ -1,0 +1,274 @@
+"""Trains what a config describes into a run folder."""
+
+import copy
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from amlnn.atomic import write_text
+from amlnn.config.check import check_parameters
+from amlnn.config.load import LoadedConfig, config_hash, load_config, resolved_text
+from amlnn.data.manifest import manifest_hash
+from amlnn.engine.adapt import Plan, adapt, check_data_roots
+from amlnn.engine.build import (
+    build_evaluator,
+    build_loader,
+    build_model,
+    choose_device,
+    device_name,
+    forward_context,
+    in_scope,
+    one_batch,
+    parameter_names,
+)
+from amlnn.engine.checkpoint import CheckpointFolder, read_checkpoint
+from amlnn.engine.evaluation import evaluate
+from amlnn.engine.folder import (
+    RunLock,
+    create_run_folder,
+    new_run_name,
+    point_latest,
+    remove_run_folder,
+    utc_now,
+)
+from amlnn.engine.hooks import EpochHook, FiniteLossHook
+from amlnn.engine.progress import TrainingProgress, duration
+from amlnn.engine.recorder import Recorder
+from amlnn.engine.resume import RunPlace, find_run
+from amlnn.engine.runner import FolderRunner, close_logger, library_versions
+from amlnn.engine.seeding import seed_epoch
+from amlnn.errors import ConfigError, DataError
+from amlnn.models.freezing import count_parameters, stage_table
+from amlnn.records import RunRecord, read_run
+
+__all__ = ['TrainOptions', 'train']
+
+@dataclass
+class TrainOptions:
+    """The command line of tools/train.py."""
+
+    config: Path
+    work_dir: Path | None = None
+    pretrained: str | None = None
+    resume: str | None = None
+    """None: a new run; '': the newest unfinished run of this config; else a run folder."""
+    cfg_options: Sequence[str] = ()
+    seed: int | None = None
+    device: str = 'auto'
+    dry_run: bool = False
+
+
+def train(options: TrainOptions, draw: Callable[[RunRecord, Path], None] | None = None,
+          console: Console | None = None) -> Path | None:
+    """Train, and return the run folder (None after a dry run).
+
+    Args:
+        options: What to train, and how.
+        draw: Draws curves.png from the record.
+        console: Where to print.
+
+    Raises:
+        AmlnnError: the input was wrong (before any training), or the run failed.
+        KeyboardInterrupt: it was stopped; the run can be resumed.
+    """
+    console = console or Console()
+    loaded = load_config(options.config, options.cfg_options)
+    check_data_roots(loaded.config, ('train', 'val'))
+    _check_epochs(loaded)
+    parent = options.work_dir or Path('work_dirs') / loaded.name
+    if options.device == 'cpu':  # MMEngine takes an accelerator wherever it sees one
+        os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
+    with in_scope(loaded.config):
+        plan = adapt(loaded, choose_device(options.device), options.seed, options.pretrained)
+        _check_parameter_names(plan)
+        effective = _effective_config(plan)
+        if options.dry_run:
+            _dry_run(plan, console)
+            return None
+        if options.resume is None:
+            folder = create_run_folder(parent, new_run_name(config_hash(effective)))
+        else:
+            folder = find_run(options.resume, parent, effective)
+        with RunLock(folder):
+            write_text(folder / 'config.py', resolved_text(effective))
+            place = RunPlace(folder, resumed=options.resume is not None)
+            _train_in(place, plan, effective, draw, console)
+    return folder
+
+
+def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
+    folder, checkpoint = place.folder, place.checkpoint
+    try:
+        seed_epoch(plan.seed, -1)  # the weights' initialisation
+        model, weights = build_model(plan, weights=checkpoint is None)
+        loaders = {part: build_loader(plan, part) for part in ('train', 'val')
+                   if plan.config.get(f'{part}_dataloader')}
+        record = read_run(folder) if place.resumed else _new_record(plan, model, loaders, effective)
+    except BaseException:
+        if not place.resumed:  # wrong input; a folder without a run would only be in the way
+            remove_run_folder(folder)
+        raise
+    record.status, record.error, record.finished = 'running', None, None
+    record.max_epochs = plan.config['train_cfg']['max_epochs']
+    _announce(plan, record, weights, place, console)
+    recorder = Recorder(folder, record, draw)
+    if place.resumed and checkpoint is None:  # it was stopped in its first epoch
+        recorder.rewind([], 0.0, 0)
+    recorder.write()
+    point_latest(folder)
+    progress = TrainingProgress(console)
+    try:
+        runner = _make_runner(folder, plan, model, loaders, effective, recorder, progress)
+        runner._load_from = checkpoint
+        runner.train()
+    except KeyboardInterrupt:
+        progress.stop()
+        recorder.finish('interrupted')
+        console.print(f'stopped after {len(record.epochs)} of {record.max_epochs} epochs; go on: '
+                      f'add --resume {folder}', highlight=False, soft_wrap=True)
+        raise
+    except BaseException as error:
+        progress.stop()
+        recorder.finish('failed', f'{type(error).__name__}: {error}')
+        raise
+    progress.stop()
+    recorder.finish('done')
+    _conclude(record, folder, console)
+
+
+def _make_runner(folder, plan, model, loaders, effective, recorder, progress) -> FolderRunner:
+    config = plan.config
+    log_interval = (config['default_hooks'].get('logger') or {}).get('interval', 20)
+    epoch_hook = EpochHook(recorder, progress, plan.seed, log_interval)
+    validation = {}
+    if 'val' in loaders:
+        validation = dict(
+            val_dataloader=loaders['val'], val_evaluator=build_evaluator(plan, 'val', loaders['val']),
+            val_cfg={})
+    return FolderRunner(
+        folder, recorder, epoch_hook, progress, effective, forward_context(plan), model=model,
+        train_dataloader=loaders['train'], train_cfg=config['train_cfg'], **validation,
+        optim_wrapper=config['optim_wrapper'], param_scheduler=config.get('param_scheduler'),
+        auto_scale_lr=config.get('auto_scale_lr'), default_hooks=config['default_hooks'],
+        custom_hooks=[*(config.get('custom_hooks') or []), epoch_hook,
+                      FiniteLossHook(1 if plan.device == 'cpu' else 20)],
+        env_cfg=config.get('env_cfg') or dict(dist_cfg=dict(backend='nccl')),
+        log_processor=config.get('log_processor'), log_level=config.get('log_level', 'INFO'),
+        visualizer=config.get('visualizer'), default_scope=config.get('default_scope'),
+        randomness={**(config.get('randomness') or {}), 'seed': plan.seed})
+
+
+def _check_epochs(loaded: LoadedConfig) -> None:
+    section = loaded.config.get('train_cfg')
+    if not section or not loaded.config.get('train_dataloader'):
+        raise ConfigError(f'`{loaded.path}` has no `train_cfg` or no `train_dataloader`',
+                          hint='inherit a base from configs/_base_/schedules and one from datasets')
+    if section.get('max_epochs') is None or not section.get('by_epoch', True):
+        raise ConfigError(
+            f'`{loaded.path}` trains by iterations; runs here are counted in epochs',
+            hint='train_cfg = dict(_delete_=True, by_epoch=True, max_epochs=10, val_interval=1)')
+
+
+def _check_parameter_names(plan: Plan) -> None:
+    """The second tier of the config check: names that only the built model knows."""
+    check_parameters(plan.loaded, lambda _: parameter_names(plan))
+
+
+def _effective_config(plan: Plan):
+    """The resolved config with what the command line set, as config.py stores it."""
+    config = copy.deepcopy(plan.loaded.config)
+    config['model']['pretrained'] = plan.model_options.pretrained
+    config['randomness'] = {**(config.get('randomness') or {}), 'seed': plan.seed}
+    return config
+
+
+def _new_record(plan: Plan, model, loaders, effective) -> RunRecord:
+    trainable, total = count_parameters(model)
+    return RunRecord(
+        config_name=plan.loaded.name, config_path=str(plan.loaded.path), command=list(sys.argv),
+        config_hash=config_hash(effective), started=utc_now(), seed=plan.seed,
+        data_root=plan.data_root,
+        data_manifest_hash=manifest_hash(Path(plan.data_root)) if plan.data_root else None,
+        classes=list(loaders['train'].dataset.metainfo.get('classes') or plan.classes or []),
+        samples={part: len(loader.dataset) for part, loader in loaders.items()},
+        versions=library_versions(), device=device_name(plan.device),
+        threads=torch.get_num_threads(), precision=plan.precision,
+        pretrained=plan.model_options.pretrained, frozen_stages=plan.model_options.frozen_stages,
+        stages=stage_table(model), trainable_parameters=trainable, total_parameters=total)
+
+
+def _announce(plan: Plan, record: RunRecord, weights, place: RunPlace, console: Console) -> None:
+    for note in plan.notes:
+        console.print(f'note: {note}', highlight=False, soft_wrap=True)
+    if weights:
+        console.print(str(weights), highlight=False, soft_wrap=True)
+    table = Table('stage', 'frozen', 'trainable', 'total', box=None, pad_edge=False)
+    for column in table.columns[2:]:
+        column.justify = 'right'
+    for stage in record.stages:
+        table.add_row(stage.name, 'frozen' if stage.frozen else '',
+                      f'{stage.trainable_parameters:,}', f'{stage.total_parameters:,}')
+    table.add_row('all', '', f'{record.trainable_parameters:,}', f'{record.total_parameters:,}')
+    console.print(table)
+    samples = ', '.join(f'{count:,} {part}' for part, count in record.samples.items())
+    console.print(
+        f'{record.config_name}: {samples} images, {len(record.classes)} classes, {record.device}, '
+        f'{record.precision}, seed {record.seed}', highlight=False, soft_wrap=True)
+    if place.resumed:
+        done = place.checkpoint['meta']['epoch'] if place.checkpoint else 0
+        console.print(f'resumed after epoch {done}', highlight=False)
+    console.print(f'run folder: {place.folder}', highlight=False, soft_wrap=True)
+
+
+def _conclude(record: RunRecord, folder: Path, console: Console) -> None:
+    if record.stopped_early:
+        console.print('stopped early: no improvement', highlight=False)
+    best = ''
+    if record.best_epoch is not None:
+        best = f'best {record.monitor} {record.best_value:.4f} in epoch {record.best_epoch}, '
+    console.print(f'{best}{duration(record.total_seconds)} for {len(record.epochs)} epochs',
+                  highlight=False, soft_wrap=True)
+    if (folder / 'best.pth').is_file():
+        console.print(f'python tools/test.py {record.config_path} {folder / "best.pth"}',
+                      highlight=False, soft_wrap=True)
+
+
+def _dry_run(plan: Plan, console: Console) -> None:
+    """Build everything, run one batch of each part and a checkpoint round trip, leave nothing."""
+    with tempfile.TemporaryDirectory(prefix='amlnn-dry-run-') as name:
+        folder = Path(name)
+        model, weights = build_model(plan)
+        parts = [part for part in ('train', 'val', 'test') if plan.config.get(f'{part}_dataloader')]
+        loaders = {}
+        for part in parts:
+            try:
+                loaders[part] = one_batch(build_loader(plan, part))
+            except DataError as error:
+                if part != 'test':
+                    raise
+                # Split 8:2, a data set has no test part, and training does not need one.
+                console.print(f'note: {error.message}', highlight=False, soft_wrap=True)
+        effective = _effective_config(plan)
+        record = _new_record(plan, model, loaders, effective)
+        record.max_epochs = 1
+        _announce(plan, record, weights, RunPlace(folder, resumed=False), console)
+        plan.config['train_cfg'] = dict(by_epoch=True, max_epochs=1)
+        quiet = Console(quiet=True)
+        runner = _make_runner(folder, plan, model, loaders, effective, Recorder(folder, record),
+                              TrainingProgress(quiet))
+        runner.train()
+        if 'test' in loaders:
+            evaluate(model, loaders['test'], build_evaluator(plan, 'test', loaders['test']),
+                     forward_context(plan))
+        path = CheckpointFolder(folder / 'checkpoints').newest_whole()
+        runner.restore(read_checkpoint(path))
+        close_logger(folder)
+    console.print('dry run: everything was built, one batch of each part ran, and a checkpoint was '
+                  'written and read back; nothing was kept', highlight=False, soft_wrap=True)

@@ -1,0 +1,211 @@
+"""Pretrained weights: finding the file, converting names, loading, counting what matched."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from amlnn.errors import WeightsError
+
+__all__ = ['LoadedWeights', 'find_weights', 'load_pretrained', 'read_tensors']
+
+_ENVIRONMENT = 'AMLNN_WEIGHTS'
+_LOCAL_FOLDER = 'weights'
+_LEAST_MATCHED = 0.95
+_HEAD_PREFIXES = ('head.fc.', 'fc.', 'classifier.', 'head.')
+
+
+@dataclass(frozen=True)
+class LoadedWeights:
+    """What `load_pretrained` did."""
+
+    path: Path
+    matched: int
+    total: int
+    head: bool
+
+    def __str__(self):
+        share = f'{self.matched} of {self.total} backbone tensors'
+        return f'pretrained: {share}{" and the head" if self.head else ""} from {self.path}'
+
+
+def find_weights(source: str) -> Path:
+    """Find a file of weights: in `$AMLNN_WEIGHTS`, weights/, the libraries' caches, then online.
+
+    Args:
+        source: 'torchvision://resnet50', 'torchvision://resnet50.imagenet1k_v2',
+            'timm://inception_v4', or a path.
+
+    Raises:
+        WeightsError: it is nowhere to be had; names the file and the folder to put it in.
+    """
+    scheme, separator, name = source.partition('://')
+    if not separator:
+        return _find_path(source)
+    if scheme == 'torchvision':
+        return _find_torchvision(name)
+    if scheme == 'timm':
+        return _find_timm(name)
+    raise WeightsError(f'`{source}` begins with the unknown scheme `{scheme}://`',
+                       hint='use torchvision://<model>, timm://<model>, or a path')
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a weights file, without the containers and prefixes around them.
+
+    Raises:
+        WeightsError: the file is not one, or holds more than tensors and plain values.
+    """
+    try:
+        if path.suffix == '.safetensors':
+            from safetensors.torch import load_file
+            content = load_file(path)
+        else:
+            content = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:
+        raise WeightsError(f'`{path}` cannot be read as weights: {" ".join(str(error).split())[:150]}',
+                           hint='the file is damaged, or is no file of PyTorch weights') from None
+    for container in ('state_dict', 'model', 'model_state'):
+        if isinstance(content, Mapping) and isinstance(content.get(container), Mapping):
+            content = content[container]
+    tensors = {name.removeprefix('module.'): value for name, value in content.items()
+               if isinstance(value, Tensor)} if isinstance(content, Mapping) else {}
+    if not tensors:
+        raise WeightsError(f'`{path}` holds no weights', hint='expected names mapped to tensors')
+    return tensors
+
+
+def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedWeights:
+    """Load a file's weights into a classifier's backbone, and with `head` into its head.
+
+    Args:
+        model: An ImageClassifier: has `backbone` and `head`.
+        path: From `find_weights`.
+        head: Load the classification layer too; the class counts must agree.
+
+    Raises:
+        WeightsError: fewer than 95 % of the backbone's tensors match by name and shape, or the
+            head's do not.
+    """
+    tensors = read_tensors(path)
+    target = model.backbone.state_dict()
+    # Counters of seen batches are no weights; files without them are complete.
+    wanted = [name for name in target if not name.endswith('num_batches_tracked')]
+    source = {name.removeprefix('backbone.'): tensor for name, tensor in tensors.items()}
+    matched = {name: source[name] for name in target
+               if name in source and source[name].shape == target[name].shape}
+    count = sum(name in matched for name in wanted)
+    if count < _LEAST_MATCHED * len(wanted):
+        example = next(name for name in wanted if name not in matched)
+        found = f'has shape {tuple(source[example].shape)}, not {tuple(target[example].shape)}' \
+            if example in source else 'is not in the file'
+        raise WeightsError(
+            f'`{path}` fits {count} of the {len(wanted)} tensors of {type(model.backbone).__name__}'
+            f': `{example}` {found}', hint='the weights belong to another architecture')
+    model.backbone.load_state_dict(matched, strict=False)
+    if head:
+        _load_head(model.head, tensors, path)
+    return LoadedWeights(path, count, len(wanted), head)
+
+
+def _load_head(head: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    layer = getattr(head, 'fc', None)
+    if not isinstance(layer, nn.Linear):
+        raise WeightsError(f'`model.pretrained_head` is set, and {type(head).__name__} has no single '
+                           'linear layer `fc`', hint='set model.pretrained_head=False')
+    for prefix in _HEAD_PREFIXES:
+        values = {name: tensors[prefix + name] for name in ('weight', 'bias')
+                  if prefix + name in tensors}
+        if values:
+            break
+    else:
+        raise WeightsError(f'`model.pretrained_head` is set, and `{path}` holds no head',
+                           hint='set model.pretrained_head=False')
+    classes, wanted = values['weight'].shape[0], layer.weight.shape[0]
+    if values['weight'].shape != layer.weight.shape:
+        raise WeightsError(f'the head in `{path}` has {classes} classes, the model has {wanted}',
+                           hint='set model.pretrained_head=False to train a new head')
+    layer.load_state_dict(values)
+
+
+def _find_path(source: str) -> Path:
+    given = Path(source).expanduser()
+    folders = [Path(), *_folders()] if not given.is_absolute() else [Path()]
+    for folder in folders:
+        if (folder / given).is_file():
+            return folder / given
+    raise WeightsError(f'no weights at `{source}`',
+                       hint='give the path of a .pth file; names are also looked for in '
+                       f'${_ENVIRONMENT} and {_LOCAL_FOLDER}/')
+
+
+def _folders() -> list[Path]:
+    named = os.environ.get(_ENVIRONMENT)
+    return ([Path(named).expanduser()] if named else []) + [Path(_LOCAL_FOLDER)]
+
+
+def _find_torchvision(name: str) -> Path:
+    from torchvision.models import get_model_weights
+    model, _, version = name.partition('.')
+    try:
+        choices = get_model_weights(model)
+    except ValueError:
+        raise WeightsError(f'torchvision has no model `{model}`',
+                           hint='python -c "import torchvision; '
+                           'print(torchvision.models.list_models())"') from None
+    member = (version or 'imagenet1k_v1').upper()
+    if member not in choices.__members__:
+        raise WeightsError(f'torchvision has no weights `{member}` for `{model}`',
+                           hint=f'one of {", ".join(choices.__members__)}')
+    url = choices[member].url
+    file = url.rpartition('/')[2]
+    cache = Path(torch.hub.get_dir()) / 'checkpoints'
+    found = _first_file([folder / file for folder in (*_folders(), cache)])
+    return found or _download(url, cache / file)
+
+
+def _find_timm(name: str) -> Path:
+    import timm
+    if not timm.is_model(name):
+        near = timm.list_models(f'{name[:6]}*')[:3]
+        raise WeightsError(f'timm has no model `{name}`',
+                           hint=f'did you mean {", ".join(near)}?' if near else 'timm.list_models()')
+    cache = Path(torch.hub.get_dir()) / 'checkpoints'
+    files = [f'{name}{ending}' for ending in ('.pth', '.safetensors')]
+    found = _first_file([folder / file for folder in (*_folders(), cache) for file in files])
+    if found:
+        return found
+    try:
+        tensors = timm.create_model(name, pretrained=True).state_dict()
+    except Exception as error:
+        raise _unreachable(f'timm://{name}', files[0], error) from None
+    path = cache / files[0]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(tensors, path)
+    return path
+
+
+def _first_file(paths: list[Path]) -> Path | None:
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _download(url: str, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # Names end in the first digits of the file's SHA-256; the download is checked against it.
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition('-')[2])
+    except Exception as error:
+        raise _unreachable(url.rpartition('/')[2], path.name, error) from None
+    return path
+
+
+def _unreachable(what: str, file: str, error: Exception) -> WeightsError:
+    reason = ' '.join(str(getattr(error, 'reason', error)).split())[:100]
+    return WeightsError(
+        f'the pretrained weights `{what}` are not on this machine and cannot be downloaded '
+        f'({reason})',
+        hint=f'put `{file}` into {_LOCAL_FOLDER}/ or ${_ENVIRONMENT}, give another file with '
+        '--pretrained FILE, or train from scratch with --pretrained none')

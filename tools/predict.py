@@ -1,0 +1,49 @@
+"""Predict the classes of image files, folders and globs."""
+
+import sys
+from pathlib import Path
+
+from amlnn.command import CommandParser, run_command
+
+
+def main(args) -> int:
+    import json
+    from dataclasses import asdict
+
+    from amlnn.engine.predict import PredictOptions, predict
+    bad = []
+
+    def on_bad(path: str, reason: str) -> None:
+        bad.append(path)
+        print(f'warning: `{path}` cannot be read: {reason}', file=sys.stderr)
+
+    options = PredictOptions(
+        config=args.config, checkpoint=args.checkpoint, inputs=args.inputs, topk=args.topk,
+        cfg_options=args.cfg_options, device=args.device, trust_checkpoint=args.trust_checkpoint)
+    for prediction in predict(options, on_bad):
+        if args.json:
+            print(json.dumps(asdict(prediction), ensure_ascii=False), flush=True)
+        else:
+            best = '  '.join(f'{each["name"]} {each["prob"]:.3f}' for each in prediction.topk)
+            print(f'{prediction.path}  {best}', flush=True)
+    return 1 if bad else 0
+
+
+def parser() -> CommandParser:
+    parser = CommandParser(__doc__, 'python tools/predict.py configs/resnet50_frozen3.py '
+                           'work_dirs/resnet50_frozen3/latest/best.pth photos/')
+    parser.add_argument('config', type=Path, help='the config it was trained with')
+    parser.add_argument('checkpoint', type=Path, help='a .pth file; class names come from it')
+    parser.add_argument('inputs', nargs='+', metavar='INPUT', help='image files, folders, globs')
+    parser.add_argument('--topk', type=int, default=10, metavar='K',
+                        help='classes to name for each image (default 10)')
+    parser.add_argument('--json', action='store_true', help='one JSON object a line')
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V', help='override keys')
+    parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')
+    parser.add_argument('--trust-checkpoint', action='store_true',
+                        help='let the file run code while it is read')
+    return parser
+
+
+if __name__ == '__main__':
+    sys.exit(run_command(parser(), main))

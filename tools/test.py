@@ -1,0 +1,33 @@
+"""Evaluate a checkpoint on the validation or test part of its data set."""
+
+import sys
+from pathlib import Path
+
+from amlnn.command import CommandParser, run_command
+
+
+def main(args) -> None:
+    from amlnn.engine.test import TestOptions, test
+    test(TestOptions(config=args.config, checkpoint=args.checkpoint, split=args.split,
+                     out=args.out, cfg_options=args.cfg_options, device=args.device,
+                     trust_checkpoint=args.trust_checkpoint, command=sys.argv))
+
+
+def parser() -> CommandParser:
+    parser = CommandParser(__doc__, 'python tools/test.py configs/resnet50_frozen3.py '
+                           'work_dirs/resnet50_frozen3/latest/best.pth')
+    parser.add_argument('config', type=Path, help='the config it was trained with')
+    parser.add_argument('checkpoint', type=Path, help='a .pth file')
+    parser.add_argument('--split', choices=['val', 'test'],
+                        help='default: test where the data set has one, else val')
+    parser.add_argument('--out', type=Path, metavar='FILE', help='write the record here too')
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V',
+                        help='override keys, such as test_dataloader.batch_size=8')
+    parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')
+    parser.add_argument('--trust-checkpoint', action='store_true',
+                        help='let the file run code while it is read')
+    return parser
+
+
+if __name__ == '__main__':
+    sys.exit(run_command(parser(), main))
