@@ -1,0 +1,137 @@
+"""What every figure shares: the palette, the axes' look, and how a figure becomes a file.
+
+Figures are made from `matplotlib.figure.Figure`, never pyplot: no backend is chosen, no global
+state is changed, and a training run may draw while a notebook holds figures of its own.
+matplotlib is imported when a figure is made, so that commands answer `--help` quickly.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from amlnn.atomic import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ['COLOURS', 'GRID', 'INK', 'MUTED', 'any_name', 'heading', 'new_figure', 'save',
+           'shorten', 'style_axes', 'whole_epochs']
+
+# Okabe and Ito's palette, distinguishable with every common colour blindness; yellow left out, it
+# does not show on white. https://jfly.uni-koeln.de/color/
+COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#6B4C9A', '#444444')
+INK = '#1f2933'
+MUTED = '#66727f'
+GRID = '#e4e8ec'
+
+_DPI = 150
+
+# Class names may be in any script; DejaVu Sans, matplotlib's own, has no Chinese, Japanese, Korean.
+_FALLBACKS = ('Noto Sans CJK SC', 'Noto Sans CJK JP', 'Noto Sans SC', 'Source Han Sans SC',
+              'WenQuanYi Zen Hei', 'WenQuanYi Micro Hei', 'Microsoft YaHei', 'SimHei',
+              'PingFang SC', 'Hiragino Sans GB', 'Arial Unicode MS')
+
+
+def new_figure(width: float, height: float) -> 'Figure':
+    """Return an empty white figure.
+
+    Args:
+        width: In inches.
+        height: In inches.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor='white', layout='constrained')
+    FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08, wspace=0.04, hspace=0.04)
+    return figure
+
+
+def heading(figure: 'Figure', title: str, subtitle: str = '') -> None:
+    """Put a title, and a quieter line below it, at the top left of the figure."""
+    from matplotlib.transforms import ScaledTranslation
+    # One invisible suptitle makes the layout engine leave room; the visible lines lie over it.
+    width_pt = figure.get_figwidth() * 72
+    title = shorten(title, int(width_pt / 7.5))
+    subtitle = shorten(subtitle, int(width_pt / 5.2))
+    figure.suptitle('Ag\nAg' if subtitle else 'Ag', fontsize=12, alpha=0, linespacing=1.15)
+    for text, size, weight, colour, down in ((title, 12, 'bold', INK, 8),
+                                             (subtitle, 9, 'normal', MUTED, 25)):
+        offset = ScaledTranslation(9 / 72, -down / 72, figure.dpi_scale_trans)
+        figure.text(0, 1, text, fontsize=size, fontweight=weight, color=colour, ha='left', va='top',
+                    transform=figure.transFigure + offset)
+
+
+def style_axes(axes: 'Axes', title: str = '', xlabel: str = '', ylabel: str = '',
+               grid: str = 'both') -> None:
+    """Give axes the common look: no box, a light grid behind the data, small quiet labels.
+
+    Args:
+        grid: 'both', 'x', 'y' or 'none'.
+    """
+    for side in ('top', 'right'):
+        axes.spines[side].set_visible(False)
+    for side in ('left', 'bottom'):
+        axes.spines[side].set_color('#b6bec7')
+    axes.tick_params(colors=MUTED, labelsize=8.5, length=3, color='#b6bec7', which='both')
+    axes.set_axisbelow(True)
+    if grid != 'none':
+        axes.grid(True, axis=grid, color=GRID, linewidth=0.8)
+    axes.set_title(title, loc='left', fontsize=10, color=INK, pad=8)
+    axes.set_xlabel(xlabel, fontsize=9, color=MUTED)
+    axes.set_ylabel(ylabel, fontsize=9, color=MUTED)
+
+
+def whole_epochs(axes: 'Axes', last: int) -> None:
+    """Give the x axis whole epochs from 1 to `last`, also where there is only one."""
+    from matplotlib.ticker import MaxNLocator
+    # Under one epoch, so that no tick stands where no epoch is.
+    margin = 0.5 if last <= 1 else min(max(0.03 * (last - 1), 0.1), 0.9)
+    axes.set_xlim(1 - margin, max(last, 1) + margin)
+    if last <= 6:
+        axes.set_xticks(range(1, max(last, 1) + 1))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=2))
+
+
+def shorten(text: str, longest: int) -> str:
+    """Cut `text` in the middle to at most `longest` characters: both ends tell names apart.
+
+    >>> shorten('resnet50_frozen3', 9)
+    'resn…zen3'
+    """
+    if len(text) <= longest:
+        return text
+    tail = max((longest - 1) // 2, 1)
+    return text[:max(longest - 1 - tail, 1)] + '…' + text[-tail:]
+
+
+def save(figure: 'Figure', path: Path | str, dpi: int = _DPI) -> None:
+    """Write the figure as PNG, whole or not at all."""
+    with any_name(figure), replacing(path) as temporary:
+        figure.savefig(temporary, format='png', dpi=dpi)
+
+
+@contextmanager
+def any_name(figure: 'Figure') -> Iterator[None]:
+    """Let the figure's texts hold any name while it is measured or drawn."""
+    from matplotlib.text import Text
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a name may hold a dollar sign
+        text.set_fontfamily(_families())
+    with warnings.catch_warnings():
+        # A script without a font on this machine shows as boxes: no reason to fail.
+        warnings.filterwarnings('ignore', message='.*[Gg]lyph.*missing')
+        warnings.filterwarnings('ignore', message='.*Matplotlib currently does not support.*')
+        yield
+
+
+@cache
+def _families() -> Sequence[str]:
+    from matplotlib.font_manager import fontManager
+    installed = {font.name for font in fontManager.ttflist}
+    return ['DejaVu Sans', *(name for name in _FALLBACKS if name in installed)]

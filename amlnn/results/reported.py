@@ -1,0 +1,64 @@
+"""Figures that somebody else reported for a configuration, in `reported.json` beside its config."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from amlnn.errors import DataError
+from amlnn.records import RunRecord
+
+__all__ = ['Reported', 'find_reported']
+
+_PROJECT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Reported:
+    """One reported figure: in the metric's own unit, percent for accuracies."""
+
+    metric: str
+    value: float
+    source: str
+
+
+def find_reported(record: RunRecord) -> Reported | None:
+    """Look for the run's config in `reported.json` beside the config and above it, up to `configs`.
+
+    The file is an object: {config name: {"metric": str, "value": number, "source": str}}.
+
+    Raises:
+        DataError: such a file is not of this form.
+    """
+    config = Path(record.config_path)
+    candidates = [config] if config.is_absolute() else [Path.cwd() / config, _PROJECT / config]
+    for path in candidates:
+        for folder in path.parents:
+            file = folder / 'reported.json'
+            if file.is_file():
+                entry = _read(file).get(record.config_name)
+                if entry is not None:
+                    return _construct(entry, file, record.config_name)
+            # Nothing above the configs is the project's: outside them only the same folder counts.
+            if folder.name == 'configs' or 'configs' not in path.parent.parts:
+                break
+    return None
+
+
+def _read(file: Path) -> dict:
+    try:
+        values = json.loads(file.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise DataError(f'`{file}` cannot be read: {error}',
+                        hint='it is a JSON object by config name') from None
+    if not isinstance(values, dict):
+        raise DataError(f'`{file}` is no JSON object', hint='it is a JSON object by config name')
+    return values
+
+
+def _construct(entry: object, file: Path, name: str) -> Reported:
+    try:
+        return Reported(str(entry['metric']), float(entry['value']), str(entry.get('source', '')))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f'`{file}`, entry `{name}` is not complete: {error!r}',
+                        hint='{"metric": "accuracy/top1", "value": 95.95, "source": "..."}'
+                        ) from None

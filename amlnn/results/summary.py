@@ -1,0 +1,328 @@
+"""A comparison of runs: one row a configuration, seeds together, with intervals and differences."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from amlnn.errors import DataError
+from amlnn.records import RunRecord
+from amlnn.results.grouping import Group, group_runs
+from amlnn.results.intervals import newcombe, paired, paired_bootstrap, wilson
+from amlnn.results.reported import Reported, find_reported
+from amlnn.results.store import Predictions, StoredRun
+
+__all__ = ['Difference', 'Result', 'Row', 'Summary', 'result_of', 'summarise']
+
+TOP1 = 'accuracy/top1'
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run measured on one split; accuracies in percent."""
+
+    metric: str
+    value: float
+    samples: int | None
+    source: Literal['predictions', 'test record', 'run record']
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row's result minus the baseline's, in the metric's unit, with its 95 % interval."""
+
+    value: float
+    low: float | None
+    high: float | None
+    method: Literal['paired', 'paired over seeds', 'unpaired', 'none']
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval excludes 0."""
+        return self.low is not None and (self.low > 0 or self.high < 0)
+
+
+@dataclass
+class Row:
+    """One configuration: means over its seeds. None means not known."""
+
+    name: str
+    group: Group
+    results: list[Result]
+    value: float | None = None
+    sd: float | None = None
+    """Sample standard deviation over seeds; None for one seed."""
+    samples: int | None = None
+    low: float | None = None
+    high: float | None = None
+    difference: Difference | None = None
+    reported: Reported | None = None
+
+    @property
+    def record(self) -> RunRecord:
+        """Of the first seed: what all seeds share."""
+        return self.group.runs[0].record
+
+    @property
+    def records(self) -> list[RunRecord]:
+        """Of every seed."""
+        return [run.record for run in self.group.runs]
+
+    @property
+    def seconds(self) -> float | None:
+        """Mean over seeds of the seconds of training and validation; None if none was trained."""
+        return _mean([record.total_seconds for record in self.records if record.epochs])
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Mean over seeds of training images a second, epochs weighted by their length."""
+        rates = []
+        for record in self.records:
+            timed = [epoch for epoch in record.epochs
+                     if _finite(epoch.images_per_second) and epoch.train_seconds]
+            if timed:
+                rates.append(sum(epoch.train_seconds * epoch.images_per_second for epoch in timed)
+                             / sum(epoch.train_seconds for epoch in timed))
+        return _mean(rates)
+
+    @property
+    def best_validation(self) -> float | None:
+        """Mean over seeds of the best monitored validation metric."""
+        return _mean([record.best_value for record in self.records
+                      if record.best_value is not None])
+
+    @property
+    def status(self) -> str:
+        """The seeds' common status, or each different one."""
+        return ', '.join(sorted({record.status for record in self.records}))
+
+
+@dataclass
+class Summary:
+    """A comparison of configurations on one split."""
+
+    rows: list[Row]
+    split: str
+    metric: str
+    baseline: Row | None
+    notes: list[str] = field(default_factory=list)
+    """What a reader must know to trust the table, one sentence each."""
+
+
+def summarise(runs: Sequence[StoredRun], split: str | None = None,
+              baseline: StoredRun | None = None) -> Summary:
+    """Compare runs.
+
+    Args:
+        runs: At least one; seeds of one configuration become one row.
+        split: 'val' or 'test'; by default 'test' if every configuration has a result on it, else
+            'val'.
+        baseline: A run of the configuration that the others are compared with; by default the first
+            finished one that has a result.
+
+    Raises:
+        DataError: runs of different kinds, or a baseline that is not among them.
+    """
+    kinds = {run.record.kind for run in runs}
+    if len(kinds) > 1:
+        raise DataError(f'runs of different kinds cannot be compared: {", ".join(sorted(kinds))}',
+                        hint='make one report for each kind')
+    groups = group_runs(runs)
+    notes = [f'{run.name} is left out of the table: {reason}.'
+             for group in groups for run, reason in group.left_out]
+    split = split or _common_split(groups)
+    rows = [_row(group, split, notes) for group in groups]
+    metric = next((row.results[0].metric for row in rows if row.results), TOP1)
+    for row in rows:
+        _add_reported(row, metric, notes)
+    reference = _baseline(rows, baseline)
+    for row in rows:
+        if reference is not None and row is not reference and row.value is not None:
+            row.difference = _difference(row, reference, split)
+    _note_what_matters(rows, reference, split, notes)
+    return Summary(rows, split, metric, reference, notes)
+
+
+def result_of(run: StoredRun, split: str) -> Result | None:
+    """Return the run's result on a split: from its predictions, else from its records, else None.
+
+    For 'val' without predictions it is the metric of the best epoch.
+    """
+    record = run.record
+    metric = TOP1 if record.kind == 'classification' else record.monitor
+    if record.kind == 'classification':
+        predictions = _predictions(run, split)
+        if predictions is not None:
+            return Result(TOP1, 100 * float(predictions.correct.mean()), len(predictions.ids),
+                          'predictions')
+    test = run.tests.get(split)
+    if test is not None and _finite(test.metrics.get(metric)):
+        return Result(metric, test.metrics[metric], test.samples, 'test record')
+    if split == 'val':
+        value = _best_epoch_value(record, metric)
+        if value is not None:
+            return Result(metric, value, record.samples.get('val'), 'run record')
+    return None
+
+
+def _row(group: Group, split: str, notes: list[str]) -> Row:
+    results = [result for run in group.runs if (result := result_of(run, split)) is not None]
+    row = Row(group.name, group, results)
+    for run in group.runs:
+        notes.extend(_contradictions(run, split))
+    if not results:
+        return row
+    values = [result.value for result in results]
+    row.value = statistics.fmean(values)
+    row.sd = statistics.stdev(values) if len(values) > 1 else None
+    samples = {result.samples for result in results}
+    row.samples = samples.pop() if len(samples) == 1 else None
+    if row.samples and results[0].metric == TOP1:
+        # Seeds see the same images, so more seeds make this interval no narrower.
+        row.low, row.high = (100 * limit for limit in wilson(row.value / 100, row.samples))
+    return row
+
+
+def _difference(row: Row, reference: Row, split: str) -> Difference:
+    value = row.value - reference.value
+    if row.low is None or reference.low is None:
+        return Difference(value, None, None, 'none')
+    aligned = _aligned(row.group.runs, reference.group.runs, split)
+    if aligned is None:
+        method = 'unpaired'
+        limits = newcombe(row.value / 100, row.samples, reference.value / 100, reference.samples)
+    elif len(aligned[0]) == len(aligned[1]) == 1:
+        method = 'paired'
+        limits = paired(aligned[0][0], aligned[1][0])
+    else:
+        method = 'paired over seeds'
+        limits = paired_bootstrap(*aligned)
+    return Difference(value, 100 * limits[0], 100 * limits[1], method)
+
+
+def _aligned(runs: list[StoredRun], others: list[StoredRun],
+             split: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """[S, N] and [T, N] bool, right or wrong by image, if all runs hold the same images."""
+    correct: list[np.ndarray] = []
+    reference = None
+    for run in [*runs, *others]:
+        predictions = _predictions(run, split)
+        if predictions is None:
+            return None
+        order = np.argsort(predictions.ids, kind='stable')
+        ids, labels = predictions.ids[order], predictions.labels[order]
+        if reference is None:
+            if (ids[1:] == ids[:-1]).any():  # a repeated id cannot be matched
+                return None
+            reference = ids, labels
+        elif not (np.array_equal(ids, reference[0]) and np.array_equal(labels, reference[1])):
+            return None
+        correct.append(predictions.correct[order])
+    return np.stack(correct[:len(runs)]), np.stack(correct[len(runs):])
+
+
+def _baseline(rows: list[Row], run: StoredRun | None) -> Row | None:
+    if run is None:
+        measured = [row for row in rows if row.value is not None]
+        return next((row for row in measured if row.status == 'done'), next(iter(measured), None))
+    for row in rows:
+        known = [*row.group.runs, *(other for other, _ in row.group.left_out)]
+        if any(other.folder == run.folder for other in known):
+            if row.value is None:
+                raise DataError(f'the baseline `{run.name}` has no result to compare with',
+                                hint='choose another, or evaluate it: python tools/test.py')
+            return row
+    raise DataError(f'the baseline `{run.name}` is not among the runs',
+                    hint='give its run folder with the others')
+
+
+def _common_split(groups: list[Group]) -> str:
+    has_test = [any(result_of(run, 'test') for run in group.runs) for group in groups]
+    return 'test' if has_test and all(has_test) else 'val'
+
+
+def _add_reported(row: Row, metric: str, notes: list[str]) -> None:
+    try:
+        reported = find_reported(row.record)
+    except DataError as error:
+        notes.append(f'The reported figure of {row.name} is left out: {error.message}.')
+        return
+    if reported is not None and reported.metric == metric:
+        row.reported = reported
+    elif reported is not None:
+        notes.append(f'{row.name}: reported is {reported.metric} {reported.value:g}, which this '
+                     f'table of {metric} does not show.')
+
+
+def _contradictions(run: StoredRun, split: str) -> list[str]:
+    """Say where a run's predictions and its records disagree by an image or more."""
+    try:
+        predictions = run.predictions(split)
+    except DataError as error:
+        return [f'{run.name}: {error.message}.'] if run.has_predictions(split) else []
+    measured = 100 * float(predictions.correct.mean())
+    test = run.tests.get(split)
+    if test is not None:
+        recorded, where = test.metrics.get(TOP1), f'test_{split}.json'
+    elif split == 'val':
+        recorded, where = _best_epoch_value(run.record, TOP1), 'run.json'
+    else:
+        return []
+    if not _finite(recorded) or abs(recorded - measured) < 99.99 / len(predictions.ids):
+        return []
+    note = (f'{run.name}: predictions_{split}.npz gives {measured:.2f} %, {where} '
+            f'{recorded:.2f} %; the table shows the former.')
+    ties = _tied_with_label(predictions)
+    if abs(recorded - measured) < 100 * (ties + 0.5) / len(predictions.ids):
+        # Low precision makes equal scores, and two programs may each take another of the equals.
+        note += (f' For {ties} image{"s" * (ties != 1)} another class is as probable as the right '
+                 'one, which explains it.')
+    return [note]
+
+
+def _tied_with_label(predictions: Predictions) -> int:
+    """The number of images whose label shares the largest probability with another class."""
+    top = predictions.probs == predictions.probs.max(axis=1, keepdims=True)
+    mine = top[np.arange(len(top)), predictions.labels]
+    return int((mine & (top.sum(axis=1) > 1)).sum())
+
+
+def _note_what_matters(rows: list[Row], reference: Row | None, split: str,
+                       notes: list[str]) -> None:
+    trained = any(record.epochs for row in rows for record in row.records)
+    if split == 'val' and trained and any(row.results for row in rows):
+        notes.append('Each run shows its best epoch, chosen on the same validation images: this '
+                     'flatters every row a little.')
+    if reference is None:
+        return
+    for row in rows:
+        mine, other = row.record.data_manifest_hash, reference.record.data_manifest_hash
+        if row.value is not None and mine and other and mine != other:
+            notes.append(f'{row.name} used other data than {reference.name}.')
+
+
+def _predictions(run: StoredRun, split: str) -> Predictions | None:
+    try:
+        return run.predictions(split)
+    except DataError:
+        return None
+
+
+def _best_epoch_value(record: RunRecord, metric: str | None) -> float | None:
+    if metric == record.monitor and _finite(record.best_value):
+        return record.best_value
+    for epoch in record.epochs:
+        if epoch.epoch == record.best_epoch and _finite(epoch.metrics.get(metric)):
+            return epoch.metrics[metric]
+    return None
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _mean(values: list[float]) -> float | None:
+    return statistics.fmean(values) if values else None
