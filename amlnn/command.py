@@ -45,7 +45,7 @@ def run_command(parser: CommandParser, main: Callable[[argparse.Namespace], int 
     except AmlnnError as error:
         if show_traceback:
             traceback.print_exc()
-        print(f'error: {error.message}', file=sys.stderr)
+        print(f'error: {_one_line(error.message)}', file=sys.stderr)
         print(f'hint: {error.hint or "run again with --traceback for the place in the code"}',
               file=sys.stderr)
         return error.exit_status
@@ -64,6 +64,13 @@ def run_command(parser: CommandParser, main: Callable[[argparse.Namespace], int 
         print('hint: this looks like a bug; run again with --traceback and report what it shows',
               file=sys.stderr)
         return 1
+
+
+def _one_line(message: str) -> str:
+    """PyTorch wraps what a data-loading worker raised in that worker's trace; its end is ours."""
+    last = message.strip().splitlines()[-1] if message.strip() else ''
+    return last.partition('Error: ')[2] or last if message.startswith('Caught ') else \
+        ' '.join(message.split())
 
 
 def _raise_on_sigterm() -> None:

@@ -19,9 +19,12 @@ class AmlnnError(Exception):
     exit_status = 2
 
     def __init__(self, message: str, hint: str = ''):
-        super().__init__(message)
+        super().__init__(message, hint)  # both, so that a copy in another process is the same
         self.message = message
         self.hint = hint
+
+    def __str__(self):
+        return self.message
 
 
 class UsageError(AmlnnError):

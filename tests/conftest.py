@@ -1,6 +1,7 @@
 """Data and configs that tests generate: nothing is downloaded, nothing is read from elsewhere."""
 
-import os
+import importlib.util
+import signal
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
+from amlnn.command import run_command
 
 ROOT = Path(__file__).resolve().parent.parent
 CLASSES = ('daisy', 'dandelion', 'rose', 'sunflower', 'tulip')
@@ -69,3 +70,22 @@ def in_an_empty_folder(tmp_path, monkeypatch):
     folder = tmp_path / 'cwd'
     folder.mkdir()
     monkeypatch.chdir(folder)
+
+
+@pytest.fixture
+def run_tool(capsys) -> Callable[..., tuple[int, str, str]]:
+    """Runs tools/NAME.py in this process: exit status, standard output, standard error."""
+
+    def run(name: str, *words: object) -> tuple[int, str, str]:
+        spec = importlib.util.spec_from_file_location(f'tool_{name}', ROOT / f'tools/{name}.py')
+        tool = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(tool)
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            status = run_command(tool.parser(), tool.main, [str(word) for word in words])
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run

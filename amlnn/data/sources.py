@@ -4,15 +4,14 @@ from pathlib import Path
 
 from mmengine.registry import DATASETS
 
+from amlnn.data.manifest import SPLIT_FOLDERS
 from amlnn.errors import DataError
 from amlnn.quiet import quiet_imports
 
 with quiet_imports():
     from mmpretrain.datasets import CustomDataset
 
-__all__ = ['SPLIT_FOLDERS', 'ImageNetFolder', 'read_classes']
-
-SPLIT_FOLDERS = {'train': 'training_set', 'val': 'val_set', 'test': 'test_set'}
+__all__ = ['ImageNetFolder', 'read_classes']
 
 _PREPARE = 'python data_preprocess.py <folder of class folders> {root}'
 

@@ -14,9 +14,12 @@ from contextlib import contextmanager
 from pathlib import PurePath
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from mmengine.registry import DATA_SAMPLERS, DATASETS
+
+from amlnn.errors import DataError
 
 __all__ = ['View', 'ViewDataset', 'ViewSampler', 'seeded', 'view_seed']
 
@@ -114,11 +117,30 @@ class ViewDataset:
         if self._occurrences is not None:  # a wrapper lists one image several times
             repeat += int(self._occurrences[index]) << 16
         with seeded(view_seed(self.seed, key, view, repeat)):
-            result = self.dataset[index]
+            try:
+                result = self.dataset[index]
+            except Exception as error:
+                self._explain(index, error)
+                raise
         sample = result.get('data_samples') if isinstance(result, dict) else None
         if hasattr(sample, 'set_metainfo'):
             sample.set_metainfo({'id': key})
         return result
+
+    def _explain(self, index: int, error: Exception) -> None:
+        """Raise the true reason where it is the image, which the pipeline's error does not name."""
+        path = self.get_data_info(index).get('img_path')
+        if path and not _is_readable(path):
+            raise DataError(f'`{path}` cannot be read as an image',
+                            hint='python data_preprocess.py finds such files before they are '
+                            'trained on') from error
+
+
+def _is_readable(path: str) -> bool:
+    try:
+        return cv2.imread(path) is not None
+    except cv2.error:
+        return False
 
 
 @DATA_SAMPLERS.register_module()

@@ -5,6 +5,7 @@ this machine or this project cannot use for those that it can. Everything done i
 """
 
 import copy
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,13 +65,19 @@ def adapt(loaded: LoadedConfig, device: str, seed: int | None = None,
         ConfigError: two class counts disagree, or none is known.
     """
     config = copy.deepcopy(loaded.config)
+    _refuse_silent_keys(loaded)
     notes = list(loaded.notes)
     options = _take_model_options(config, pretrained)
     policy = ExecutionPolicy(**config.pop('execution', {}))
     precision = policy.resolve(device)
     data_root = first_data_root(config)
-    known = classes or (read_classes(data_root) if data_root else None)
-    count = _derive_classes(loaded, config, known, class_count, data_root, bool(classes))
+    # A checkpoint knows its classes; whether a data set fits them is asked when it is opened.
+    from_checkpoint = bool(classes or class_count)
+    named = read_classes(data_root) if data_root else None
+    known = classes or named
+    if not classes and class_count and len(named or ()) != class_count:
+        known = None
+    count = _derive_classes(loaded, config, known, class_count, data_root, from_checkpoint)
     _cut_topk(config, count, notes)
     _fit_loaders(config)
     _fit_machine(config, device, precision, notes)
@@ -79,7 +86,7 @@ def adapt(loaded: LoadedConfig, device: str, seed: int | None = None,
         seed = (config.get('randomness') or {}).get('seed')
     return Plan(loaded=loaded, config=config, model_options=options, policy=policy, device=device,
                 precision=precision, seed=0 if seed is None else seed, classes=known,
-                data_root=data_root, notes=notes)
+                data_root=data_root and os.path.abspath(data_root), notes=notes)
 
 
 def leaf_datasets(dataset) -> list[dict]:
@@ -117,6 +124,15 @@ def check_data_roots(config, parts: tuple[str, ...]) -> None:
                     f'another folder: --cfg-options {part}_dataloader.dataset.data_root=<folder>')
 
 
+def _refuse_silent_keys(loaded: LoadedConfig) -> None:
+    """MMEngine's keys whose work is done otherwise here."""
+    for key, instead in (('load_from', 'model.pretrained or --pretrained loads weights, and says '
+                          'how many matched'), ('resume', '--resume goes on with a run')):
+        if loaded.config.get(key):
+            raise ConfigError(f'{loaded.origins.get(key, loaded.path)}: `{key}` is not used here',
+                              hint=instead)
+
+
 def _take_model_options(config, pretrained: str | None) -> ModelOptions:
     values = {key: config['model'].pop(key) for key in MODEL_KEYS if key in config['model']}
     options = ModelOptions(**values)
@@ -133,8 +149,7 @@ def _derive_classes(loaded, config, names, class_count, data_root, from_checkpoi
     takes = isinstance(head, dict) and _takes_class_count(head)
     typed = head.get('num_classes') if isinstance(head, dict) else None
     count = len(names) if names else class_count
-    source = 'the checkpoint' if from_checkpoint or (class_count and not names) \
-        else f'{Path(data_root or "") / "classes.txt"}'
+    source = 'the checkpoint' if from_checkpoint else str(Path(data_root or '') / 'classes.txt')
     if typed is not None and count is not None and typed != count:
         place = loaded.origins.get('model.head.num_classes', loaded.path)
         raise ConfigError(

@@ -1,6 +1,7 @@
 """Builds the parts of a plan: model with weights and freezing, data loaders, evaluators."""
 
 import copy
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,8 +13,10 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
+from amlnn.data.integrity import check_files
+from amlnn.data.manifest import SPLIT_FOLDERS
 from amlnn.data.views import View
-from amlnn.engine.adapt import Plan
+from amlnn.engine.adapt import Plan, leaf_datasets
 from amlnn.engine.precision import autocast
 from amlnn.errors import AmlnnError, ConfigError, DataError
 from amlnn.models.freezing import freeze
@@ -94,6 +97,9 @@ def build_loader(plan: Plan, part: str):
     sampler = section.get('sampler') or dict(type='DefaultSampler', shuffle=part == 'train')
     section['dataset'] = dict(type='ViewDataset', dataset=section['dataset'], seed=plan.seed)
     section['sampler'] = dict(type='ViewSampler', sampler=sampler, fixed=part != 'train')
+    for leaf in leaf_datasets(section['dataset']['dataset']):
+        if leaf.get('data_root') and leaf.get('split') in SPLIT_FOLDERS:
+            check_files(leaf['data_root'], leaf['split'])
     try:
         loader = Runner.build_dataloader(section, seed=plan.seed)
     except AmlnnError:
@@ -132,9 +138,8 @@ def forward_context(plan: Plan):
 
 
 def parameter_names(plan: Plan) -> list[str]:
-    """Names of the model's parameters, without their memory."""
-    with torch.device('meta'):
-        model = _build(copy.deepcopy(plan.config['model']))
+    """Names of the model's parameters."""
+    model = _build(copy.deepcopy(plan.config['model']))
     return [name for name, _ in model.named_parameters()]
 
 
@@ -161,7 +166,22 @@ def _build(section) -> nn.Module:
                           hint='run again with --traceback for the place in the code') from error
 
 
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
 def _initialise(model: nn.Module) -> None:
-    # MMEngine logs every tensor's initialisation to its current logger: train.log once it is made.
-    if hasattr(model, 'init_weights'):
-        model.init_weights()
+    # MMEngine reads `init_cfg=dict(type='Pretrained')` with the safe loader and, where that refuses,
+    # with the one that runs code; this keeps it from doing so.
+    with _environment('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1'):
+        if hasattr(model, 'init_weights'):
+            model.init_weights()

@@ -123,11 +123,18 @@ def _forward(model, batch, context):
     with context():
         if not hasattr(model, 'extract_feat') or not _is_plain(head):
             return model(inputs, samples, mode='predict'), None
-        scores = head(model.extract_feat(inputs)).float()
-    # Softmax and loss in float32: eight bits of mantissa are too few to rank probabilities.
+        features = model.extract_feat(inputs)
+    # From the last layer on in float32: with bfloat16's eight bits of mantissa, classes tie.
+    scores = head(_float(features))
     labelled = all('gt_label' in sample or 'gt_score' in sample for sample in samples)
     loss = head._get_loss(scores, samples)['loss'] if labelled else None
     return head._get_predictions(scores, samples), loss
+
+
+def _float(features):
+    if isinstance(features, tuple | list):
+        return type(features)(_float(feature) for feature in features)
+    return features.float()
 
 
 def _is_plain(head) -> bool:

@@ -1,5 +1,6 @@
 """MMEngine's Runner, writing into a run folder of this project."""
 
+import itertools
 import logging
 from pathlib import Path
 
@@ -15,14 +16,7 @@ import amlnn
 from amlnn.config.load import config_hash, resolved_text
 from amlnn.engine.evaluation import EvaluationLoop
 
-__all__ = ['EpochTrainLoop', 'FolderRunner', 'close_logger', 'library_versions']
-
-
-def close_logger(folder: Path) -> None:
-    """Close train.log, so that the folder can be removed on any system."""
-    if MMLogger.check_instance_created(str(folder)):
-        for handler in MMLogger.get_instance(str(folder)).handlers:
-            handler.close()
+__all__ = ['EpochTrainLoop', 'FolderRunner', 'library_versions']
 
 
 def library_versions() -> dict[str, str]:
@@ -36,6 +30,11 @@ def library_versions() -> dict[str, str]:
             'torch': str(torch.__version__), 'torchvision': str(torchvision.__version__),
             'mmengine': mmengine.__version__, 'mmpretrain': mmpretrain.__version__,
             'opencv': cv2.__version__, 'numpy': np.__version__}
+
+
+# MMEngine keeps loggers and message hubs for ever, by name; a run and its continuation in one process
+# must not meet.
+_COUNTER = itertools.count()
 
 
 @LOOPS.register_module()
@@ -81,7 +80,8 @@ class FolderRunner(Runner):
         self.progress = progress
         self.loaded_config = loaded_config
         self.forward_context = forward_context
-        super().__init__(work_dir=str(folder), experiment_name=folder.name, **kwargs)
+        super().__init__(work_dir=str(folder), experiment_name=f'{folder.name}-{next(_COUNTER)}',
+                         **kwargs)
 
     # MMEngine would open a second folder, named by its start, inside this one.
     @property
@@ -98,12 +98,19 @@ class FolderRunner(Runner):
     def build_logger(self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs):
         """MMEngine's page of environment, hooks and iterations goes to train.log."""
         logger = MMLogger.get_instance(
-            f'{self.folder}', log_level=log_level, log_file=str(self.folder / 'train.log'),
+            self._experiment_name, log_level=log_level, log_file=str(self.folder / 'train.log'),
             file_mode='a', distributed=self.distributed)
         for handler in logger.handlers:
             if type(handler) is logging.StreamHandler:
                 handler.setLevel(logging.ERROR)
         return logger
+
+    def close(self) -> None:
+        """Close train.log. The logger stays MMEngine's current one, and says no more."""
+        for handler in self.logger.handlers:
+            if isinstance(handler, logging.FileHandler):
+                handler.close()
+        self.logger.handlers.clear()
 
     def build_visualizer(self, visualizer=None):
         """Without a config's own backends nothing is drawn; scalars.jsonl holds the numbers."""
@@ -134,8 +141,8 @@ class FolderRunner(Runner):
         """Record an epoch, then let hooks save it."""
         record = self.epoch_hook.after_epoch_metrics(self, metrics)
         improved = self.recorder.add_epoch(record, self.epoch_hook.images)
-        self.progress.end_epoch(record, self.recorder.record)
         self.call_hook('after_epoch', improved=improved)
+        self.progress.end_epoch(record, self.recorder.record)
 
     def make_checkpoint(self) -> dict:
         """What resuming exactly needs, of tensors and plain values."""

@@ -11,8 +11,7 @@ from rich.progress import Progress
 
 from amlnn.atomic import write_text
 from amlnn.config.load import config_hash, load_config, resolved_text
-from amlnn.data.manifest import manifest_hash
-from amlnn.data.sources import SPLIT_FOLDERS
+from amlnn.data.manifest import SPLIT_FOLDERS, manifest_hash
 from amlnn.engine.adapt import Plan, adapt, check_data_roots, leaf_datasets
 from amlnn.engine.build import (
     build_evaluator,

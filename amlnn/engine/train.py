@@ -42,7 +42,7 @@ from amlnn.engine.hooks import EpochHook, FiniteLossHook
 from amlnn.engine.progress import TrainingProgress, duration
 from amlnn.engine.recorder import Recorder
 from amlnn.engine.resume import RunPlace, find_run
-from amlnn.engine.runner import FolderRunner, close_logger, library_versions
+from amlnn.engine.runner import FolderRunner, library_versions
 from amlnn.engine.seeding import seed_epoch
 from amlnn.errors import ConfigError, DataError
 from amlnn.models.freezing import count_parameters, stage_table
@@ -128,11 +128,13 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
         runner = _make_runner(folder, plan, model, loaders, effective, recorder, progress)
         runner._load_from = checkpoint
         runner.train()
+        runner.close()
     except KeyboardInterrupt:
         progress.stop()
         recorder.finish('interrupted')
-        console.print(f'stopped after {len(record.epochs)} of {record.max_epochs} epochs; go on: '
-                      f'add --resume {folder}', highlight=False, soft_wrap=True)
+        saved = CheckpointFolder(folder / 'checkpoints').entries()
+        console.print(f'stopped; {saved[-1]["epoch"] if saved else 0} of {record.max_epochs} epochs '
+                      f'are saved; go on: add --resume {folder}', highlight=False, soft_wrap=True)
         raise
     except BaseException as error:
         progress.stop()
@@ -269,6 +271,6 @@ def _dry_run(plan: Plan, console: Console) -> None:
                      forward_context(plan))
         path = CheckpointFolder(folder / 'checkpoints').newest_whole()
         runner.restore(read_checkpoint(path))
-        close_logger(folder)
+        runner.close()
     console.print('dry run: everything was built, one batch of each part ran, and a checkpoint was '
                   'written and read back; nothing was kept', highlight=False, soft_wrap=True)

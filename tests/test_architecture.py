@@ -1,0 +1,111 @@
+"""Imports point down, and what must not bring in torch does not."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+# Each layer may import itself and what stands before it; layers on one line do not know each other.
+LAYERS = [
+    ['atomic', 'command', 'errors', 'quiet', 'records', 'registry'],
+    ['config'],
+    ['data', 'models', 'metrics'],
+    ['engine'],
+    ['results'],
+    ['report', 'sweep'],
+]
+BELOW = {part: {below for layer in LAYERS[:level] for below in layer}
+         for level, layer in enumerate(LAYERS) for part in layer}
+# The bottom files know each other; results read only what the bottom describes.
+BELOW |= {part: set(LAYERS[0]) for part in LAYERS[0]}
+BELOW['results'] = set(LAYERS[0])
+BELOW['report'] = {*LAYERS[0], 'results'}
+
+
+def modules() -> list[Path]:
+    found = sorted((ROOT / 'amlnn').rglob('*.py'))
+    assert len(found) > 30
+    return found
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT / 'amlnn').with_suffix('').parts[0]
+
+
+def imports(path: Path) -> list[ast.stmt]:
+    return [node for node in ast.walk(ast.parse(path.read_text(encoding='utf-8')))
+            if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def names(node) -> list[str]:
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) \
+        else [node.module or '']
+
+
+@pytest.mark.parametrize('path', modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_its_own_part_and_parts_below(path):
+    part = part_of(path)
+    if part == '__init__':
+        assert imports(path) == []
+        return
+    for node in imports(path):
+        for name in names(node):
+            pieces = name.split('.')
+            if pieces[0] == 'amlnn' and len(pieces) > 1:
+                assert pieces[1] in BELOW[part] | {part}, f'line {node.lineno}: {name}'
+
+
+@pytest.mark.parametrize('path', [*modules(), *sorted((ROOT / 'tools').glob('*.py'))],
+                         ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_has_no_relative_and_no_star_import_and_says_what_it_is(path):
+    for node in imports(path):
+        assert not getattr(node, 'level', 0), f'line {node.lineno}'
+        assert all(alias.name != '*' for alias in node.names), f'line {node.lineno}'
+    if path.name != '__init__.py':
+        assert ast.get_docstring(ast.parse(path.read_text(encoding='utf-8')))
+
+
+def test_matplotlib_is_imported_by_the_report_alone():
+    users = {part_of(path) for path in modules() for node in imports(path)
+             if any(name.startswith('matplotlib') for name in names(node))}
+    assert users == {'report'}
+
+
+def imported_by(statement: str) -> set[str]:
+    """Top-level packages in memory after a statement, in a process of its own."""
+    code = f'{statement}\nimport sys\nprint(" ".join(sorted({{m.split(".")[0] for m in sys.modules}})))'
+    shown = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True,
+                           cwd=ROOT)
+    return set(shown.stdout.split())
+
+
+@pytest.mark.parametrize('part', ['config', 'results', 'report'])
+def test_these_parts_bring_in_no_torch(part):
+    files = [path for path in modules() if part_of(path) == part and path.stem != '__init__']
+    assert files
+    statement = '\n'.join(f'import amlnn.{part}.{path.stem}' for path in files)
+    assert 'torch' not in imported_by(statement)
+
+
+def test_the_package_itself_imports_nothing():
+    assert not imported_by('import amlnn') & {'numpy', 'mmengine', 'rich', 'torch'}
+
+
+TOOLS = sorted([*(ROOT / 'tools').glob('*.py'), ROOT / 'data_preprocess.py'])
+
+
+@pytest.mark.parametrize('path', TOOLS, ids=lambda path: path.name)
+def test_a_command_is_short_and_its_help_waits_for_nothing_heavy(path):
+    assert len(path.read_text(encoding='utf-8').splitlines()) <= 62
+    loaded = imported_by(f'import runpy; runpy.run_path({str(path)!r}, run_name="loaded")')
+    assert not loaded & {'numpy', 'mmengine', 'torch', 'rich', 'matplotlib', 'yaml'}
+
+
+@pytest.mark.parametrize('path', TOOLS, ids=lambda path: path.name)
+def test_help_shows_an_example_of_the_command_itself(path):
+    shown = subprocess.run([sys.executable, str(path), '--help'], capture_output=True, text=True,
+                           check=True, cwd=ROOT).stdout
+    assert f'example:\n  python {path.relative_to(ROOT)}' in shown
