@@ -3,7 +3,7 @@
 python tools/train.py configs/quickstart/digits_source.py
 """
 _base_ = [
-    '../_base_/models/resnet18.py', '../_base_/datasets/digits.py', '../_base_/schedules/sgd_5e.py',
+    '../_base_/models/resnet18.py', '../_base_/datasets/digits.py', '../_base_/schedules/sgd_8e.py',
     '../_base_/runtime.py'
 ]
 model = dict(pretrained=None)

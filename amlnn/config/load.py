@@ -1,0 +1,301 @@
+"""A config file and its overrides become one resolved config, every key of it checked.
+
+Nothing here imports torch.
+"""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from keyword import iskeyword
+from pathlib import Path
+
+from mmengine.config import ConfigDict, DictAction
+
+from amlnn.config.check import TOP_LEVEL, Finding, check_config
+from amlnn.config.files import find_file
+from amlnn.config.located import OPTIONS, Located, Place, located, merge, plain
+from amlnn.config.source import Source, read_source
+from amlnn.errors import ConfigError
+
+__all__ = ['LoadedConfig', 'config_hash', 'load_config', 'resolved_text']
+
+
+@dataclass(frozen=True)
+class LoadedConfig:
+    """A resolved config.
+
+    `config` holds all top-level keys; amlnn's own (`model.frozen_stages`, `execution`, ...) are
+    still in place.
+    """
+
+    path: Path
+    """The file given."""
+    name: str
+    """Its name without folder and ending."""
+    config: ConfigDict
+    origins: dict[str, str]
+    """Dotted key to the file and line that set it last, as 'configs/a.py:7'."""
+    notes: list[str]
+    """What was dropped, what looks odd in MMPretrain's files, what nobody could check."""
+
+
+# MMEngine hands all keys of these but `type` to the function, `_scope_` too.
+_NO_SCOPE = ('collate_fn', 'worker_init_fn', 'clip_grad')
+
+
+def load_config(path: Path | str, options: Sequence[str] = ()) -> LoadedConfig:
+    """Resolve the inheritance of a config file, apply overrides, and check every key.
+
+    Args:
+        path: The file, or 'mmpretrain::resnet/resnet50_8xb32_in1k.py'.
+        options: 'a.b.c=value' strings as of --cfg-options.
+
+    Raises:
+        ConfigError: the first thing that is wrong, with how many more there are.
+    """
+    file, scope = find_file(str(path), Path.cwd())
+    resolution = _Resolution()
+    config = resolution.resolve(file, scope, ())
+    if options:
+        overrides = _parse_options(options)
+        resolution.note_helpers(overrides, config, read=set())
+        config = merge(overrides, config, into_lists=True)
+    helpers = resolution.helpers & set(config)
+    findings, notes = check_config(config, helpers)
+    _raise_first(resolution.findings + findings)
+    for key in list(config):
+        if key in helpers or key not in TOP_LEVEL:
+            dict.pop(config, key)
+    return LoadedConfig(
+        path=Path(path), name=file.stem, config=plain(config),
+        origins={key: str(place) for key, place in _walk_places(config)},
+        notes=list(dict.fromkeys(resolution.notes + notes)))
+
+
+def resolved_text(config: dict) -> str:
+    """Write a resolved config as Python that `load_config` reads back as an equal config.
+
+    >>> print(resolved_text({'seed': 1, 'model': {'type': 'A', 'layers': [{'n': 2}]}}), end='')
+    seed = 1
+    model = dict(type='A', layers=[dict(n=2)])
+    """
+    return ''.join(f'{key} = {_format(value, len(key) + 3, 0)}\n' for key, value in config.items())
+
+
+def config_hash(config: dict) -> str:
+    """Hash the content of a config: not its order of keys, its formatting, or its `work_dir`.
+
+    >>> config_hash({'a': 1, 'b': (2, )}) == config_hash({'b': [2], 'a': 1, 'work_dir': 'x'})
+    True
+    """
+    content = {key: value for key, value in config.items() if key != 'work_dir'}
+    text = json.dumps(content, sort_keys=True, default=_named, separators=(',', ':'))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass
+class _Resolution:
+    """What is learnt while a file and its bases are read."""
+
+    helpers: set[str] = field(default_factory=set)
+    """Top-level names that only serve to write other keys."""
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def resolve(self, path: Path, scope: str | None, chain: tuple[Path, ...]) -> Located:
+        base = Located()
+
+        def inherit(bases: list[tuple[str, int]], place: Place) -> Located:
+            for name, line in bases:
+                where = place._replace(line=line)
+                file, base_scope = find_file(name, path.parent, f'{where}: ')
+                if file in (path, *chain):
+                    raise ConfigError(f'{where}: `{name}` inherits from this file in turn',
+                                      hint='remove one of the two `_base_` entries')
+                _join(base, self.resolve(file, base_scope, (path, *chain)), where)
+            return base
+
+        source = read_source(path, inherit)
+        if source.deprecation:
+            self.notes.append(f'{source.place}: {source.deprecation}')
+        self.note_helpers(source.values, base, source.read, source)
+        for key in source.inherited - set(TOP_LEVEL):
+            self.helpers.add(key)
+        config = merge(source.values, base)
+        return _with_scope(config, scope) if scope else config
+
+    def note_helpers(self, values: Located, base: Located, read: set[str],
+                     source: Source | None = None) -> None:
+        """Tell names that only serve to write other keys from keys that nobody knows."""
+        shipped = source is not None and source.place.shipped
+        for key in values:
+            if key in TOP_LEVEL:
+                continue
+            place = values.place(key)
+            if key in read and (shipped or key in base):
+                self.helpers.add(key)
+            elif key in base and not shipped:
+                self.helpers.add(key)
+                self.findings.append(Finding(
+                    place, f'`{key}` is changed here and not used: what {base.place(key)} made '
+                    'of it stays as it was', hint=_how_to_use(key, base)))
+            elif key in base and key in self.helpers:
+                self.notes.append(f'{place}: `{key}` is changed and not used')
+
+
+def _how_to_use(key: str, base: Located) -> str:
+    wanted = _without_scope(base[key])
+    for user, value in dict.items(base):
+        if user in TOP_LEVEL and isinstance(value, dict):
+            for dotted, item in _leaves(value):
+                if _without_scope(item) == wanted:
+                    parts = dotted.split('.')
+                    text = ''.join(f'dict({part}=' for part in parts)
+                    return f'set {user} = {text}{key}{")" * len(parts)} too'
+    return 'set the key that uses it, and write names private to a file with a leading `_`'
+
+
+def _without_scope(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_scope(item) for key, item in dict.items(value) if key != '_scope_'}
+    return [_without_scope(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _leaves(value: dict, at: str = '') -> Iterator[tuple[str, object]]:
+    for key, item in dict.items(value):
+        dotted = f'{at}.{key}' if at else key
+        yield dotted, item
+        if isinstance(item, dict):
+            yield from _leaves(item, dotted)
+
+
+def _join(base: Located, other: Located, where: Place) -> None:
+    for key, value in dict.items(other):
+        if key in base:
+            raise ConfigError(
+                f'{where}: `{key}` is set by two base files, {base.place(key)} and '
+                f'{other.place(key)}',
+                hint='each base file sets keys of its own; let one inherit from the other')
+        base.put(key, value, other.place(key))
+
+
+def _with_scope(config: Located, scope: str) -> Located:
+    """Let the outermost dicts that name a class look it up in the package they came from."""
+    def mark(value):
+        if isinstance(value, dict):
+            if 'type' in value:
+                if value.get('_scope_') is None:
+                    value.put('_scope_', scope, value.place('type'))
+                return
+            for key, item in dict.items(value):
+                if key not in _NO_SCOPE:
+                    mark(item)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                mark(item)
+
+    mark(config)
+    return config
+
+
+def _parse_options(options: Sequence[str]) -> Located:
+    result = Located()
+    for option in options:
+        key, equals, text = option.partition('=')
+        parts = key.strip().split('.')
+        if not equals or not all(parts):
+            raise ConfigError(f'--cfg-options: `{option}` is not of the form key=value',
+                              hint='--cfg-options optim_wrapper.optimizer.lr=0.01')
+        target = result
+        for part in parts[:-1]:
+            if not isinstance(target.get(part), dict):
+                if part in target:
+                    raise ConfigError(f'--cfg-options: `{key}` goes into `{part}`, which another '
+                                      'option sets to a value', hint='give one of the two')
+                target.put(part, Located(), OPTIONS)
+            target = target[part]
+        target.put(parts[-1], located(_parse_value(text, option), OPTIONS), OPTIONS)
+    return result
+
+
+def _parse_value(text: str, option: str) -> object:
+    if len(text) > 1 and text[0] == text[-1] and text[0] in '\'"':
+        try:  # quotes keep '5' a string, and its spaces
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            value = None
+        if isinstance(value, str):
+            return value
+    try:
+        if text.count('(') != text.count(')') or text.count('[') != text.count(']'):
+            raise AssertionError
+        return DictAction._parse_iterable(text)
+    except AssertionError:
+        raise ConfigError(f'--cfg-options: the brackets of `{option}` do not match',
+                          hint='quote the option for the shell: \'a.b=[1,2]\'') from None
+
+
+def _raise_first(findings: Sequence[Finding]) -> None:
+    if not findings:
+        return
+    first = min(findings, key=lambda finding: finding.rank)
+    more = len(findings) - 1
+    message = f'{first.place}: {first.message}' if str(first.place) else first.message
+    raise ConfigError(message + (f' (and {more} more)' if more else ''), hint=first.hint)
+
+
+def _walk_places(value: object, at: str = '') -> Iterator[tuple[str, Place]]:
+    if isinstance(value, Located):
+        for key, item in dict.items(value):
+            dotted = f'{at}.{key}' if at else str(key)
+            yield dotted, value.place(key)
+            yield from _walk_places(item, dotted)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _walk_places(item, f'{at}.{index}')
+
+
+def _named(value: object) -> str:
+    """A value that is no literal: a class goes by its name, which the registry finds it by."""
+    if isinstance(value, type):
+        return f'{value.__module__}.{value.__qualname__}'
+    return str(value)
+
+
+def _format(value: object, column: int, indent: int) -> str:
+    """Python source of `value`, on one line if it fits behind `column`."""
+    if isinstance(value, dict):
+        if all(isinstance(key, str) and _is_keyword_name(key) for key in value):
+            parts = [(f'{key}=', item) for key, item in value.items()]
+            left, right = 'dict(', ')'
+        else:
+            parts = [(f'{key!r}: ', item) for key, item in value.items()]
+            left, right = '{', '}'
+    elif isinstance(value, list | tuple):
+        parts = [('', item) for item in value]
+        left, right = ('[', ']') if isinstance(value, list) else ('(', ')')
+    else:
+        return _format_leaf(value)
+    comma = ', ' if isinstance(value, tuple) and len(value) == 1 else ''
+    flat = ', '.join(prefix + _format(item, 0, -1) for prefix, item in parts) + comma
+    if indent < 0 or column + len(flat) + len(left + right) <= 100:
+        return left + flat + right
+    inner = ' ' * (indent + 4)
+    lines = [f'{inner}{prefix}{_format(item, len(inner) + len(prefix) + 1, indent + 4)},\n'
+             for prefix, item in parts]
+    return f'{left}\n{"".join(lines)}{" " * indent}{right}'
+
+
+def _format_leaf(value: object) -> str:
+    if isinstance(value, float) and (value != value or value in (float('inf'), -float('inf'))):
+        return f"float('{value}')"
+    if value is None or isinstance(value, bool | int | float | str | bytes | complex):
+        return repr(value)
+    return repr(_named(value))
+
+
+def _is_keyword_name(key: str) -> bool:
+    # Python normalises identifiers: `dict(º=1)` has the key 'o'.
+    return key.isascii() and key.isidentifier() and not iskeyword(key)

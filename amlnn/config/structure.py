@@ -1,0 +1,154 @@
+"""What MMEngine's Runner and builders make of each place of a config.
+
+A Slot says what is built at a place: from which registry, with which default class, which keys
+the builder reads and removes before the class sees them, and which arguments it supplies itself.
+"""
+
+from dataclasses import dataclass, field
+
+from amlnn.registry import EXECUTION_CLASS, MODEL_KEYS
+
+__all__ = ['BY_CLASS', 'BY_PARAMETER', 'BY_TOP_LEVEL', 'DEFAULT_HOOKS', 'EXTRA_ARGUMENTS',
+           'PLAIN_TYPES', 'RESERVED_IN_DICTS', 'SMALLEST', 'TOP_LEVEL', 'Slot']
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What a dict at one place is built into.
+
+    Either `keys` lists all there can be, or `registry` builds it by `type`, or it is a free dict.
+    """
+
+    registry: str = ''
+    default: str | tuple[str, str] = ''
+    """The class where no `type` is named: a registered name, or module and class."""
+    extra: tuple[str, ...] = ()
+    """Keys that the builder removes before the class is called."""
+    filled: tuple[str, ...] = ()
+    """Arguments that the builder supplies: known, and not offered in hints."""
+    keys: tuple[str, ...] | None = None
+    inner: dict[str, 'Slot'] = field(default_factory=dict)
+    guessed: bool = False
+    """Nobody knows that this is what is built here: only near misses are errors."""
+    named: bool = False
+    """A dict of things by name, each as this slot says."""
+
+
+def _keys(*names: str, **inner: Slot) -> Slot:
+    return Slot(keys=(*names, *inner), inner=inner)
+
+
+RESERVED_IN_DICTS = ('_delete_', '_scope_')
+
+_AUGMENT = Slot('BATCH_AUGMENTS')
+_AUGMENTS = _keys('probs', augments=_AUGMENT)
+_TRANSFORM = Slot('TRANSFORMS')
+_MODEL = Slot('MODELS')
+_DATASET = Slot('DATASETS')
+_SAMPLER = Slot('DATA_SAMPLERS', filled=('dataset', 'seed', 'sampler', 'batch_size'))
+_FUNCTION = Slot('FUNCTIONS', filled=('data_batch', 'worker_id', 'num_workers', 'rank', 'seed'))
+_METRIC = Slot('METRICS')
+_HOOK = Slot('HOOKS', extra=('priority',))
+_LOOP = ('runner', 'dataloader', 'evaluator')
+_OPTIMIZER = Slot('OPTIMIZERS', filled=('params',))
+_CLIP = _keys('type', 'max_norm', 'norm_type', 'error_if_nonfinite', 'foreach', 'clip_value')
+_PARAMWISE = Slot(keys=(
+    'custom_keys', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'dwconv_decay_mult',
+    'flat_decay_mult', 'bypass_duplicate', 'dcn_offset_lr_mult', 'layer_decay_rate',
+    'num_layers'))
+_LOADER = Slot(
+    default=('torch.utils.data.dataloader', 'DataLoader'),
+    extra=('num_batch_per_epoch', 'disable_subprocess_warning'),
+    inner=dict(dataset=_DATASET, sampler=_SAMPLER, batch_sampler=_SAMPLER, collate_fn=_FUNCTION,
+               worker_init_fn=_FUNCTION))
+_WRAPPER = Slot(
+    'OPTIM_WRAPPERS', default='OptimWrapper', extra=('constructor', 'paramwise_cfg'),
+    inner=dict(optimizer=_OPTIMIZER, paramwise_cfg=_PARAMWISE, clip_grad=_CLIP))
+_SCHEDULER = Slot('PARAM_SCHEDULERS', extra=('convert_to_iter_based', 'epoch_length'),
+                  filled=('optimizer', 'param_name', 'epoch_length'))
+_PREPROCESSOR = Slot('MODELS')
+
+# The value of every top-level key; None where it is a plain value.
+BY_TOP_LEVEL: dict[str, Slot | None] = dict(
+    model=Slot('MODELS', extra=MODEL_KEYS),
+    data_preprocessor=_PREPROCESSOR,
+    train_dataloader=_LOADER, val_dataloader=_LOADER, test_dataloader=_LOADER,
+    val_evaluator=_METRIC, test_evaluator=_METRIC,
+    optim_wrapper=_WRAPPER,
+    param_scheduler=_SCHEDULER,
+    train_cfg=Slot('LOOPS', default='EpochBasedTrainLoop', extra=('by_epoch',), filled=_LOOP),
+    val_cfg=Slot('LOOPS', default='ValLoop', filled=_LOOP),
+    test_cfg=Slot('LOOPS', default='TestLoop', filled=_LOOP),
+    auto_scale_lr=_keys('enable', 'base_batch_size'),
+    default_hooks=Slot('HOOKS', extra=('priority',), named=True),
+    custom_hooks=_HOOK,
+    env_cfg=_keys(
+        'cudnn_benchmark', 'resource_limit',
+        mp_cfg=_keys('mp_start_method', 'opencv_num_threads'),
+        dist_cfg=_keys('backend', 'init_method', 'timeout', 'world_size', 'rank', 'port',
+                       'init_backend')),
+    randomness=_keys('seed', 'deterministic', 'diff_rank_seed'),
+    log_processor=Slot('LOG_PROCESSORS', default='LogProcessor'),
+    visualizer=Slot('VISUALIZERS', default='Visualizer'),
+    execution=Slot(default=EXECUTION_CLASS),
+    custom_imports=_keys('imports', 'allow_failed_imports'),
+    tta_model=Slot('MODELS', filled=('module',)),
+    tta_pipeline=_TRANSFORM,
+    model_wrapper_cfg=Slot('MODEL_WRAPPERS', default='MMDistributedDataParallel',
+                           filled=('module', 'device_ids')),
+    work_dir=None, load_from=None, resume=None, launcher=None, log_level=None,
+    default_scope=None, experiment_name=None, find_unused_parameters=None, sync_bn=None,
+    runner_type=None, strategy=None, compile=None, activation_checkpointing=None,
+    efficient_conv_bn_eval=None)
+
+TOP_LEVEL = tuple(BY_TOP_LEVEL)
+
+# Types of plain values that no signature tells, by key.
+PLAIN_TYPES = dict(
+    work_dir='str', load_from='str | None', resume='bool', launcher='str', log_level='str | int',
+    default_scope='str | None', experiment_name='str | None', find_unused_parameters='bool',
+    seed='int | None', deterministic='bool', diff_rank_seed='bool', enable='bool',
+    base_batch_size='int', cudnn_benchmark='bool', opencv_num_threads='int',
+    mp_start_method='str', backend='str', allow_failed_imports='bool', action_epoch='int')
+
+# Below these numbers a value makes no sense.
+SMALLEST = {('DataLoader', 'num_workers'): 0, ('DataLoader', 'batch_size'): 1,
+            ('EpochBasedTrainLoop', 'max_epochs'): 0, ('EpochBasedTrainLoop', 'val_interval'): 1}
+
+# The value of an argument of this name, whatever class takes it.
+BY_PARAMETER: dict[str, Slot] = dict(
+    pipeline=_TRANSFORM, transforms=_TRANSFORM, train_pipeline=_TRANSFORM,
+    policies=Slot('TRANSFORMS', extra=('magnitude_key',)),
+    dataset=_DATASET, datasets=_DATASET, sampler=_SAMPLER, batch_sampler=_SAMPLER,
+    optimizer=_OPTIMIZER, clip_grad=_CLIP, paramwise_cfg=_PARAMWISE,
+    backbone=_MODEL, neck=_MODEL, head=_MODEL, loss=_MODEL, data_preprocessor=_PREPROCESSOR,
+    norm_cfg=Slot('MODELS', extra=('requires_grad',), filled=('num_features',)),
+    act_cfg=_MODEL, conv_cfg=Slot('MODELS', guessed=True),
+    init_cfg=Slot('WEIGHT_INITIALIZERS', extra=('layer', 'override')),
+    override=Slot('WEIGHT_INITIALIZERS', extra=('name', 'layer'), guessed=True),
+    augments=_AUGMENT, batch_augments=_AUGMENTS,
+    metrics=_METRIC, vis_backends=Slot('VISBACKENDS'), tokenizer=Slot('TOKENIZER', guessed=True))
+
+# Arguments of one class that mean something else than their name elsewhere.
+BY_CLASS: dict[tuple[str, str], Slot | None] = {
+    ('SwitchRecipeHook', 'schedule'): _keys(
+        'action_epoch', train_pipeline=_TRANSFORM, batch_augments=_AUGMENTS, loss=_MODEL),
+    ('Albumentations', 'transforms'): None,  # names of another library
+    ('AutoAugment', 'hparams'): None,  # merged into those policies that take them
+    ('RandAugment', 'hparams'): None,
+    ('ImageClassifier', 'train_cfg'): _AUGMENTS,
+    ('TimmClassifier', 'train_cfg'): _AUGMENTS,
+    ('HuggingFaceClassifier', 'train_cfg'): _AUGMENTS,
+}
+
+# Hooks that the Runner adds by itself, by the name under which a config replaces them.
+DEFAULT_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler',
+                 'checkpoint')
+
+# What the `**kwargs` of these classes take, found by reading on where no signature leads.
+EXTRA_ARGUMENTS: dict[str, tuple[str, ...]] = dict(
+    EMAHook=('momentum', 'gamma', 'interval', 'update_buffers', 'device'),
+    CheckpointHook=('create_symlink',),
+    MultiTaskHead=('num_classes', 'in_channels', 'loss'),
+    RandomResize=('keep_ratio', 'clip_object_border', 'backend', 'interpolation'),
+    RandomChoiceResize=('keep_ratio', 'clip_object_border', 'backend', 'interpolation'))

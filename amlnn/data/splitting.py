@@ -1,0 +1,112 @@
+"""Which image goes to which split: a pure function of the names, the ratios and the seed."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from fractions import Fraction
+
+__all__ = ['assign_splits', 'split_counts']
+
+
+def split_counts(total: int, ratios: Mapping[str, float]) -> dict[str, int]:
+    """Divide `total` images by largest remainder; no split with a ratio stays empty.
+
+    Rounding down, as BaseDT does, would send what is left over to the last split, whatever its
+    ratio. Ratios are read as the decimals they print as, so that 0.7 of 10 is 7 and not 6.999.
+
+    Args:
+        total: Number of images, at least one for each ratio above 0.
+        ratios: Share of each split, by name; those of 0 get no entry in the result.
+
+    Raises:
+        ValueError: there are fewer images than splits.
+
+    >>> split_counts(9, {'train': 0.8, 'val': 0.2, 'test': 0.0})
+    {'train': 7, 'val': 2}
+    >>> split_counts(2, {'train': 0.9, 'val': 0.1})
+    {'train': 1, 'val': 1}
+    """
+    exact = {split: Fraction(str(ratio)) for split, ratio in ratios.items() if ratio > 0}
+    if total < len(exact):
+        raise ValueError(f'{total} images cannot fill {len(exact)} splits')
+    whole = sum(exact.values())
+    quotas = {split: total * ratio / whole for split, ratio in exact.items()}
+    counts = {split: int(quota) for split, quota in quotas.items()}
+    # sorted() is stable: of equal remainders the earlier split wins, so train before val.
+    by_remainder = sorted(counts, key=lambda split: counts[split] - quotas[split])
+    for split in by_remainder[:total - sum(counts.values())]:
+        counts[split] += 1
+    for split in counts:
+        if counts[split] == 0:
+            counts[max(counts, key=counts.__getitem__)] -= 1
+            counts[split] = 1
+    return counts
+
+
+def assign_splits(paths: Iterable[str], ratios: Mapping[str, float], seed: int,
+                  copies: Iterable[Collection[str]] = ()) -> dict[str, str]:
+    """Give every image its split.
+
+    Within a class the images are ordered by the SHA-256 of seed and path, and the order is cut by
+    `split_counts`. Unlike a shuffle, this order does not change when an image is added or removed:
+    only those next to a cut move, at most one for each cut and one for the newcomer's own place.
+    Neither the order of `paths` nor the machine, the locale or the state of `random` matters.
+
+    Copies of one image always share a split, or the validation set would hold training images.
+    They are placed first, the largest group before the others, so that the counts are met as
+    closely as the groups allow.
+
+    Args:
+        paths: `<class>/<file>` of each image.
+        ratios: Share of each split, by name, in the order in which they are filled.
+        seed: Another seed is another split.
+        copies: Groups of paths, from one or several classes, that hold the same image.
+
+    Returns:
+        The split's name for each path, sorted by class, then by file: the order in which
+        MMPretrain scans folders.
+
+    Raises:
+        ValueError: a class has fewer images than there are splits.
+
+    >>> assign_splits(['cat/1.jpg', 'cat/2.jpg', 'cat/3.jpg'], {'train': 0.7, 'val': 0.3}, seed=0)
+    {'cat/1.jpg': 'train', 'cat/2.jpg': 'val', 'cat/3.jpg': 'train'}
+    """
+    leader = {path: min(group) for group in copies for path in group}
+    classes: dict[str, dict[str, list[str]]] = {}
+    for path in paths:
+        units = classes.setdefault(path.split('/', 1)[0], {})
+        units.setdefault(leader.get(path, path), []).append(path)
+    split_of: dict[str, str] = {}  # by leader, so that a group spanning classes is placed once
+    for _, units in sorted(classes.items()):
+        _place(units, split_counts(sum(map(len, units.values())), ratios), seed, split_of)
+    chosen = {path: split_of[lead] for units in classes.values()
+              for lead, members in units.items() for path in members}
+    # By the parts: as one string 'a b/1' sorts before 'a/1'.
+    return {path: chosen[path] for path in sorted(chosen, key=lambda path: path.split('/', 1))}
+
+
+def _place(units: Mapping[str, list[str]], room: dict[str, int], seed: int,
+           split_of: dict[str, str]) -> None:
+    """Enter the split of each unit (an image, or the copies of one) of a class into `split_of`."""
+    empty = list(room)
+
+    def put(lead: str, split: str) -> None:
+        split_of[lead] = split
+        room[split] -= len(units[lead])
+        if split in empty:
+            empty.remove(split)
+
+    for lead in units:
+        if lead in split_of:
+            put(lead, split_of[lead])
+    waiting = sorted((lead for lead in units if lead not in split_of),
+                     key=lambda lead: (-len(units[lead]), _rank(seed, lead)))
+    for placed, lead in enumerate(waiting):
+        # The last units go where nothing is yet: a large group must not leave a split empty.
+        choice = empty if len(waiting) - placed <= len(empty) else list(room)
+        fitting = [split for split in choice if room[split] >= len(units[lead])]
+        put(lead, fitting[0] if fitting else max(choice, key=room.__getitem__))
+
+
+def _rank(seed: int, path: str) -> bytes:
+    return hashlib.sha256(f'{seed}\n{path}'.encode()).digest()

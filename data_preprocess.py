@@ -1,0 +1,41 @@
+"""Turn a folder of class folders into a checked data set in ImageNet format."""
+
+import sys
+
+from amlnn.command import CommandParser, run_command
+
+
+def parser() -> CommandParser:
+    """The command line."""
+    command = CommandParser(
+        description='Check the images of a folder of class folders, split them, and write them\n'
+                    'in ImageNet format.',
+        example='python data_preprocess.py data/raw/flowers data/flower_dataset '
+                '--train-ratio 0.8 --val-ratio 0.2')
+    add = command.add_argument
+    add('source', metavar='SRC', help='a folder that holds a folder of images for each class')
+    add('target', metavar='DST', help='the folder of the data set to make')
+    add('--train-ratio', type=float, default=0.8, metavar='R', help='training share (0.8)')
+    add('--val-ratio', type=float, default=0.2, metavar='R', help='validation share (0.2)')
+    add('--test-ratio', type=float, default=0.0, metavar='R', help='test share (0); 1 in all')
+    add('--seed', type=int, default=0, metavar='N',
+        help='another seed, another split; the same seed, the same split on any machine (0)')
+    add('--overwrite', action='store_true', help='replace the data set that is at DST')
+    add('--on-bad', choices=('fail', 'skip'), default='fail',
+        help='files that training cannot use: list them and stop, or leave them out (fail)')
+    add('--on-duplicate', choices=('fail', 'drop', 'keep'), default='drop',
+        help='copies of an image: list them and stop; leave out all but the first, and all that '
+             'lie in several classes; or keep them, together in one split (drop)')
+    return command
+
+
+def main(options) -> None:
+    """Prepare the data set."""
+    from amlnn.data.prepare import prepare
+    sys.stdout.reconfigure(errors='backslashreplace')  # a file name may not fit the terminal
+    values = {key: value for key, value in vars(options).items() if key != 'traceback'}
+    prepare(values.pop('source'), values.pop('target'), **values)
+
+
+if __name__ == '__main__':
+    sys.exit(run_command(parser(), main))
