@@ -6,13 +6,14 @@ UV := $(BIN)/uv
 PACKAGES := requirements/runtime.txt requirements/dev.txt
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup demo test test-all lint lock clean
+.PHONY: help setup demo docs test test-all lint lock clean
 
 help:
 	@echo "make setup     install everything into .venv"
 	@echo "make demo      train, freeze, test and report on embedded data (under 5 minutes on 2 cores)"
 	@echo "make test      lint and tests (under 5 minutes on 2 cores)"
 	@echo "make test-all  the same, with the slow tests"
+	@echo "make docs      make demo, and its table and picture into the README"
 	@echo "make lock      resolve requirements/constraints.txt afresh"
 	@echo "make clean     remove .venv"
 
@@ -32,11 +33,15 @@ $(STAMP): $(PACKAGES) requirements/constraints.txt pyproject.toml setup.py
 demo: $(STAMP)
 	$(BIN)/python tools/quickstart.py
 
+# Two processes of one thread each: tests are many small models, not one large.
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+docs: demo
+	$(BIN)/python docs/regenerate.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -52,6 +52,15 @@ def run_command(parser: CommandParser, main: Callable[[argparse.Namespace], int 
     except KeyboardInterrupt as stop:
         print('terminated' if isinstance(stop, Terminated) else 'interrupted', file=sys.stderr)
         return 143 if isinstance(stop, Terminated) else 130
+    except ImportError as error:
+        if show_traceback:
+            traceback.print_exc()
+        system = 'libGL' in str(error) or 'libgthread' in str(error)
+        print(f'error: a library cannot be loaded: {error}', file=sys.stderr)
+        print('hint: ' + ('OpenCV needs a package of the system: apt-get install libgl1 '
+                          'libglib2.0-0' if system else 'make setup installs what amlnn needs'),
+              file=sys.stderr)
+        return 2
     except BrokenPipeError:  # `| head` closed its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -67,7 +67,7 @@ class FrozenStage:
 
 @dataclass
 class RunRecord:
-    """What `run.json` holds. Every field is always there; None means not known or not applicable."""
+    """What `run.json` holds. Every field is there; None means not known or not applicable."""
 
     config_name: str
     """The config file's name without folder and ending: 'resnet50_frozen3'."""
@@ -135,7 +135,7 @@ class TestRecord:
 
 
 def write_record(path: Path | str, record: RunRecord | TestRecord) -> None:
-    """Write a record as JSON, whole or not at all. A value that is not finite is written as null."""
+    """Write a record as JSON, whole or not at all. What is not finite is written as null."""
     write_json(path, _finite(dataclasses.asdict(record)))
 
 

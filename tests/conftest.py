@@ -1,42 +1,18 @@
-"""Data and configs that tests generate: nothing is downloaded, nothing is read from elsewhere."""
+"""Fixtures of all tests."""
 
 import importlib.util
+import os
 import signal
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from generated import ROOT, write_data_set, write_small_config
 
 from amlnn.command import run_command
 
-ROOT = Path(__file__).resolve().parent.parent
-CLASSES = ('daisy', 'dandelion', 'rose', 'sunflower', 'tulip')
-SIZES = {'train': 8, 'val': 4, 'test': 2}
-
-
-def write_data_set(root: Path, classes=CLASSES, sizes=SIZES, seed: int = 0, side: int = 40) -> Path:
-    """A learnable data set in ImageNet format: each class has a colour, each image noise."""
-    random = np.random.default_rng(seed)
-    colours = random.integers(40, 216, size=(len(classes), 3))
-    root.mkdir(parents=True)
-    (root / 'classes.txt').write_text(''.join(f'{name}\n' for name in classes), encoding='utf-8')
-    folders = {'train': 'training_set', 'val': 'val_set', 'test': 'test_set'}
-    for split, count in sizes.items():
-        lines = []
-        for label, name in enumerate(classes):
-            folder = root / folders[split] / name
-            folder.mkdir(parents=True)
-            for number in range(count):
-                noise = random.normal(0, 25, size=(side, side, 3))
-                pixels = np.clip(colours[label] + noise, 0, 255).astype(np.uint8)
-                Image.fromarray(pixels).save(folder / f'{number}.png')
-                lines.append(f'{name}/{number}.png {label}\n')
-        (root / f'{split}.txt').write_text(''.join(lines), encoding='utf-8')
-    return root
-
+if 'PYTEST_XDIST_WORKER' in os.environ:
+    os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is imported
 
 @pytest.fixture(scope='session')
 def data_set(tmp_path_factory) -> Path:
@@ -50,16 +26,7 @@ def write_config(tmp_path, data_set) -> Callable[..., Path]:
 
     def write(text: str = '', name: str = 'small.py', data_root: Path = data_set,
               epochs: int = 2) -> Path:
-        path = tmp_path / name
-        path.write_text(textwrap.dedent(f'''\
-            _base_ = {str(ROOT / 'configs/quickstart/digits_source.py')!r}
-            train_dataloader = dict(batch_size=10, dataset=dict(data_root={str(data_root)!r}))
-            val_dataloader = dict(dataset=dict(data_root={str(data_root)!r}))
-            test_dataloader = dict(dataset=dict(data_root={str(data_root)!r}))
-            train_cfg = dict(max_epochs={epochs})
-            execution = dict(precision='fp32')
-            ''') + textwrap.dedent(text))
-        return path
+        return write_small_config(tmp_path / name, data_root, text, epochs)
 
     return write
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from generated import ROOT
 
 # Each layer may import itself and what stands before it; layers on one line do not know each other.
 LAYERS = [
@@ -76,7 +76,7 @@ def test_matplotlib_is_imported_by_the_report_alone():
 
 def imported_by(statement: str) -> set[str]:
     """Top-level packages in memory after a statement, in a process of its own."""
-    code = f'{statement}\nimport sys\nprint(" ".join(sorted({{m.split(".")[0] for m in sys.modules}})))'
+    code = f'{statement}\nimport sys\nprint(*{{name.split(".")[0] for name in sys.modules}})'
     shown = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True,
                            cwd=ROOT)
     return set(shown.stdout.split())

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, write_data_set
+from generated import ROOT, write_data_set
 
 from amlnn.config.load import config_hash, load_config, resolved_text
 from amlnn.records import read_run, read_test

@@ -1,25 +1,38 @@
-"""Check config files: every key of every one, before anything is built or data looked for."""
+"""Check config files: every key, argument, parameter name and monitored metric."""
 
-import argparse
 import sys
 
 from amlnn.command import CommandParser, run_command
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args) -> int:
     from amlnn.config.report import check_files
-    return check_files(args.configs, args.cfg_options or (), show=args.show, origin=args.origin)
+    return check_files(args.configs, args.cfg_options, show=args.show, origin=args.origin,
+                       second_tier=check_names)
 
 
-if __name__ == '__main__':
-    parser = CommandParser(
-        'Check config files: every key, argument and monitored metric. Nothing is built.',
-        example='python tools/check_config.py configs/resnet50_frozen3.py')
+def check_names(loaded) -> None:
+    """Parameter names, if the config has any; only the first time is the model built for them."""
+    from amlnn.config.check import check_parameters
+
+    def names(model):
+        from amlnn.engine.build import parameter_names
+        return parameter_names(loaded)
+
+    check_parameters(loaded, names)
+
+
+def parser() -> CommandParser:
+    parser = CommandParser(__doc__, 'python tools/check_config.py configs/resnet50_frozen3.py')
     parser.add_argument('configs', nargs='+', metavar='CONFIG',
                         help="a file, or 'mmpretrain::resnet/resnet50_8xb32_in1k.py'")
-    parser.add_argument('--cfg-options', nargs='+', metavar='K=V', action='extend',
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V', action='extend',
                         help='override keys: optim_wrapper.optimizer.lr=0.001')
     parser.add_argument('--show', action='store_true', help='print the resolved config')
     parser.add_argument('--origin', metavar='KEY',
                         help='print which file set KEY: optim_wrapper.optimizer.lr')
-    sys.exit(run_command(parser, main))
+    return parser
+
+
+if __name__ == '__main__':
+    sys.exit(run_command(parser(), main))

@@ -1,4 +1,4 @@
-"""Train, freeze, test and report on handwritten digits that scikit-learn carries; about 3 minutes."""
+"""Train, freeze, test and report on the handwritten digits of scikit-learn; about 3 minutes."""
 
 import shlex
 import subprocess

@@ -9,7 +9,7 @@ from amlnn.command import CommandParser, run_command
 def main(args) -> None:
     from amlnn.engine.test import TestOptions, test
     test(TestOptions(config=args.config, checkpoint=args.checkpoint, split=args.split,
-                     out=args.out, cfg_options=args.cfg_options, device=args.device,
+                     out=args.out, tta=args.tta, cfg_options=args.cfg_options, device=args.device,
                      trust_checkpoint=args.trust_checkpoint, command=sys.argv))
 
 
@@ -21,6 +21,8 @@ def parser() -> CommandParser:
     parser.add_argument('--split', choices=['val', 'test'],
                         help='default: test where the data set has one, else val')
     parser.add_argument('--out', type=Path, metavar='FILE', help='write the record here too')
+    parser.add_argument('--tta', action='store_true',
+                        help="average over views: the config's tta_pipeline, else both flips")
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V',
                         help='override keys, such as test_dataloader.batch_size=8')
     parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')

@@ -1,7 +1,7 @@
 """What tools/check_config.py prints."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from amlnn.config.load import LoadedConfig, load_config, resolved_text
 from amlnn.config.suggest import did_you_mean
@@ -11,7 +11,8 @@ __all__ = ['check_files', 'origin_of']
 
 
 def check_files(paths: Sequence[str], options: Sequence[str] = (), show: bool = False,
-                origin: str | None = None) -> int:
+                origin: str | None = None,
+                second_tier: Callable[[LoadedConfig], None] = lambda loaded: None) -> int:
     """Check configs one after another, and print what was asked for.
 
     Args:
@@ -19,6 +20,7 @@ def check_files(paths: Sequence[str], options: Sequence[str] = (), show: bool = 
         options: 'key=value' overrides of each.
         show: Print the resolved config.
         origin: Print which file set this key.
+        second_tier: Checks what only a built model knows.
 
     Returns:
         0, or 2 if several were given and one is wrong.
@@ -29,7 +31,7 @@ def check_files(paths: Sequence[str], options: Sequence[str] = (), show: bool = 
     status = 0
     for path in paths:
         try:
-            _check_file(path, options, show, origin)
+            _check_file(path, options, show, origin, second_tier)
         except ConfigError as error:
             if len(paths) == 1:
                 raise
@@ -53,8 +55,10 @@ def origin_of(loaded: LoadedConfig, key: str) -> str:
     raise ConfigError(f'{loaded.path}: no key `{key}`', hint=hint)
 
 
-def _check_file(path: str, options: Sequence[str], show: bool, origin: str | None) -> None:
+def _check_file(path: str, options: Sequence[str], show: bool, origin: str | None,
+                second_tier: Callable[[LoadedConfig], None]) -> None:
     loaded = load_config(path, options)
+    second_tier(loaded)
     if origin is not None:
         print(f'{origin}: {origin_of(loaded, origin)}')
         return

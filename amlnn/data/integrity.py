@@ -45,5 +45,5 @@ def check_files(data_root: Path | str, split: str) -> None:
     if faults:
         more = f' (and {len(faults) - 1} more)' if len(faults) > 1 else ''
         raise DataError(f'{faults[0]}{more} since the data set was prepared',
-                        hint='prepare it again: python data_preprocess.py <folder of class folders> '
-                        f'{data_root} --overwrite')
+                        hint='prepare it again: python data_preprocess.py <folder of class folders>'
+                        f' {data_root} --overwrite')

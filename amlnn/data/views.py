@@ -122,9 +122,10 @@ class ViewDataset:
             except Exception as error:
                 self._explain(index, error)
                 raise
-        sample = result.get('data_samples') if isinstance(result, dict) else None
-        if hasattr(sample, 'set_metainfo'):
-            sample.set_metainfo({'id': key})
+        samples = result.get('data_samples') if isinstance(result, dict) else None
+        for sample in samples if isinstance(samples, list) else [samples]:  # test-time augmentation
+            if hasattr(sample, 'set_metainfo'):
+                sample.set_metainfo({'id': key})
         return result
 
     def _explain(self, index: int, error: Exception) -> None:

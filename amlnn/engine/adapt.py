@@ -5,7 +5,6 @@ this machine or this project cannot use for those that it can. Everything done i
 """
 
 import copy
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,7 +85,7 @@ def adapt(loaded: LoadedConfig, device: str, seed: int | None = None,
         seed = (config.get('randomness') or {}).get('seed')
     return Plan(loaded=loaded, config=config, model_options=options, policy=policy, device=device,
                 precision=precision, seed=0 if seed is None else seed, classes=known,
-                data_root=data_root and os.path.abspath(data_root), notes=notes)
+                data_root=data_root and str(Path(data_root).absolute()), notes=notes)
 
 
 def leaf_datasets(dataset) -> list[dict]:
@@ -236,7 +235,9 @@ def _replace_type(section, old: str, new: str) -> bool:
         section = section.values()
     elif not isinstance(section, list | tuple):
         return False
-    return any([_replace_type(child, old, new) for child in section]) or found
+    for child in section:
+        found = _replace_type(child, old, new) or found
+    return found
 
 
 def _fit_hooks(config, notes: list[str]) -> None:
@@ -248,7 +249,7 @@ def _fit_hooks(config, notes: list[str]) -> None:
             kept['interval'] = saver.get('interval', 1)
         hooks['checkpoint'] = dict(type='RunCheckpointHook', **kept)
         if saver:
-            notes.append('checkpoints are written by RunCheckpointHook: the two newest and the best')
+            notes.append('RunCheckpointHook writes the checkpoints: the two newest and the best')
     # Draws predictions through a visualizer that shows nothing here; the report does it better.
     hooks.pop('visualization', None)
     custom = config.get('custom_hooks') or []

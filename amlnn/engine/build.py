@@ -13,10 +13,11 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
+from amlnn.config.load import LoadedConfig
 from amlnn.data.integrity import check_files
 from amlnn.data.manifest import SPLIT_FOLDERS
 from amlnn.data.views import View
-from amlnn.engine.adapt import Plan, leaf_datasets
+from amlnn.engine.adapt import Plan, adapt, leaf_datasets
 from amlnn.engine.precision import autocast
 from amlnn.errors import AmlnnError, ConfigError, DataError
 from amlnn.models.freezing import freeze
@@ -137,9 +138,12 @@ def forward_context(plan: Plan):
     return lambda: autocast(plan.device, plan.precision)
 
 
-def parameter_names(plan: Plan) -> list[str]:
-    """Names of the model's parameters."""
-    model = _build(copy.deepcopy(plan.config['model']))
+def parameter_names(loaded: LoadedConfig) -> list[str]:
+    """Names of the parameters of a config's model, built without weights or data."""
+    typed = (loaded.config['model'].get('head') or {}).get('num_classes')
+    with in_scope(loaded.config):
+        plan = adapt(loaded, 'cpu', pretrained='none', class_count=typed or 2)
+        model = _build(plan.config['model'])
     return [name for name, _ in model.named_parameters()]
 
 
@@ -180,8 +184,8 @@ def _environment(name: str, value: str) -> Iterator[None]:
 
 
 def _initialise(model: nn.Module) -> None:
-    # MMEngine reads `init_cfg=dict(type='Pretrained')` with the safe loader and, where that refuses,
-    # with the one that runs code; this keeps it from doing so.
+    # MMEngine reads `init_cfg=dict(type='Pretrained')` with the safe loader and, where that
+    # refuses, with the one that runs code; this keeps it from doing so.
     with _environment('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1'):
         if hasattr(model, 'init_weights'):
             model.init_weights()

@@ -40,7 +40,7 @@ class CheckpointFolder:
             return []
 
     def write(self, checkpoint: dict, epoch: int, iteration: int) -> Path:
-        """Write `epoch_NNNN.pth` and then forget the oldest. An existing file is never rewritten."""
+        """Write `epoch_NNNN.pth`, then forget the oldest. A file is never rewritten."""
         path = self.folder / f'epoch_{epoch:04d}.pth'
         entries = [entry for entry in self.entries() if entry['epoch'] < epoch]
         with replacing(path) as temporary:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import ValLoop
 from torch import nn
 
@@ -48,7 +49,7 @@ def evaluate(model: nn.Module, dataloader, evaluator, context: Callable,
         context: Makes the context of a forward pass, such as autocast.
         on_batch: Told the number of images after each batch.
     """
-    inner = getattr(model, 'module', model)
+    inner = model.module if is_model_wrapper(model) else model
     inner.eval()
     begin = time.perf_counter()
     ids, labels, probabilities = [], [], []
@@ -77,7 +78,7 @@ def evaluate(model: nn.Module, dataloader, evaluator, context: Callable,
 
 
 def write_predictions(path: Path, evaluation: Evaluation, classes: list[str]) -> bool:
-    """Write `predictions_<split>.npz` (see amlnn.records); False where there is nothing to write."""
+    """Write `predictions_<split>.npz` (see amlnn.records); False if there is nothing to write."""
     if not len(evaluation.labels):
         return False
     with replacing(path) as temporary:
@@ -117,6 +118,9 @@ class EvaluationLoop(ValLoop):
 
 def _forward(model, batch, context):
     """Predictions of a batch, and its loss where the model is a classifier whose head has one."""
+    if isinstance(model, BaseTTAModel):
+        with context():
+            return model.test_step(batch), None
     data = model.data_preprocessor(batch, False)
     inputs, samples = data['inputs'], data['data_samples']
     head = getattr(model, 'head', None)

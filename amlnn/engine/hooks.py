@@ -87,7 +87,7 @@ class RunEarlyStoppingHook(EarlyStoppingHook):
             return False, ''
         self.wait_count += 1
         return self.wait_count >= self.patience, (
-            f'{self.monitor} has not improved on {self.best_score:.4g} for {self.wait_count} epochs')
+            f'{self.monitor} is not better than {self.best_score:.4g} for {self.wait_count} epochs')
 
     def after_val_epoch(self, runner, metrics: dict) -> None:
         super().after_val_epoch(runner, metrics)
@@ -137,7 +137,7 @@ class FiniteLossHook(Hook):
             if kept else ''
         raise RunFailed(
             f'the {part} loss is {value} in epoch {epoch}{place}{good}',
-            hint='lower optim_wrapper.optimizer.lr, or add optim_wrapper.clip_grad=dict(max_norm=1)')
+            hint='lower optim_wrapper.optimizer.lr, or set optim_wrapper.clip_grad.max_norm=1')
 
 
 class EpochHook(Hook):
@@ -176,7 +176,8 @@ class EpochHook(Hook):
         count = len(data_batch['inputs'])
         self._images += count
         self._losses.append((outputs['loss'].detach(), count))
-        if (batch_idx + 1) % self.log_interval == 0 or batch_idx + 1 == len(runner.train_dataloader):
+        done = batch_idx + 1
+        if done % self.log_interval == 0 or done == len(runner.train_dataloader):
             rate = self._images / (time.perf_counter() - self._begin)
             values = {name: float(value.detach()) for name, value in outputs.items()
                       if isinstance(value, torch.Tensor) and value.numel() == 1}

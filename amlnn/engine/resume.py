@@ -23,7 +23,8 @@ class RunPlace:
     resumed: bool
 
     def __post_init__(self):
-        path = CheckpointFolder(self.folder / 'checkpoints').newest_whole() if self.resumed else None
+        saved = CheckpointFolder(self.folder / 'checkpoints')
+        path = saved.newest_whole() if self.resumed else None
         self.checkpoint = read_checkpoint(path) if path else None
 
 

@@ -8,7 +8,6 @@ import mmengine
 import mmpretrain
 import torch
 from mmengine.logging import MMLogger
-from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.visualization import Visualizer
 
@@ -32,12 +31,11 @@ def library_versions() -> dict[str, str]:
             'opencv': cv2.__version__, 'numpy': np.__version__}
 
 
-# MMEngine keeps loggers and message hubs for ever, by name; a run and its continuation in one process
-# must not meet.
+# MMEngine keeps loggers and message hubs for ever, by name; a run and its continuation in one
+# process must not meet.
 _COUNTER = itertools.count()
 
 
-@LOOPS.register_module()
 class EpochTrainLoop(EpochBasedTrainLoop):
     """MMEngine's loop with one more hook, `after_epoch`, behind training and validation.
 
@@ -124,11 +122,11 @@ class FolderRunner(Runner):
         """The weights are in place before the runner is made."""
 
     def build_train_loop(self, loop):
-        """Loops by epoch are EpochTrainLoop."""
-        if isinstance(loop, dict):
-            loop = {key: value for key, value in loop.items() if key != 'by_epoch'}
-            loop.setdefault('type', 'EpochTrainLoop')
-        return super().build_train_loop(loop)
+        """Training is an EpochTrainLoop."""
+        if not isinstance(loop, dict):
+            return loop
+        arguments = {key: value for key, value in loop.items() if key not in ('by_epoch', 'type')}
+        return EpochTrainLoop(self, self._train_dataloader, **arguments)
 
     def build_val_loop(self, loop):
         """Validation is an EvaluationLoop, whatever the config calls it."""

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from mmengine.registry import MODELS
 from rich.console import Console
 from rich.progress import Progress
+from torch import nn
 
 from amlnn.atomic import write_text
 from amlnn.config.load import config_hash, load_config, resolved_text
@@ -50,6 +52,8 @@ class TestOptions:
     split: str | None = None
     """None: 'test' where the data set has one, else 'val'."""
     out: Path | None = None
+    tta: bool = False
+    """Average over augmented views of every image: the config's `tta_pipeline`, else two flips."""
     cfg_options: Sequence[str] = ()
     device: str = 'auto'
     trust_checkpoint: bool = False
@@ -72,13 +76,16 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
                           hint='choose another part with --split')
     check_data_roots(plan.config, (split,))
     with in_scope(plan.config):
+        if options.tta:
+            _augment_pipeline(plan.config, split)
         loader = build_loader(plan, split)
         model, _ = build_model(plan, weights=False)
         load_weights(model, checkpoint, options.checkpoint)
+        tester = _averaging(plan.config, model) if options.tta else model
         evaluator = build_evaluator(plan, split, loader)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task(f'testing on {split}', total=len(loader.dataset))
-            result = evaluate(model, loader, evaluator, forward_context(plan),
+            result = evaluate(tester, loader, evaluator, forward_context(plan),
                               lambda count: bar.advance(task, count))
     classes = list(loader.dataset.metainfo.get('classes') or plan.classes or [])
     folder = checkpoint_run(options.checkpoint) or _untrained_run(options, plan, model, classes,
@@ -90,10 +97,11 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
     record = TestRecord(
         checkpoint=name, checkpoint_epoch=checkpoint.get('meta', {}).get('epoch'), split=split,
         samples=result.samples, loss=result.loss, metrics=result.metrics,
-        seconds=round(result.seconds, 3), images_per_second=round(result.samples / result.seconds, 2),
+        seconds=round(result.seconds, 3),
+        images_per_second=round(result.samples / result.seconds, 2),
         device=device_name(plan.device), precision=plan.precision, data_root=plan.data_root,
         data_manifest_hash=manifest_hash(Path(plan.data_root)) if plan.data_root else None,
-        versions=library_versions(), created=utc_now())
+        versions=library_versions(), created=utc_now(), tta=options.tta)
     write_predictions(folder / f'predictions_{split}.npz', result, classes)
     write_record(folder / f'test_{split}.json', record)
     if options.out:
@@ -119,6 +127,20 @@ def plan_for_checkpoint(config: Path, checkpoint_path: Path, cfg_options, device
                      classes=list(names) if names else None,
                      class_count=_class_count(checkpoint['state_dict']))
     return plan, checkpoint
+
+
+def _augment_pipeline(config, split: str) -> None:
+    """Let the split's data set yield every image in several views."""
+    for leaf in leaf_datasets(config[f'{split}_dataloader']['dataset']):
+        pipeline = list(leaf['pipeline'])
+        flips = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
+        leaf['pipeline'] = config.get('tta_pipeline') or [
+            *pipeline[:-1], dict(type='TestTimeAug', transforms=[flips, [pipeline[-1]]])]
+
+
+def _averaging(config, model: nn.Module) -> nn.Module:
+    wrapper = config.get('tta_model') or dict(type='AverageClsScoreTTA')
+    return MODELS.build({**wrapper, 'module': model})
 
 
 def _class_count(state: dict) -> int | None:
@@ -160,9 +182,9 @@ def _print(record: TestRecord, folder: Path, console: Console) -> None:
     parts = [f'{name} {value:.4f}' for name, value in record.metrics.items()]
     if record.loss is not None:
         parts.append(f'loss {record.loss:.4f}')
+    parts.append(f'{record.images_per_second:.1f} img/s')
     epoch = f' (epoch {record.checkpoint_epoch})' if record.checkpoint_epoch else ''
-    console.print(f'{record.checkpoint}{epoch} on the {record.samples:,} images of `{record.split}`: '
-                  f'{", ".join(parts)}; {record.images_per_second:.1f} img/s', highlight=False,
-                  soft_wrap=True)
+    console.print(f'{record.checkpoint}{epoch} on the {record.samples:,} images of '
+                  f'`{record.split}`: {", ".join(parts)}', highlight=False, soft_wrap=True)
     console.print(f'written: {folder / f"test_{record.split}.json"}', highlight=False,
                   soft_wrap=True)

@@ -87,7 +87,7 @@ def train(options: TrainOptions, draw: Callable[[RunRecord, Path], None] | None 
         os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
     with in_scope(loaded.config):
         plan = adapt(loaded, choose_device(options.device), options.seed, options.pretrained)
-        _check_parameter_names(plan)
+        check_parameters(loaded, lambda model: parameter_names(loaded))
         effective = _effective_config(plan)
         if options.dry_run:
             _dry_run(plan, console)
@@ -133,8 +133,9 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
         progress.stop()
         recorder.finish('interrupted')
         saved = CheckpointFolder(folder / 'checkpoints').entries()
-        console.print(f'stopped; {saved[-1]["epoch"] if saved else 0} of {record.max_epochs} epochs '
-                      f'are saved; go on: add --resume {folder}', highlight=False, soft_wrap=True)
+        epochs = saved[-1]['epoch'] if saved else 0
+        console.print(f'stopped; {epochs} of {record.max_epochs} epochs are saved; go on: add '
+                      f'--resume {folder}', highlight=False, soft_wrap=True)
         raise
     except BaseException as error:
         progress.stop()
@@ -152,7 +153,8 @@ def _make_runner(folder, plan, model, loaders, effective, recorder, progress) ->
     validation = {}
     if 'val' in loaders:
         validation = dict(
-            val_dataloader=loaders['val'], val_evaluator=build_evaluator(plan, 'val', loaders['val']),
+            val_dataloader=loaders['val'],
+            val_evaluator=build_evaluator(plan, 'val', loaders['val']),
             val_cfg={})
     return FolderRunner(
         folder, recorder, epoch_hook, progress, effective, forward_context(plan), model=model,
@@ -176,11 +178,6 @@ def _check_epochs(loaded: LoadedConfig) -> None:
         raise ConfigError(
             f'`{loaded.path}` trains by iterations; runs here are counted in epochs',
             hint='train_cfg = dict(_delete_=True, by_epoch=True, max_epochs=10, val_interval=1)')
-
-
-def _check_parameter_names(plan: Plan) -> None:
-    """The second tier of the config check: names that only the built model knows."""
-    check_parameters(plan.loaded, lambda _: parameter_names(plan))
 
 
 def _effective_config(plan: Plan):

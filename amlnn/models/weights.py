@@ -66,7 +66,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         else:
             content = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:
-        raise WeightsError(f'`{path}` cannot be read as weights: {" ".join(str(error).split())[:150]}',
+        reason = ' '.join(str(error).split())[:150]
+        raise WeightsError(f'`{path}` cannot be read as weights: {reason}',
                            hint='the file is damaged, or is no file of PyTorch weights') from None
     for container in ('state_dict', 'model', 'model_state'):
         if isinstance(content, Mapping) and isinstance(content.get(container), Mapping):
@@ -114,8 +115,8 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedW
 def _load_head(head: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     layer = getattr(head, 'fc', None)
     if not isinstance(layer, nn.Linear):
-        raise WeightsError(f'`model.pretrained_head` is set, and {type(head).__name__} has no single '
-                           'linear layer `fc`', hint='set model.pretrained_head=False')
+        raise WeightsError(f'`model.pretrained_head` is set, and {type(head).__name__} has no '
+                           'single linear layer `fc`', hint='set model.pretrained_head=False')
     for prefix in _HEAD_PREFIXES:
         values = {name: tensors[prefix + name] for name in ('weight', 'bias')
                   if prefix + name in tensors}
@@ -170,9 +171,8 @@ def _find_torchvision(name: str) -> Path:
 def _find_timm(name: str) -> Path:
     import timm
     if not timm.is_model(name):
-        near = timm.list_models(f'{name[:6]}*')[:3]
-        raise WeightsError(f'timm has no model `{name}`',
-                           hint=f'did you mean {", ".join(near)}?' if near else 'timm.list_models()')
+        near = timm.list_models(f'{name[:6]}*')[:3] or ['timm.list_models()']
+        raise WeightsError(f'timm has no model `{name}`', hint=f'see {", ".join(near)}')
     cache = Path(torch.hub.get_dir()) / 'checkpoints'
     files = [f'{name}{ending}' for ending in ('.pth', '.safetensors')]
     found = _first_file([folder / file for folder in (*_folders(), cache) for file in files])

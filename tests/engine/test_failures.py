@@ -150,7 +150,8 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_good_epoch(
     json.loads((run / 'run.json').read_text(), parse_constant=pytest.fail)
 
 
-def test_a_validation_loss_that_is_not_finite_is_never_the_best(write_config, run_tool, monkeypatch):
+def test_a_validation_loss_that_is_not_finite_is_never_the_best(
+        write_config, run_tool, monkeypatch):
     from mmpretrain.models.heads import ClsHead
     original = ClsHead._get_loss
 

@@ -1,8 +1,10 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from generated import write_small_config
 
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import AmlnnError, UsageError
@@ -36,14 +38,21 @@ def iterations(folder: Path) -> list[tuple]:
     return [(line['epoch'], line['iteration'], line['loss'], line['lr']) for line in lines]
 
 
-@pytest.fixture
-def config(write_config):
-    return write_config(EVERYTHING, epochs=4)
+@pytest.fixture(scope='module')
+def config(tmp_path_factory, data_set):
+    return write_small_config(tmp_path_factory.mktemp('config') / 'small.py', data_set, EVERYTHING,
+                              epochs=4)
+
+
+@pytest.fixture(scope='module')
+def whole(config, tmp_path_factory):
+    """A run that was never stopped; nothing may write into it."""
+    return train(TrainOptions(config, work_dir=tmp_path_factory.mktemp('whole')))
 
 
 @pytest.fixture
-def whole(config, tmp_path):
-    return train(TrainOptions(config, work_dir=tmp_path / 'whole'))
+def finished(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / 'finished')
 
 
 def interrupted(config, work_dir, monkeypatch, epoch: int = 3) -> Path:
@@ -91,12 +100,12 @@ def test_a_damaged_newest_checkpoint_is_passed_over_for_the_one_before(
     assert iterations(folder) == iterations(whole)
 
 
-def test_a_finished_run_goes_on_only_to_more_epochs(config, whole, tmp_path):
+def test_a_finished_run_goes_on_only_to_more_epochs(config, finished):
     with pytest.raises(UsageError, match='is done: 4 epochs') as error:
-        train(TrainOptions(config, resume=str(whole)))
+        train(TrainOptions(config, resume=str(finished)))
     assert 'max_epochs' in error.value.hint
-    train(TrainOptions(config, resume=str(whole), cfg_options=['train_cfg.max_epochs=5']))
-    assert len(read_run(whole).epochs) == 5
+    train(TrainOptions(config, resume=str(finished), cfg_options=['train_cfg.max_epochs=5']))
+    assert len(read_run(finished).epochs) == 5
 
 
 @pytest.mark.parametrize('option', ['optim_wrapper.optimizer.lr=0.3', 'model.frozen_stages=1',
@@ -109,7 +118,8 @@ def test_a_changed_config_is_refused_and_the_key_named(config, tmp_path, monkeyp
     assert (folder / 'run.json').read_bytes() == before
 
 
-def test_workers_may_change_between_a_run_and_its_continuation(config, whole, tmp_path, monkeypatch):
+def test_workers_may_change_between_a_run_and_its_continuation(
+        config, whole, tmp_path, monkeypatch):
     folder = interrupted(config, tmp_path / 'cut', monkeypatch)
     train(TrainOptions(config, resume=str(folder), cfg_options=['train_dataloader.num_workers=1']))
     assert iterations(folder) == iterations(whole)
@@ -122,7 +132,7 @@ def test_nothing_to_resume_is_an_error(config, tmp_path):
         train(TrainOptions(config, resume=str(tmp_path)))
 
 
-def test_two_processes_cannot_write_one_run(config, whole):
+def test_two_processes_cannot_write_one_run(config, finished):
     from amlnn.engine.folder import RunLock
-    with RunLock(whole), pytest.raises(UsageError, match='another process'):
-        train(TrainOptions(config, resume=str(whole), cfg_options=['train_cfg.max_epochs=5']))
+    with RunLock(finished), pytest.raises(UsageError, match='another process'):
+        train(TrainOptions(config, resume=str(finished), cfg_options=['train_cfg.max_epochs=5']))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import write_data_set
+from generated import write_data_set, write_small_config
 from sklearn.metrics import accuracy_score, log_loss
 
 from amlnn.config.load import load_config
@@ -23,15 +23,8 @@ def trained(tmp_path_factory, data_set):
     from amlnn.engine.train import TrainOptions, train
     from amlnn.report.figures import draw_curves
     folder = tmp_path_factory.mktemp('trained')
-    config = folder / 'three.py'
-    root = Path(__file__).resolve().parents[2]
-    config.write_text(
-        f"_base_ = {str(root / 'configs/quickstart/digits_source.py')!r}\n"
-        f"train_dataloader = dict(batch_size=10, dataset=dict(data_root={str(data_set)!r}))\n"
-        f"val_dataloader = dict(dataset=dict(data_root={str(data_set)!r}))\n"
-        f"test_dataloader = dict(dataset=dict(data_root={str(data_set)!r}))\n"
-        "train_cfg = dict(max_epochs=3)\nexecution = dict(precision='fp32')\n"
-        "model = dict(frozen_stages=1)\n")
+    config = write_small_config(folder / 'three.py', data_set, 'model = dict(frozen_stages=1)',
+                                epochs=3)
     run = train(TrainOptions(config=config, work_dir=folder / 'work'), draw=draw_curves)
     return config, run
 
@@ -52,7 +45,7 @@ def test_a_run_folder_holds_exactly_the_files_of_the_contract(trained):
 
 
 def test_the_record_knows_what_was_trained(trained, data_set):
-    config, run = trained
+    _, run = trained
     record = read_run(run)
     assert record.status == 'done' and record.config_name == 'three'
     assert record.classes == (data_set / 'classes.txt').read_text().split()
@@ -167,6 +160,24 @@ def test_a_data_set_without_a_test_part_is_tested_on_its_validation_part(
     assert status == 0 and '20 images of `val`' in shown
 
 
+def test_test_time_augmentation_averages_an_image_and_its_mirror_image(
+        run_copy, run_tool, tmp_path):
+    config, run = run_copy
+    mirrored = tmp_path / 'mirrored.py'
+    mirrored.write_text(f"_base_ = {str(config)!r}\ntest_dataloader = dict(dataset=dict(pipeline=["
+                        "dict(type='LoadImageFromFile'), dict(type='RandomFlip', prob=1.0), "
+                        "dict(type='PackInputs')]))\n")
+    probabilities = []
+    for words in ([config], [mirrored], [config, '--tta']):
+        status, _, errors = run_tool('test', words[0], run / 'best.pth', *words[1:])
+        assert status == 0, errors
+        probabilities.append(np.load(run / 'predictions_test.npz')['prob'])
+    plain, flipped, averaged = probabilities
+    assert not np.allclose(plain, flipped)
+    np.testing.assert_allclose(averaged, (plain + flipped) / 2, atol=1e-5)
+    assert read_test(run / 'test_test.json').tta
+
+
 def test_a_loose_checkpoint_gets_a_run_folder_of_its_own(trained, run_tool, tmp_path):
     config, run = trained
     loose = tmp_path / 'loose.pth'
@@ -198,7 +209,8 @@ def test_prediction_agrees_with_testing(trained, run_tool, data_set):
     config, run = trained
     stored = np.load(run / 'predictions_val.npz')
     _, shown, _ = run_tool('predict', config, run / 'best.pth', data_set / 'val_set', '--json')
-    lines = {f'val_set/{line["path"]}': line['topk'] for line in map(json.loads, shown.splitlines())}
+    lines = {f'val_set/{line["path"]}': line['topk']
+             for line in map(json.loads, shown.splitlines())}
     assert set(lines) == set(stored['id'])
     for name, row in zip(stored['id'], stored['prob'], strict=True):
         given = {each['label']: each['prob'] for each in lines[name]}

@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 from mmpretrain.models import build_classifier
-from mmpretrain.models.backbones import ResNet, ResNet_CIFAR, ResNetV1c, ResNeXt, VGG
+from mmpretrain.models.backbones import VGG, ResNet, ResNet_CIFAR, ResNetV1c, ResNeXt
 
 from amlnn.errors import ConfigError
 from amlnn.models.freezing import count_parameters, freeze, stage_table
@@ -64,7 +64,8 @@ def test_freezing_survives_a_deep_copy():
     twin = copy.deepcopy(model)
     before = copy.deepcopy(twin.backbone.state_dict())
     train_steps(twin)
-    assert all(torch.equal(value, before[name]) for name, value in twin.backbone.state_dict().items())
+    after = twin.backbone.state_dict()
+    assert all(torch.equal(value, before[name]) for name, value in after.items())
 
 
 def test_trainable_reopens_named_parts_of_frozen_stages_and_nothing_else():
@@ -79,7 +80,7 @@ def test_trainable_reopens_named_parts_of_frozen_stages_and_nothing_else():
 
 
 def test_a_prefix_that_matches_half_a_name_is_no_match():
-    with pytest.raises(ConfigError, match='layer4.1.conv') as error:
+    with pytest.raises(ConfigError, match=r'layer4\.1\.conv') as error:
         freeze(ResNet(18), 'all', trainable=('layer4.1.conv',))
     assert 'layer4.1' in error.value.hint
 

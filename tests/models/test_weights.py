@@ -92,7 +92,7 @@ def test_weights_that_cannot_be_had_are_an_error_naming_file_and_folder(tmp_path
 
     monkeypatch.setattr(torch.hub, 'download_url_to_file', offline)
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
-    with pytest.raises(WeightsError, match='cannot be downloaded.*Name or service') as error:
+    with pytest.raises(WeightsError, match=r'cannot be downloaded.*Name or service') as error:
         find_weights('torchvision://resnet50')
     assert 'resnet50-0676ba61.pth' in error.value.hint and 'weights/' in error.value.hint
 

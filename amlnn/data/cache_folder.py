@@ -1,0 +1,303 @@
+"""Folders of what can be computed again: one a key, under a root that never grows past its limit.
+
+::
+
+    <root>/<SHA-256 of the key>/key.json     what the folder holds, for people
+    <root>/<SHA-256 of the key>/...          files of one SlotFile or more
+
+Who uses a folder holds a shared lock on it, and only folders that nobody holds are deleted to make
+room, the longest unused first. Nothing that a disk can do raises here: a folder that cannot be
+written says why once and goes on serving what it has.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mmengine.logging import print_log
+
+from amlnn.atomic import write_text
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+__all__ = ['CacheFolder', 'cache_root', 'default_limit', 'gigabytes', 'log_warning']
+
+FORMAT = 1
+"""Of the files in a folder. It is part of every key, so that no version reads another's files."""
+
+_KEEP_FREE = 1 << 30
+"""Bytes that are left free on the disk, for the checkpoints of the run that fills the cache."""
+
+_PATIENCE = 10.0
+"""Seconds that another process may take to make room before this one goes on without writing."""
+
+_DOOMED = '.{}.evicted'
+
+
+def cache_root() -> Path:
+    """`$AMLNN_CACHE`, else `amlnn/features` in the user's cache folder."""
+    if chosen := os.environ.get('AMLNN_CACHE'):
+        return Path(chosen).expanduser()
+    base = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
+    return Path(base).expanduser() / 'amlnn' / 'features'
+
+
+def default_limit(root: Path | str) -> int:
+    """Bytes that all caches under `root` may have together: a quarter of theirs and the free ones.
+
+    What they have counts as well, or a cache would shrink its own limit by growing.
+    """
+    root = Path(root)
+    return (_free_bytes(root) + sum(_sizes(root).values())) // 4
+
+
+def gigabytes(size: int) -> str:
+    """A size as it is told to users.
+
+    >>> gigabytes(2_500_000_000), gigabytes(2_000)
+    ('2.50 GB', '0.000002 GB')
+    """
+    return f'{size / 1e9:.2f} GB' if size >= 5e6 else f'{size / 1e9:f} GB'
+
+
+def log_warning(text: str) -> None:
+    """Warn in the log of the run."""
+    print_log(text, logger='current', level=30)
+
+
+class CacheFolder:
+    """The folder of one key, made or found again, and held until `close`.
+
+    Args:
+        root: What the limit is for.
+        key: All that the content depends on, as JSON can write it. Equal keys share a folder.
+        limit_bytes: Of the whole root; None is `default_limit`.
+        warn: Gets a line for everything that keeps the cache from doing its work.
+    """
+
+    def __init__(self, root: Path | str, key: dict, limit_bytes: int | None = None,
+                 warn: Callable[[str], None] = log_warning):
+        content = {'format': FORMAT, **key}
+        text = json.dumps(content, sort_keys=True, separators=(',', ':'), allow_nan=False)
+        name = hashlib.sha256(text.encode()).hexdigest()
+        self.root = Path(root)
+        self.path = self.root / name
+        self.salt = bytes.fromhex(name)
+        """Goes into every checksum, so that no file of another folder is taken for this one's."""
+        self.limit_bytes = default_limit(root) if limit_bytes is None else limit_bytes
+        self.reason = ''
+        """Why nothing is written any more; '' while it is."""
+        self.warn = warn
+        self.full = False
+        """Whether there was no room for more files; those that are there can be written."""
+        self._handle: int | None = None
+        if fcntl is None or not hasattr(os, 'preadv'):
+            self.stop('this system has no file locks or positioned reads')
+            return
+        try:
+            self._handle = self._hold()
+            self._describe(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + '\n')
+        except OSError as error:
+            self.stop(_why(error))
+
+    def stop(self, reason: str) -> None:
+        """Write nothing any more, and say why, once."""
+        if not self.reason:
+            self.reason = reason
+            self.warn(f'cache `{self.path}`: nothing more is kept: {reason}')
+
+    def claim(self, sizes: dict[str, int]) -> list[int] | None:
+        """Open files for reading and writing, with the disk space for all that will be in them.
+
+        Disk space is taken before the first byte is written, so that a full disk is met here and
+        not in the middle of a row.
+
+        Args:
+            sizes: Bytes by file name.
+
+        Returns:
+            A file handle each; None if there is no room or the folder cannot be written.
+        """
+        if self.reason or self.full:
+            return None
+        handles = []
+        try:
+            with self._room_for(sizes) as found:
+                if found:
+                    for name, size in sizes.items():
+                        handles.append(os.open(self.path / name, os.O_RDWR | os.O_CREAT, 0o666))
+                        _allocate(handles[-1], size)
+                    return handles
+        except OSError as error:
+            for handle in handles:
+                os.close(handle)
+            self.stop(_why(error))
+        return None
+
+    def open_for_reading(self, names: list[str]) -> list[int] | None:
+        """A file handle each, or None if one of the files is not there or cannot be read."""
+        handles = []
+        try:
+            for name in names:
+                handles.append(os.open(self.path / name, os.O_RDONLY))
+        except OSError:
+            for handle in handles:
+                os.close(handle)
+            return None
+        return handles
+
+    def close(self) -> None:
+        """Let others delete the folder when they need room."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def _hold(self) -> int:
+        """A handle with a shared lock on the folder, which is still the one of that name."""
+        for _ in _attempts():
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path, os.O_RDONLY)
+            try:
+                # Between our open and our lock, another process may have deleted it for room.
+                if _lock(handle, fcntl.LOCK_SH) and self.path.exists() \
+                        and os.path.samestat(os.fstat(handle), self.path.stat()):
+                    return handle
+            except OSError:
+                os.close(handle)
+                raise
+            os.close(handle)
+        raise TimeoutError('another process has been deleting it for 10 seconds')
+
+    def _describe(self, text: str) -> None:
+        path = self.path / 'key.json'
+        try:
+            found = path.read_text(encoding='utf-8', errors='replace')
+        except FileNotFoundError:
+            found = None
+        if found == text:
+            with suppress(OSError):  # a read-only folder
+                os.utime(path)  # the time of its last use
+            return
+        if found is not None:
+            self.warn(f'`{path}` was damaged and is written anew')
+        write_text(path, text)
+
+    @contextmanager
+    def _room_for(self, sizes: dict[str, int]) -> Iterator[bool]:
+        """Have room for files under the lock of the root, so that nobody else takes it as well."""
+        root = os.open(self.root, os.O_RDONLY)
+        try:
+            for _ in _attempts():
+                if _lock(root, fcntl.LOCK_EX):
+                    break
+            else:
+                raise TimeoutError('another process has been making room for 10 seconds')
+            need = sum(max(0, size - _size(self.path / name)) for name, size in sizes.items())
+            yield not need or self._make_room(need)
+        finally:
+            os.close(root)
+
+    def _make_room(self, need: int) -> bool:
+        for path in self.root.glob(_DOOMED.format('*')):  # its deletion was interrupted
+            shutil.rmtree(path, ignore_errors=True)
+        sizes = _sizes(self.root)
+        shortage = need - min(self.limit_bytes - sum(sizes.values()),
+                              _free_bytes(self.root) - _KEEP_FREE)
+        held = []
+        try:
+            for path in sorted(sizes, key=_last_use):
+                if shortage <= 0:
+                    break
+                handle = os.open(path, os.O_RDONLY)
+                held.append((handle, path))
+                if _lock(handle, fcntl.LOCK_EX):  # in use by nobody, us included
+                    shortage -= sizes[path]
+                else:
+                    held.pop()
+                    os.close(handle)
+            if shortage > 0:  # then nothing is deleted in vain
+                self.full = True
+                self.warn(f'cache `{self.path}`: {gigabytes(need)} more would not fit: '
+                          f'{gigabytes(sum(sizes.values()))} of {gigabytes(self.limit_bytes)} '
+                          f'taken, {gigabytes(_free_bytes(self.root))} free on the disk')
+                return False
+            for _, path in held:
+                doomed = path.with_name(_DOOMED.format(path.name))
+                path.rename(doomed)  # at once, so that nobody opens half a folder
+                shutil.rmtree(doomed, ignore_errors=True)
+        finally:
+            for handle, _ in held:
+                os.close(handle)
+        return True
+
+
+def _attempts() -> Iterator[None]:
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        yield
+        time.sleep(0.01)
+
+
+def _lock(handle: int, kind: int) -> bool:
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _allocate(handle: int, size: int) -> None:
+    before = os.fstat(handle).st_size
+    if before >= size:
+        return
+    try:
+        if hasattr(os, 'posix_fallocate'):
+            os.posix_fallocate(handle, 0, size)
+        else:  # macOS
+            os.ftruncate(handle, size)
+    except OSError:
+        with suppress(OSError):  # what was taken before the disk was full
+            os.ftruncate(handle, before)
+        raise
+
+
+def _sizes(root: Path) -> dict[Path, int]:
+    """Bytes of every cache folder under a root. Nothing else there is counted, or deleted."""
+    with suppress(OSError):
+        return {path: sum(_size(file) for file in path.iterdir()) for path in root.iterdir()
+                if len(path.name) == 64 and not set(path.name) - set('0123456789abcdef')}
+    return {}
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _last_use(folder: Path) -> float:
+    try:
+        return (folder / 'key.json').stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _free_bytes(path: Path) -> int:
+    """Free bytes of the disk on which a path is, or will be."""
+    for folder in (path.absolute(), *path.absolute().parents):
+        with suppress(OSError):
+            return shutil.disk_usage(folder).free
+    return 0
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error)

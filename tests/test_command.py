@@ -1,0 +1,73 @@
+import os
+import signal
+
+import pytest
+
+from amlnn.command import CommandParser, run_command
+from amlnn.errors import DataError, RunFailed
+
+
+@pytest.fixture(autouse=True)
+def keep_the_signal_handler():
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def status_of(action, argv=(), capsys=None):
+    def main(args):
+        return action()
+    return run_command(CommandParser('Does it.', 'python it.py'), main, list(argv))
+
+
+def fail(error):
+    raise error
+
+
+@pytest.mark.parametrize(('action', 'status'), [
+    (lambda: None, 0), (lambda: 0, 0), (lambda: 1, 1),
+    (lambda: fail(DataError('no data', 'make some')), 2),
+    (lambda: fail(RunFailed('diverged')), 1),
+    (lambda: fail(KeyboardInterrupt()), 130),
+    (lambda: os.kill(os.getpid(), signal.SIGTERM), 143),
+    (lambda: fail(ImportError('libGL.so.1: cannot open shared object file')), 2),
+    (lambda: fail(ZeroDivisionError('division')), 1),
+])
+def test_every_end_of_a_command_has_its_exit_status(action, status):
+    assert status_of(action) == status
+
+
+def test_an_error_is_two_lines_on_standard_error(capsys):
+    status_of(lambda: fail(DataError('no data set at `x`', 'make one')))
+    shown = capsys.readouterr()
+    assert shown.err == 'error: no data set at `x`\nhint: make one\n' and shown.out == ''
+
+
+def test_a_traceback_is_shown_when_it_is_asked_for(capsys):
+    status_of(lambda: fail(DataError('no data')), ['--traceback'])
+    assert 'in fail' in capsys.readouterr().err
+
+
+def test_a_wrong_option_is_two_lines_and_status_2(capsys):
+    assert status_of(lambda: None, ['--wrong']) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and '--wrong' in lines[0] and '--help' in lines[1]
+
+
+def test_a_missing_system_library_is_answered_with_the_package_to_install(capsys):
+    status_of(lambda: fail(ImportError('libGL.so.1: cannot open shared object file')))
+    assert 'apt-get install libgl1' in capsys.readouterr().err
+
+
+def test_what_a_loading_worker_raised_is_one_line_without_its_trace(capsys):
+    wrapped = ('Caught DataError in DataLoader worker process 0.\nOriginal Traceback (most recent '
+               'call last):\n  File "x.py", line 1\namlnn.errors.DataError: `a.png` cannot be read')
+    assert status_of(lambda: fail(DataError(wrapped))) == 2
+    assert capsys.readouterr().err.splitlines()[0] == 'error: `a.png` cannot be read'
+
+
+def test_help_ends_with_the_example(capsys):
+    with pytest.raises(SystemExit) as end:
+        status_of(lambda: None, ['--help'])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.rstrip().endswith('example:\n  python it.py')

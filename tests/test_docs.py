@@ -1,0 +1,101 @@
+"""The documents' commands parse, and what they name is there."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from generated import ROOT
+
+DOCUMENTS = [ROOT / name for name in ('README.md', 'CONTRIBUTING.md')]
+DOCSTRINGS = sorted((ROOT / 'configs').rglob('*.py'))
+# Placeholders that a reader fills in.
+PLACEHOLDERS = ('<', 'DIR', 'FILE')
+
+
+def commands() -> list[tuple[str, str]]:
+    """Every line that calls one of the project's commands: (file, line)."""
+    found = [(path.name, line.strip().removeprefix('$ '))
+             for path in [*DOCUMENTS, *DOCSTRINGS]
+             for line in path.read_text(encoding='utf-8').splitlines()
+             if re.match(r'\s*(\$ )?python (tools/|data_preprocess)', line)]
+    found = [each for each in found if not any(word in each[1] for word in PLACEHOLDERS)]
+    assert len(found) > 20
+    return sorted(set(found))
+
+
+def load(path: Path):
+    spec = importlib.util.spec_from_file_location(f'documented_{path.stem}', path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
+
+
+@pytest.mark.parametrize(('where', 'line'), commands())
+def test_a_documented_command_parses_and_its_config_is_there(where, line):
+    words = shlex.split(line)[1:]
+    tool = load(ROOT / words[0])
+    arguments = tool.parser().parse_args(words[1:])
+    configs = [word for word in words[1:] if word.startswith('configs/')]
+    assert all((ROOT / config).is_file() for config in configs)
+    assert arguments
+
+
+def test_every_make_target_that_is_documented_exists():
+    makefile = (ROOT / 'Makefile').read_text(encoding='utf-8')
+    targets = set(re.findall(r'^([a-z-]+):', makefile, flags=re.MULTILINE))
+    for path in [*DOCUMENTS, ROOT / 'Makefile']:
+        named = re.findall(r'(?:^|`|")make ([a-z-]+)', path.read_text(encoding='utf-8'),
+                           flags=re.MULTILINE)
+        assert named and set(named) <= targets, path
+
+
+@pytest.mark.parametrize('path', DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_and_every_named_file_is_there(path):
+    text = path.read_text(encoding='utf-8')
+    links = re.findall(r'\]\(([^)]+)\)', text)
+    named = re.findall(r'`((?:amlnn|tests|tools|configs|requirements)/[\w./]+)(?:::\w+)?`', text)
+    assert links or named
+    for name in [*links, *named]:
+        assert (ROOT / name).exists(), name
+
+
+def test_the_readmes_table_comes_from_a_run():
+    text = (ROOT / 'README.md').read_text(encoding='utf-8')
+    part = re.search(r'<!-- demo: begin.*?-->(.*)<!-- demo: end -->', text, flags=re.DOTALL)[1]
+    rows = [line for line in part.splitlines() if line.startswith('|')]
+    assert len(rows) == 2 + 4
+    assert 'digits_frozenall' in part
+
+
+def test_the_config_table_names_every_experiment():
+    text = (ROOT / 'README.md').read_text(encoding='utf-8')
+    named = set()
+    for pattern in re.findall(r'^\| `(configs/[^`]+)`', text, flags=re.MULTILINE):
+        alternatives = re.search(r'{(.*)}', pattern)
+        choices = alternatives[1].split(',') if alternatives else ['']
+        for choice in choices:
+            whole = pattern.replace(alternatives[0], choice) if alternatives else pattern
+            named |= {path.relative_to(ROOT) for path in ROOT.glob(whole)}
+    experiments = {path.relative_to(ROOT) for path in (ROOT / 'configs').rglob('*.py')
+                   if '_base_' not in path.parts}
+    assert named == experiments
+
+
+def test_no_document_or_source_names_a_machine_or_a_registry():
+    # Put together here, so that this file does not name them either.
+    hosts = ['pypi' + '.org', 'pythonhosted' + '.org', 'download' + '.pytorch']
+    paths = ['/' + 'work/', '/' + 'root/', '/' + 'home/']
+    checked = 0
+    for path in ROOT.rglob('*'):
+        if path.suffix not in ('.py', '.md', '.txt', '.toml', '.json', '') or not path.is_file():
+            continue
+        top = path.relative_to(ROOT).parts[0]
+        if top in {'data', 'work_dirs', 'reports', 'weights'} or \
+                (top.startswith('.') and top not in {'.ci', '.gitignore'}):
+            continue
+        text = path.read_text(encoding='utf-8', errors='ignore')
+        checked += 1
+        assert not any(word in text for word in [*hosts, *paths]), path
+    assert checked > 80

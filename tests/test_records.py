@@ -1,0 +1,87 @@
+import dataclasses
+import json
+import math
+
+import pytest
+
+from amlnn.atomic import replacing, write_json
+from amlnn.errors import DataError
+from amlnn.records import (
+    EpochRecord,
+    FrozenStage,
+    RunRecord,
+    TestRecord,
+    read_run,
+    read_test,
+    write_record,
+)
+
+
+def record(**changes) -> RunRecord:
+    epoch = EpochRecord(epoch=1, iteration=4, train_loss=0.5, val_loss=0.25,
+                        metrics={'accuracy/top1': 75.0}, learning_rate=0.1, seconds=2.0,
+                        train_seconds=1.5, val_seconds=0.5, images_per_second=40.0)
+    values = dict(config_name='a', config_path='a.py', command=['train'], config_hash='0',
+                  started='2026-01-01T00:00:00Z', seed=0, epochs=[epoch],
+                  stages=[FrozenStage('stem', True, 0, 10)])
+    return RunRecord(**{**values, **changes})
+
+
+def test_a_record_is_read_back_as_it_was_written(tmp_path):
+    write_record(tmp_path / 'run.json', record())
+    assert read_run(tmp_path) == read_run(tmp_path / 'run.json') == record()
+
+
+def test_what_is_not_finite_is_null_on_the_disk(tmp_path):
+    broken = record()
+    broken.epochs[0].train_loss = math.nan
+    broken.epochs[0].metrics['accuracy/top1'] = math.inf
+    write_record(tmp_path / 'run.json', broken)
+    stored = json.loads((tmp_path / 'run.json').read_text(), parse_constant=pytest.fail)
+    assert stored['epochs'][0]['train_loss'] is None
+    assert stored['epochs'][0]['metrics'] == {'accuracy/top1': None}
+
+
+def test_a_test_record_is_read_back_as_it_was_written(tmp_path):
+    tested = TestRecord(
+        checkpoint='best.pth', checkpoint_epoch=3, split='test', samples=10, loss=0.5,
+        metrics={'accuracy/top1': 90.0}, seconds=1.0, images_per_second=10.0, device='cpu',
+        precision='fp32', data_root='data', data_manifest_hash=None, versions={}, created='now')
+    write_record(tmp_path / 'test_test.json', tested)
+    assert read_test(tmp_path / 'test_test.json') == tested
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (lambda values: values.update(schema_version=99), 'schema version 99'),
+    (lambda values: values.update(surprise=1), 'surprise'),
+    (lambda values: values.pop('config_hash'), 'config_hash'),
+    (lambda values: values.update(status='lost'), 'lost'),
+    (lambda values: values['epochs'][0].pop('seconds'), 'seconds'),
+])
+def test_a_record_of_another_shape_is_an_error_that_names_the_key(tmp_path, change, message):
+    values = dataclasses.asdict(record())
+    change(values)
+    write_json(tmp_path / 'run.json', values)
+    with pytest.raises(DataError, match=message):
+        read_run(tmp_path)
+
+
+@pytest.mark.parametrize('content', ['', '{', '[]', 'null'])
+def test_a_damaged_record_is_an_error_that_names_the_file(tmp_path, content):
+    (tmp_path / 'run.json').write_text(content)
+    with pytest.raises(DataError, match=r'run\.json'):
+        read_run(tmp_path)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / 'folder' / 'a.txt'
+    path.parent.mkdir()
+    path.write_text('old')
+
+    def half(temporary):
+        temporary.write_text('ha')
+        raise OSError('disk full')
+
+    with pytest.raises(OSError, match='disk full'), replacing(path) as temporary:
+        half(temporary)
+    assert path.read_text() == 'old' and list(path.parent.iterdir()) == [path]
