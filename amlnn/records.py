@@ -91,6 +91,8 @@ class RunRecord:
     device: str = 'cpu'
     threads: int = 1
     precision: str = 'fp32'
+    trunk: str | None = None
+    """How frozen stages were computed once a view, in words; None on the plain path."""
     pretrained: str | None = None
     frozen_stages: int | str | None = None
     """-1 nothing, 0 the stem, n the stem and n stages, 'all'."""

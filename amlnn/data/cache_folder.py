@@ -28,7 +28,7 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-__all__ = ['CacheFolder', 'cache_root', 'default_limit', 'gigabytes', 'log_warning']
+__all__ = ['CacheFolder', 'cache_root', 'default_limit', 'log_warning', 'readable_size']
 
 FORMAT = 1
 """Of the files in a folder. It is part of every key, so that no version reads another's files."""
@@ -59,13 +59,16 @@ def default_limit(root: Path | str) -> int:
     return (_free_bytes(root) + sum(_sizes(root).values())) // 4
 
 
-def gigabytes(size: int) -> str:
-    """A size as it is told to users.
+def readable_size(size: int) -> str:
+    """Bytes in the largest unit of which there is one.
 
-    >>> gigabytes(2_500_000_000), gigabytes(2_000)
-    ('2.50 GB', '0.000002 GB')
+    >>> readable_size(2_500_000_000), readable_size(2_000), readable_size(7)
+    ('2.50 GB', '2.00 kB', '7 B')
     """
-    return f'{size / 1e9:.2f} GB' if size >= 5e6 else f'{size / 1e9:f} GB'
+    for unit, power in (('GB', 9), ('MB', 6), ('kB', 3)):
+        if size >= 10**power:
+            return f'{size / 10**power:.2f} {unit}'
+    return f'{size} B'
 
 
 def log_warning(text: str) -> None:
@@ -88,7 +91,7 @@ class CacheFolder:
         content = {'format': FORMAT, **key}
         text = json.dumps(content, sort_keys=True, separators=(',', ':'), allow_nan=False)
         name = hashlib.sha256(text.encode()).hexdigest()
-        self.root = Path(root)
+        self.root = Path(root).absolute()
         self.path = self.root / name
         self.salt = bytes.fromhex(name)
         """Goes into every checksum, so that no file of another folder is taken for this one's."""
@@ -157,6 +160,7 @@ class CacheFolder:
     def close(self) -> None:
         """Let others delete the folder when they need room."""
         if self._handle is not None:
+            self._touch()
             os.close(self._handle)
             self._handle = None
 
@@ -164,16 +168,18 @@ class CacheFolder:
         """A handle with a shared lock on the folder, which is still the one of that name."""
         for _ in _attempts():
             self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path, os.O_RDONLY)
-            try:
-                # Between our open and our lock, another process may have deleted it for room.
-                if _lock(handle, fcntl.LOCK_SH) and self.path.exists() \
-                        and os.path.samestat(os.fstat(handle), self.path.stat()):
+            # At any point before our lock, another process may delete the folder to make room.
+            with suppress(FileNotFoundError):
+                handle = os.open(self.path, os.O_RDONLY)
+                held = False
+                try:
+                    held = _lock(handle, fcntl.LOCK_SH) \
+                        and os.path.samestat(os.fstat(handle), self.path.stat())
+                finally:
+                    if not held:
+                        os.close(handle)
+                if held:
                     return handle
-            except OSError:
-                os.close(handle)
-                raise
-            os.close(handle)
         raise TimeoutError('another process has been deleting it for 10 seconds')
 
     def _describe(self, text: str) -> None:
@@ -183,12 +189,16 @@ class CacheFolder:
         except FileNotFoundError:
             found = None
         if found == text:
-            with suppress(OSError):  # a read-only folder
-                os.utime(path)  # the time of its last use
+            self._touch()
             return
         if found is not None:
             self.warn(f'`{path}` was damaged and is written anew')
         write_text(path, text)
+
+    def _touch(self) -> None:
+        """Set the time of last use, by which the folders to delete are chosen."""
+        with suppress(OSError):  # a read-only folder
+            os.utime(self.path / 'key.json')
 
     @contextmanager
     def _room_for(self, sizes: dict[str, int]) -> Iterator[bool]:
@@ -216,18 +226,19 @@ class CacheFolder:
             for path in sorted(sizes, key=_last_use):
                 if shortage <= 0:
                     break
-                handle = os.open(path, os.O_RDONLY)
-                held.append((handle, path))
-                if _lock(handle, fcntl.LOCK_EX):  # in use by nobody, us included
-                    shortage -= sizes[path]
-                else:
-                    held.pop()
-                    os.close(handle)
+                with suppress(OSError):  # deleted by hand, or another user's
+                    handle = os.open(path, os.O_RDONLY)
+                    if _lock(handle, fcntl.LOCK_EX):  # in use by nobody, us included
+                        held.append((handle, path))
+                        shortage -= sizes[path]
+                    else:
+                        os.close(handle)
             if shortage > 0:  # then nothing is deleted in vain
                 self.full = True
-                self.warn(f'cache `{self.path}`: {gigabytes(need)} more would not fit: '
-                          f'{gigabytes(sum(sizes.values()))} of {gigabytes(self.limit_bytes)} '
-                          f'taken, {gigabytes(_free_bytes(self.root))} free on the disk')
+                taken, free = sum(sizes.values()), _free_bytes(self.root)
+                self.warn(f'cache `{self.path}`: {readable_size(need)} more would not fit: '
+                          f'{readable_size(taken)} of {readable_size(self.limit_bytes)} taken, '
+                          f'{readable_size(free)} free on the disk')
                 return False
             for _, path in held:
                 doomed = path.with_name(_DOOMED.format(path.name))

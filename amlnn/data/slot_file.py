@@ -90,32 +90,11 @@ class SlotFile:
         right = np.zeros(len(numbers), dtype=bool)
         if not len(numbers) or not self._open():
             return right
-        slots = numbers.tolist()
-        lows, highs = self.starts[numbers].tolist(), self.starts[numbers + 1].tolist()
-        pairs = np.zeros((len(slots), 2), dtype='<u4')
-        pairs_view, view = memoryview(pairs.reshape(-1).view(np.uint8)), memoryview(out)
-        damaged, end = [], 0
+        view, end = memoryview(out), 0
         for first, last in self._runs(numbers):
-            _read(self._sums, pairs_view[8 * first:8 * last], 8 * slots[first])
-            begin, end = end, end + highs[last - 1] - lows[first]
-            # Where the first piece's byte 0 would lie if all of the file were read.
-            base = begin - lows[first]
-            length = None
-            for place in range(first, last):
-                checksum, complement = pairs[place].tolist()
-                if not checksum and not complement:
-                    continue
-                if length is None:  # nothing is read of a run that has no piece
-                    length = _read(self._data, view[begin:end], lows[first])
-                low, high = base + lows[place], base + highs[place]
-                if checksum == complement ^ _ONES and high <= begin + length \
-                        and checksum == self._checksum(slots[place], view[low:high]):
-                    right[place] = True
-                else:
-                    damaged.append(slots[place])
-        if news := [number for number in damaged if number not in self._damaged]:
-            self._damaged.update(news)
-            self._warn(f'piece {news[0]} of `{self.name}.data` is damaged')
+            low, high = int(numbers[first]), int(numbers[last - 1]) + 1
+            begin, end = end, end + int(self.starts[high] - self.starts[low])
+            right[first:last] = self._read_run(low, high, view[begin:end])
         return right
 
     def write(self, number: int, piece: np.ndarray) -> bool:
@@ -180,15 +159,35 @@ class SlotFile:
 
     def _runs(self, numbers: np.ndarray) -> Iterator[tuple[int, int]]:
         """Places [first, last) in `numbers` of slots that lie behind one another in the file."""
-        joined = np.diff(numbers) == 1
-        lows = self.starts[numbers]
+        joined, lows = (np.diff(numbers) == 1).tolist(), self.starts[numbers].tolist()
         first = 0
-        for place, (joins, low) in enumerate(zip(joined.tolist(), lows[1:].tolist(), strict=True),
-                                             1):
-            if not joins or low - lows[first] >= _AT_ONCE:
+        for place, joins in enumerate(joined, 1):
+            if not joins or lows[place] - lows[first] >= _AT_ONCE:
                 yield first, place
                 first = place
         yield first, len(numbers)
+
+    def _read_run(self, low: int, high: int, out: memoryview) -> list[bool]:
+        """Read the slots [low, high); gives which of them are right."""
+        sums = bytearray(8 * (high - low))
+        _read(self._sums, memoryview(sums), 8 * low)
+        if not any(sums):
+            return [False] * (high - low)
+        starts = (self.starts[low:high + 1] - self.starts[low]).tolist()
+        length = _read(self._data, out, int(self.starts[low]))
+        right = []
+        for place, (checksum, complement) in enumerate(struct.iter_unpack('<II', sums)):
+            begin, end = starts[place], starts[place + 1]
+            right.append(checksum == complement ^ _ONES and end <= length
+                         and checksum == self._checksum(low + place, out[begin:end]))
+            if not right[-1] and (checksum or complement):
+                self._note(low + place)
+        return right
+
+    def _note(self, number: int) -> None:
+        if number not in self._damaged:
+            self._damaged.add(number)
+            self._warn(f'piece {number} of `{self.name}.data` is damaged')
 
     def _checksum(self, number: int, piece: np.ndarray | memoryview) -> int:
         # The folder, the file and the slot are in it, so that no piece is right in another's place.

@@ -71,6 +71,9 @@ class ViewDataset:
     Args:
         dataset: A data set or its config; wrappers of MMEngine, MMPretrain and torch included.
         seed: Seed of the run.
+
+    Attributes:
+        data_roots: The data roots of the wrapped data sets.
     """
 
     def __init__(self, dataset, seed: int = 0):
@@ -78,7 +81,8 @@ class ViewDataset:
         self.seed = seed
         if hasattr(self.dataset, 'full_init'):
             self.dataset.full_init()
-        self._roots = sorted(_data_roots(self.dataset), key=len, reverse=True)
+        self.data_roots = _data_roots(self.dataset)
+        self._roots = sorted(self.data_roots, key=len, reverse=True)
         self._occurrences = _occurrences(self.dataset)
 
     def full_init(self) -> None:
@@ -146,19 +150,20 @@ def _is_readable(path: str) -> bool:
 
 @DATA_SAMPLERS.register_module()
 class ViewSampler:
-    """Turns the indices of any sampler into views: view = epoch.
+    """Turns the indices of any sampler into views: view = epoch, or epoch modulo `views`.
 
     Args:
         dataset: The data set.
         sampler: Config of the sampler that orders the indices.
         seed: Passed on to the sampler.
-        fixed: Always view 0, for validation and test parts.
+        views: How many different views there are; None for a new one in every epoch. 1 for
+            validation and test parts, which always see view 0.
     """
 
-    def __init__(self, dataset, sampler: dict, seed: int | None = None, fixed: bool = False):
+    def __init__(self, dataset, sampler: dict, seed: int | None = None, views: int | None = None):
         arguments = {'dataset': dataset, 'seed': seed}
         self.sampler = DATA_SAMPLERS.build(sampler, default_args=arguments)
-        self.fixed = fixed
+        self.views = views
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -168,11 +173,12 @@ class ViewSampler:
             self.sampler.set_epoch(epoch)
 
     def __iter__(self) -> Iterator[View]:
+        view = self.epoch % self.views if self.views else self.epoch
         drawn: dict[int, int] = {}
         for index in self.sampler:
             repeat = drawn.get(index, 0)
             drawn[index] = repeat + 1
-            yield View(int(index), 0 if self.fixed else self.epoch, repeat)
+            yield View(int(index), view, repeat)
 
     def __len__(self) -> int:
         return len(self.sampler)

@@ -97,7 +97,8 @@ def build_loader(plan: Plan, part: str):
     section = copy.deepcopy(plan.config[f'{part}_dataloader'])
     sampler = section.get('sampler') or dict(type='DefaultSampler', shuffle=part == 'train')
     section['dataset'] = dict(type='ViewDataset', dataset=section['dataset'], seed=plan.seed)
-    section['sampler'] = dict(type='ViewSampler', sampler=sampler, fixed=part != 'train')
+    section['sampler'] = dict(type='ViewSampler', sampler=sampler,
+                              views=plan.policy.views if part == 'train' else 1)
     for leaf in leaf_datasets(section['dataset']['dataset']):
         if leaf.get('data_root') and leaf.get('split') in SPLIT_FOLDERS:
             check_files(leaf['data_root'], leaf['split'])

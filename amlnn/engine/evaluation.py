@@ -18,7 +18,7 @@ from amlnn.registry import VALIDATION_LOSS
 with quiet_imports():
     from mmpretrain.models.heads import ClsHead, MultiLabelClsHead
 
-__all__ = ['Evaluation', 'EvaluationLoop', 'evaluate', 'write_predictions']
+__all__ = ['Evaluation', 'EvaluationLoop', 'evaluate', 'predict_from', 'write_predictions']
 
 
 @dataclass
@@ -39,7 +39,8 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(model: nn.Module, dataloader, evaluator, context: Callable,
-             on_batch: Callable[[int], None] = lambda samples: None) -> Evaluation:
+             on_batch: Callable[[int], None] = lambda samples: None,
+             forward: Callable | None = None) -> Evaluation:
     """Run a model over a data set in eval mode.
 
     Args:
@@ -48,14 +49,17 @@ def evaluate(model: nn.Module, dataloader, evaluator, context: Callable,
         evaluator: MMEngine's Evaluator.
         context: Makes the context of a forward pass, such as autocast.
         on_batch: Told the number of images after each batch.
+        forward: Called with model, batch and context; gives predictions and loss. None is the
+            model's own forward.
     """
+    forward = forward or _forward
     inner = model.module if is_model_wrapper(model) else model
     inner.eval()
     begin = time.perf_counter()
     ids, labels, probabilities = [], [], []
     loss_sum, loss_count, samples = 0.0, 0, 0
     for batch in dataloader:
-        outputs, loss = _forward(inner, batch, context)
+        outputs, loss = forward(inner, batch, context)
         for output in outputs:
             ids.append(str(output.metainfo.get('id', len(ids))))
             if 'gt_label' in output and 'pred_score' in output and len(output.gt_label) == 1:
@@ -93,11 +97,14 @@ class EvaluationLoop(ValLoop):
     Args:
         context: Makes the context of a forward pass.
         on_batch: Told the number of images after each batch.
+        forward: As of `evaluate`.
         kwargs: Arguments of MMEngine's ValLoop.
     """
 
-    def __init__(self, context: Callable, on_batch: Callable = lambda samples: None, **kwargs):
+    def __init__(self, context: Callable, on_batch: Callable = lambda samples: None,
+                 forward: Callable | None = None, **kwargs):
         super().__init__(**kwargs)
+        self.forward = forward
         self.context = context
         self.on_batch = on_batch
         self.last: Evaluation | None = None
@@ -107,7 +114,7 @@ class EvaluationLoop(ValLoop):
         self.runner.call_hook('before_val')
         self.runner.call_hook('before_val_epoch')
         self.last = evaluate(self.runner.model, self.dataloader, self.evaluator, self.context,
-                             self.on_batch)
+                             self.on_batch, self.forward)
         metrics = dict(self.last.metrics)
         if self.last.loss is not None:
             metrics[VALIDATION_LOSS] = self.last.loss
@@ -128,7 +135,14 @@ def _forward(model, batch, context):
         if not hasattr(model, 'extract_feat') or not _is_plain(head):
             return model(inputs, samples, mode='predict'), None
         features = model.extract_feat(inputs)
-    # From the last layer on in float32: with bfloat16's eight bits of mantissa, classes tie.
+    return predict_from(head, features, samples)
+
+
+def predict_from(head: nn.Module, features, samples: list) -> tuple[list, torch.Tensor | None]:
+    """Predictions and loss of a head's input, in float32.
+
+    With the eight bits of bfloat16's mantissa, classes tie.
+    """
     scores = head(_float(features))
     labelled = all('gt_label' in sample or 'gt_score' in sample for sample in samples)
     loss = head._get_loss(scores, samples)['loss'] if labelled else None

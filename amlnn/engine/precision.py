@@ -21,18 +21,37 @@ class ExecutionPolicy:
         precision: 'auto', 'fp32', 'bf16' or 'fp16'. 'auto' is bf16 where the processor computes in
             it (CPUs with AMX or AVX512-BF16, GPUs from Ampere on), fp16 on older GPUs, else fp32.
         memory_format: 'channels_last' or 'contiguous', of convolution weights and images.
+        trunk_cache: 'auto' computes what is frozen once a view and keeps on disk what will be read
+            again in this run; True keeps all of it, for the next run; False is the plain path.
+        views: Augmented views of each image; fewer than epochs, and they come again. None is one
+            for every epoch, as without a cache.
+        cache_gb: Gigabytes that the caches on disk may have; None is a quarter of what is free.
+        fold_batch_norm: Fold batch norm into convolutions where nothing is trained.
+        compile: Run what is frozen through torch.compile.
 
     Raises:
         ConfigError: a value is none of these.
     """
 
-    def __init__(self, precision: str = 'auto', memory_format: str = 'channels_last'):
+    def __init__(self, precision: str = 'auto', memory_format: str = 'channels_last',
+                 trunk_cache: str | bool = 'auto', views: int | None = None,
+                 cache_gb: float | None = None, fold_batch_norm: bool = True,
+                 compile: bool = False):
         for key, value, choices in (
                 ('precision', precision, ('auto', 'fp32', 'bf16', 'fp16')),
-                ('memory_format', memory_format, ('channels_last', 'contiguous'))):
+                ('memory_format', memory_format, ('channels_last', 'contiguous')),
+                ('trunk_cache', trunk_cache, ('auto', True, False))):
             if value not in choices:
                 raise ConfigError(f'`execution.{key}` is {value!r}',
-                                  hint=f'one of {", ".join(choices)}')
+                                  hint=f'one of {", ".join(map(str, choices))}')
+        for key, value in (('views', views), ('cache_gb', cache_gb)):
+            if value is not None and value <= 0:
+                raise ConfigError(f'`execution.{key}` is {value}', hint='more than 0, or None')
+        self.trunk_cache = trunk_cache
+        self.views = views
+        self.cache_gb = cache_gb
+        self.fold_batch_norm = fold_batch_norm
+        self.compile = compile
         self.precision = precision
         self.memory_format = memory_format
 

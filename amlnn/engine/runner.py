@@ -67,17 +67,19 @@ class FolderRunner(Runner):
         progress: TrainingProgress of the run.
         loaded_config: The whole resolved config, amlnn's own keys included.
         forward_context: Makes the context of a forward pass without gradients.
+        trunk_path: The fast path, or None.
         kwargs: Arguments of MMEngine's Runner.
     """
 
     def __init__(self, folder: Path, recorder, epoch_hook, progress, loaded_config, forward_context,
-                 **kwargs):
+                 trunk_path=None, **kwargs):
         self.folder = folder
         self.recorder = recorder
         self.epoch_hook = epoch_hook
         self.progress = progress
         self.loaded_config = loaded_config
         self.forward_context = forward_context
+        self.trunk_path = trunk_path
         super().__init__(work_dir=str(folder), experiment_name=f'{folder.name}-{next(_COUNTER)}',
                          **kwargs)
 
@@ -126,13 +128,16 @@ class FolderRunner(Runner):
         if not isinstance(loop, dict):
             return loop
         arguments = {key: value for key, value in loop.items() if key not in ('by_epoch', 'type')}
+        if self.trunk_path is not None:
+            return self.trunk_path.train_loop(self, self._train_dataloader, **arguments)
         return EpochTrainLoop(self, self._train_dataloader, **arguments)
 
     def build_val_loop(self, loop):
         """Validation is an EvaluationLoop, whatever the config calls it."""
         if isinstance(loop, EvaluationLoop):
             return loop
-        return EvaluationLoop(self.forward_context, self.progress.validating, runner=self,
+        return EvaluationLoop(self.forward_context, self.progress.validating,
+                              self.trunk_path and self.trunk_path.predict, runner=self,
                               dataloader=self._val_dataloader, evaluator=self._val_evaluator)
 
     def end_epoch(self, metrics: dict) -> None:

@@ -44,6 +44,7 @@ from amlnn.engine.recorder import Recorder
 from amlnn.engine.resume import RunPlace, find_run
 from amlnn.engine.runner import FolderRunner, library_versions
 from amlnn.engine.seeding import seed_epoch
+from amlnn.engine.trunk import TrunkPath
 from amlnn.errors import ConfigError, DataError
 from amlnn.models.freezing import count_parameters, stage_table
 from amlnn.records import RunRecord, read_run
@@ -110,14 +111,16 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
         model, weights = build_model(plan, weights=checkpoint is None)
         loaders = {part: build_loader(plan, part) for part in ('train', 'val')
                    if plan.config.get(f'{part}_dataloader')}
+        path = TrunkPath.plan(plan, model)
         record = read_run(folder) if place.resumed else _new_record(plan, model, loaders, effective)
     except BaseException:
         if not place.resumed:  # wrong input; a folder without a run would only be in the way
             remove_run_folder(folder)
         raise
     record.status, record.error, record.finished = 'running', None, None
+    record.trunk = path.notes[0] if path else None
     record.max_epochs = plan.config['train_cfg']['max_epochs']
-    _announce(plan, record, weights, place, console)
+    _announce(plan, record, weights, place, path, console)
     recorder = Recorder(folder, record, draw)
     if place.resumed and checkpoint is None:  # it was stopped in its first epoch
         recorder.rewind([], 0.0, 0)
@@ -125,7 +128,13 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
     point_latest(folder)
     progress = TrainingProgress(console)
     try:
-        runner = _make_runner(folder, plan, model, loaders, effective, recorder, progress)
+        def warn(text):
+            console.print(f'note: {text}', highlight=False, soft_wrap=True)
+
+        if path:
+            loaders = {part: path.loader(plan, part, loader, warn)
+                       for part, loader in loaders.items()}
+        runner = _make_runner(folder, plan, model, loaders, effective, recorder, progress, path)
         runner._load_from = checkpoint
         runner.train()
         runner.close()
@@ -146,7 +155,8 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
     _conclude(record, folder, console)
 
 
-def _make_runner(folder, plan, model, loaders, effective, recorder, progress) -> FolderRunner:
+def _make_runner(folder, plan, model, loaders, effective, recorder, progress,
+                 path=None) -> FolderRunner:
     config = plan.config
     log_interval = (config['default_hooks'].get('logger') or {}).get('interval', 20)
     epoch_hook = EpochHook(recorder, progress, plan.seed, log_interval)
@@ -157,7 +167,8 @@ def _make_runner(folder, plan, model, loaders, effective, recorder, progress) ->
             val_evaluator=build_evaluator(plan, 'val', loaders['val']),
             val_cfg={})
     return FolderRunner(
-        folder, recorder, epoch_hook, progress, effective, forward_context(plan), model=model,
+        folder, recorder, epoch_hook, progress, effective, forward_context(plan), path,
+        model=model,
         train_dataloader=loaders['train'], train_cfg=config['train_cfg'], **validation,
         optim_wrapper=config['optim_wrapper'], param_scheduler=config.get('param_scheduler'),
         auto_scale_lr=config.get('auto_scale_lr'), default_hooks=config['default_hooks'],
@@ -203,9 +214,11 @@ def _new_record(plan: Plan, model, loaders, effective) -> RunRecord:
         stages=stage_table(model), trainable_parameters=trainable, total_parameters=total)
 
 
-def _announce(plan: Plan, record: RunRecord, weights, place: RunPlace, console: Console) -> None:
+def _announce(plan: Plan, record: RunRecord, weights, place: RunPlace, path, console) -> None:
     for note in plan.notes:
         console.print(f'note: {note}', highlight=False, soft_wrap=True)
+    for note in path.notes if path else ():
+        console.print(note, highlight=False, soft_wrap=True)
     if weights:
         console.print(str(weights), highlight=False, soft_wrap=True)
     table = Table('stage', 'frozen', 'trainable', 'total', box=None, pad_edge=False)
@@ -257,7 +270,8 @@ def _dry_run(plan: Plan, console: Console) -> None:
         effective = _effective_config(plan)
         record = _new_record(plan, model, loaders, effective)
         record.max_epochs = 1
-        _announce(plan, record, weights, RunPlace(folder, resumed=False), console)
+        _announce(plan, record, weights, RunPlace(folder, resumed=False), None,
+                  console)
         plan.config['train_cfg'] = dict(by_epoch=True, max_epochs=1)
         quiet = Console(quiet=True)
         runner = _make_runner(folder, plan, model, loaders, effective, Recorder(folder, record),

@@ -109,6 +109,6 @@ def test_seeds_of_views_differ_in_every_part():
 
 def test_validation_always_asks_for_view_zero(data_set):
     data = ViewDataset(folder(data_set))
-    sampler = ViewSampler(data, dict(type='DefaultSampler', shuffle=False), seed=0, fixed=True)
+    sampler = ViewSampler(data, dict(type='DefaultSampler', shuffle=False), seed=0, views=1)
     sampler.set_epoch(7)
     assert {view.view for view in sampler} == {0}

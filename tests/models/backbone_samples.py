@@ -5,6 +5,7 @@ A new row joins BACKBONES: all tests of stages and trunks then hold it to the sa
 
 from collections.abc import Callable
 
+import pytest
 import torch
 from mmpretrain.models import build_classifier
 from mmpretrain.models.backbones import (
@@ -34,6 +35,11 @@ BACKBONES: dict[str, Callable[[], torch.nn.Module]] = {
     'ResNeSt': lambda: ResNeSt(50),
     'RegNet': lambda: RegNet('regnetx_400mf'),
 }
+
+# The deep ones take seconds each.
+SAMPLES = [pytest.param(name, marks=() if name in (
+    'ResNet18', 'ResNet18-drop-path', 'ResNet18-two-stages', 'ResNetV1d', 'RegNet')
+    else pytest.mark.slow) for name in BACKBONES]
 
 
 def sample(name: str) -> torch.nn.Module:

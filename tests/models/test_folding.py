@@ -3,7 +3,7 @@ import torch
 from backbone_samples import images, scrambled
 from torch import nn
 
-from amlnn.models.folding import fold_batch_norm, relative_difference, trace
+from amlnn.models.folding import fold_batch_norm, fuse_pointwise, relative_difference, trace
 
 
 class Pair(nn.Module):
@@ -77,6 +77,56 @@ def test_what_folding_would_change_is_left_as_it_is(module):
     assert fold_batch_norm(module, module.forward) == 0
     assert isinstance(module.norm, nn.BatchNorm2d)
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+class Residual(nn.Module):
+    """A block as ResNet has it; `late` says what else reads the residual, after the addition."""
+
+    def __init__(self, late: bool = False, order: int = 1, doubled: bool = False):
+        super().__init__()
+        torch.manual_seed(0)
+        self.late, self.order, self.doubled = late, order, doubled
+        self.enter = nn.Conv2d(3, 16, 3, padding=1)
+        self.conv1, self.conv2 = nn.Conv2d(16, 16, 3, padding=1), nn.Conv2d(16, 16, 1, bias=False)
+        self.relu, self.skip = nn.ReLU(inplace=True), nn.Identity()
+        self.eval().requires_grad_(False)
+
+    def forward(self, x):
+        x = self.relu(self.enter(x))
+        out = self.skip(self.conv2(self.relu(self.conv1(x))))
+        if self.doubled:
+            out = out + out
+        out = (out + x if self.order == 1 else x + out)
+        out = self.relu(out)
+        return out * x if self.late else out
+
+
+@pytest.mark.parametrize('block', [
+    Residual(), Residual(order=-1), Residual(late=True), Residual(doubled=True)],
+    ids=['plain', 'the other way round', 'residual read later', 'added to itself'])
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
+def test_a_fused_block_computes_the_same_again_and_again(block, layout):
+    fused = fuse_pointwise(block, block.forward)
+    kinds = {type(each) for each in fused.modules()}
+    assert nn.Conv2d not in kinds and nn.Identity not in kinds
+    for _ in range(2):
+        x = images().contiguous(memory_format=layout)
+        kept = x.clone()
+        with torch.inference_mode():
+            torch.testing.assert_close(fused(x), block(x), rtol=1e-5, atol=1e-5)
+        assert torch.equal(x, kept)
+
+
+def test_a_plain_block_is_nothing_but_three_fused_convolutions():
+    block = Residual()
+    fused = fuse_pointwise(block, block.forward)
+    assert [node.op for node in fused.graph.nodes] == [
+        'placeholder', *['call_module'] * 3, 'output']
+
+
+def test_fusing_what_cannot_be_traced_gives_none():
+    module = DependsOnData()
+    assert fuse_pointwise(module, module.forward) is None
 
 
 def test_a_trace_computes_the_same():

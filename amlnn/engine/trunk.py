@@ -1,0 +1,267 @@
+"""The fast path: training on what the frozen stages make of an image, computed once a view.
+
+`TrunkPath.plan` decides whether a training may take it. If so, FeatureLoaders stand in for the
+image loaders: they yield the trunk's features, from the feature store where it has them, else
+computed from images, and written down where they will be read again. `TrunkTrainLoop` trains the
+tail on them. Order, views, losses and checkpoints are those of the plain path.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from mmengine.dataset import default_collate
+from torch import nn
+from torch.utils.data import DataLoader
+
+from amlnn.config.load import resolved_text
+from amlnn.data.cache_folder import cache_root
+from amlnn.data.feature_store import FeatureStore
+from amlnn.data.manifest import manifest_hash
+from amlnn.data.views import View
+from amlnn.engine.adapt import Plan
+from amlnn.engine.evaluation import predict_from
+from amlnn.engine.runner import EpochTrainLoop, library_versions
+from amlnn.errors import ConfigError
+from amlnn.models.stages import list_stages
+from amlnn.models.trunk import Trunk, extract_from, split_point, trunk_key, why_not
+from amlnn.quiet import quiet_imports
+
+with quiet_imports():
+    from mmpretrain.structures import DataSample
+
+__all__ = ['FeatureLoader', 'TrunkPath', 'TrunkTrainLoop']
+
+
+@dataclass
+class TrunkPath:
+    """How one training takes the fast path."""
+
+    model: nn.Module
+    trunk: Trunk
+    split: int
+    views: int
+    epochs: int
+    keep: bool
+    """Write training features: views come again, or another trial will read them."""
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def plan(cls, plan: Plan, model: nn.Module) -> 'TrunkPath | None':
+        """The fast path for a built and frozen model, or None for the plain one.
+
+        Raises:
+            ConfigError: `execution.trunk_cache=True` demands it, and it would be wrong or useless.
+        """
+        policy = plan.policy
+        if policy.trunk_cache is False:
+            return None
+        reason = why_not(model)
+        if reason is None and plan.config.get('custom_hooks') and _has_averaging(plan.config):
+            reason = 'EMAHook averages the whole model after its own forward'
+        if reason:
+            if policy.trunk_cache is True:
+                raise ConfigError(f'`execution.trunk_cache` is True, and there can be no trunk: '
+                                  f'{reason}', hint="set execution.trunk_cache='auto'")
+            if reason != 'nothing is frozen':
+                plan.notes.append(f'frozen stages are computed anew in every epoch: {reason}')
+            return None
+        split = split_point(model)
+        trunk = Trunk(model, split, plan.precision, fold=policy.fold_batch_norm,
+                      compile=policy.compile)
+        epochs = plan.config['train_cfg']['max_epochs']
+        views = min(policy.views or epochs, epochs)
+        keep = policy.trunk_cache is True or views < epochs
+        stages = list_stages(model.backbone)
+        last = 'the whole backbone' if split == len(stages) else \
+            f'the stages to {stages[split - 1].name}'
+        folded = f', {trunk.folded} batch norms folded' if trunk.folded else ''
+        notes = [f'trunk: {last} in {plan.precision}{folded}; '
+                 f'{views} views of each image for {epochs} epochs'
+                 + ('' if keep else ', computed as they come')]
+        return cls(model, trunk, split, views, epochs, keep, notes)
+
+    def loader(self, plan: Plan, part: str, images: DataLoader, warn) -> 'FeatureLoader':
+        """The loader of features that stands in for one of images.
+
+        Args:
+            plan: The plan.
+            part: 'train' or 'val'.
+            images: The image loader.
+            warn: Gets a line for everything that keeps the cache from doing its work.
+        """
+        training = part == 'train'
+        views = self.views if training else 1
+        section = plan.config[f'{part}_dataloader']['dataset']
+        ids = [images.dataset.key(index) for index in range(len(images.dataset))]
+        key = {'trunk': trunk_key(self.model, self.split, plan.precision,
+                                  plan.policy.fold_batch_norm),
+               'folded': self.trunk.folded, 'fused': self.trunk.fused,
+               'pipeline': resolved_text({'dataset': section}), 'seed': plan.seed,
+               'preprocessor': repr(self.model.data_preprocessor),
+               'mean': _numbers(self.model.data_preprocessor, 'mean'),
+               'std': _numbers(self.model.data_preprocessor, 'std'),
+               'data': _content(images.dataset), 'versions': library_versions()}
+        limit = plan.policy.cache_gb
+        sample = default_collate([images.dataset[View(0, 0)]])
+        shape = self.features(sample).shape[1:]
+        store = FeatureStore.open(
+            cache_root(), key, tuple(shape), self.trunk.dtype, ids, views,
+            None if limit is None else int(limit * 1e9), warn)
+        return FeatureLoader(self, images, store, keep=self.keep or not training)
+
+    def train_loop(self, *arguments, **options) -> 'TrunkTrainLoop':
+        """The training loop of the fast path."""
+        return TrunkTrainLoop(self, *arguments, **options)
+
+    def features(self, batch: dict) -> torch.Tensor:
+        """Features of a collated batch of images."""
+        return self.trunk(self.model.data_preprocessor(batch, False)['inputs'])
+
+    def predict(self, model: nn.Module, batch: dict, context):
+        """Predictions of a batch of features, and its loss: the forward of `evaluate`."""
+        with context():
+            features = extract_from(model, batch['inputs'].to(_device(model)), self.split)
+        return predict_from(model.head, features, _to(batch['data_samples'], _device(model)))
+
+
+class FeatureLoader:
+    """Yields what an image loader yields, with features for inputs, in the same order.
+
+    Args:
+        path: The fast path of the run.
+        images: The loader it stands in for.
+        store: Where features are kept.
+        keep: Write what was computed.
+    """
+
+    def __init__(self, path: TrunkPath, images: DataLoader, store: FeatureStore, keep: bool):
+        self.path = path
+        self.store = store
+        self.keep = keep
+        self.dataset = images.dataset
+        self.sampler = images.sampler
+        self.batch_sampler = images.batch_sampler
+        self.batch_size = images.batch_size
+        self._collate = images.collate_fn
+        self._wanted = _Batches()
+        self._images = DataLoader(
+            images.dataset, batch_sampler=self._wanted, num_workers=images.num_workers,
+            collate_fn=images.collate_fn, worker_init_fn=images.worker_init_fn,
+            persistent_workers=images.num_workers > 0)
+        self._samples: dict[int, DataSample] = {}
+
+    def __len__(self) -> int:
+        return len(self.batch_sampler)
+
+    def __iter__(self) -> Iterator[dict]:
+        batches = [[View(*view) for view in batch] for batch in self.batch_sampler]
+        missing = {view: set(self.store.missing(view).tolist())
+                   for view in {each.view for batch in batches for each in batch}}
+        needs = [any(each.repeat or each.index in missing[each.view] for each in batch)
+                 for batch in batches]
+        self._wanted.batches = [batch for batch, needed in zip(batches, needs, strict=True)
+                                if needed]
+        images = iter(self._images) if self._wanted.batches else iter(())
+        for batch, needed in zip(batches, needs, strict=True):
+            if needed:
+                yield self._compute(batch, next(images))
+                continue
+            features, damaged = self.store.read(batch[0].view, [each.index for each in batch])
+            if len(damaged):  # noticed only now, by its checksum
+                collated = self._collate([self.dataset[each] for each in batch])
+                yield self._compute(batch, collated)
+            else:
+                yield {'inputs': features,
+                       'data_samples': [self._sample(each.index) for each in batch]}
+
+    def _compute(self, batch: list[View], collated: dict) -> dict:
+        samples = collated['data_samples']
+        features = self.path.features(collated)
+        if self.keep and not any(each.repeat for each in batch):
+            self.store.write(batch[0].view, [each.index for each in batch], features)
+        return {'inputs': features, 'data_samples': samples}
+
+    def _sample(self, index: int) -> DataSample:
+        if index not in self._samples:
+            label = self.dataset.get_data_info(index)['gt_label']
+            sample = DataSample(metainfo={'id': self.dataset.key(index)})
+            self._samples[index] = sample.set_gt_label(label)
+        return self._samples[index].clone()
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.store.close()
+
+
+class TrunkTrainLoop(EpochTrainLoop):
+    """Trains the tail on features.
+
+    Args:
+        path: The fast path of the run.
+        arguments: Of EpochTrainLoop.
+    """
+
+    def __init__(self, path: TrunkPath, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.path = path
+
+    def run_iter(self, idx: int, data_batch: dict) -> None:
+        """One step on a batch of features."""
+        runner = self.runner
+        runner.call_hook('before_train_iter', batch_idx=idx, data_batch=data_batch)
+        model, wrapper = runner.model, runner.optim_wrapper
+        device = _device(model)
+        with wrapper.optim_context(model):
+            features = extract_from(model, data_batch['inputs'].to(device), self.path.split)
+            losses = model.head.loss(features, _to(data_batch['data_samples'], device))
+        loss, outputs = model.parse_losses(losses)
+        wrapper.update_params(loss)
+        runner.call_hook('after_train_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs)
+        self._iter += 1
+
+
+class _Batches:
+    """A batch sampler whose batches are chosen anew for every pass."""
+
+    def __init__(self):
+        self.batches: list[list[View]] = []
+
+    def __iter__(self):
+        return iter(self.batches)
+
+    def __len__(self):
+        return len(self.batches)
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _to(samples: list, device: torch.device) -> list:
+    return samples if device.type == 'cpu' else [sample.to(device) for sample in samples]
+
+
+def _numbers(module: nn.Module, name: str) -> list[float] | None:
+    value = getattr(module, name, None)
+    return value.flatten().tolist() if isinstance(value, torch.Tensor) else None
+
+
+def _content(dataset) -> list:
+    """What identifies the images: the manifest's hash, else names, sizes and times."""
+    roots = sorted(dataset.data_roots)
+    hashes = [manifest_hash(Path(root)) for root in roots]
+    if roots and all(hashes):
+        return hashes
+    listed = []
+    for index in range(len(dataset)):
+        path = dataset.get_data_info(index).get('img_path')
+        status = Path(path).stat() if path else None
+        facts = (status.st_size, status.st_mtime_ns) if status else ()
+        listed.append([dataset.key(index), *facts])
+    return listed
+
+
+def _has_averaging(config) -> bool:
+    return any(hook.get('type') == 'EMAHook' for hook in config['custom_hooks'])

@@ -1,0 +1,210 @@
+"""The fast path agrees with the plain one, and is refused where it would not."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from generated import write_small_config
+
+from amlnn.engine.train import TrainOptions, train
+from amlnn.errors import ConfigError
+from amlnn.records import read_run
+
+FREEZE = {'three stages': 'model = dict(frozen_stages=3)',
+          'everything': "model = dict(frozen_stages='all')"}
+BACKBONES = {
+    'ResNet18': '',
+    'ResNet50': 'model = dict(backbone=dict(depth=50), head=dict(in_channels=2048), '
+                'frozen_stages=3)',
+    'ResNetV1d': "model = dict(backbone=dict(type='ResNetV1d'), frozen_stages=3)",
+}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv('AMLNN_CACHE', str(tmp_path / 'cache'))
+    return tmp_path / 'cache'
+
+
+def run(config: Path, work_dir: Path, *options: str) -> Path:
+    options = [f'execution.{option}' if not option.startswith(('train', 'model')) else option
+               for option in options]
+    return train(TrainOptions(config, work_dir=work_dir,
+                              cfg_options=['default_hooks.logger.interval=1', *options]))
+
+
+def losses(folder: Path) -> list[float]:
+    lines = (folder / 'scalars.jsonl').read_text().splitlines()
+    return [json.loads(line)['loss'] for line in lines]
+
+
+def assert_same_run(left: Path, right: Path, tolerance: float) -> None:
+    """Every iteration's loss, and every epoch's validation, agree."""
+    assert len(losses(left)) == len(losses(right)) > 0
+    assert losses(left) == pytest.approx(losses(right), rel=tolerance, abs=tolerance)
+    for first, second in zip(read_run(left).epochs, read_run(right).epochs, strict=True):
+        assert first.val_loss == pytest.approx(second.val_loss, rel=tolerance, abs=tolerance)
+        assert first.metrics == second.metrics
+
+
+@pytest.mark.parametrize('backbone', BACKBONES)
+def test_in_float32_without_folding_every_loss_is_that_of_the_plain_path(
+        tmp_path, data_set, backbone):
+    config = write_small_config(tmp_path / 'small.py', data_set,
+                                BACKBONES[backbone] or FREEZE['three stages'])
+    plain = run(config, tmp_path / 'plain', 'trunk_cache=False')
+    fast = run(config, tmp_path / 'fast', 'trunk_cache=True', 'fold_batch_norm=False')
+    assert read_run(plain).trunk is None and 'layer3' in read_run(fast).trunk
+    assert_same_run(plain, fast, 1e-5)
+
+
+def test_with_everything_frozen_the_paths_agree_too(tmp_path, data_set):
+    config = write_small_config(tmp_path / 'small.py', data_set, FREEZE['everything'])
+    plain = run(config, tmp_path / 'plain', 'trunk_cache=False')
+    fast = run(config, tmp_path / 'fast', 'fold_batch_norm=False')
+    assert_same_run(plain, fast, 1e-5)
+
+
+def test_fewer_views_come_again_in_the_plain_path_and_from_the_cache_alike(tmp_path, data_set):
+    config = write_small_config(tmp_path / 'small.py', data_set, FREEZE['three stages'], epochs=3)
+    plain = run(config, tmp_path / 'plain', 'trunk_cache=False', 'views=2')
+    fast = run(config, tmp_path / 'fast', 'views=2', 'fold_batch_norm=False')
+    assert_same_run(plain, fast, 1e-5)
+    other = run(config, tmp_path / 'other', 'trunk_cache=False')
+    assert losses(other)[:8] == losses(plain)[:8] and losses(other)[8:] != losses(plain)[8:]
+
+
+@pytest.fixture
+def count_trunk(monkeypatch):
+    """Counts the images that go through a trunk, apart from its own self-tests."""
+    from amlnn.engine.trunk import TrunkPath
+    counted = []
+    original = TrunkPath.features
+
+    def features(self, batch):
+        counted.append(len(batch['data_samples']))
+        return original(self, batch)
+
+    monkeypatch.setattr(TrunkPath, 'features', features)
+    return counted
+
+
+SHAPES = 2  # one image each of training and validation, to learn the features' shape
+
+
+def test_a_view_is_computed_once_and_validation_once_a_run(tmp_path, data_set, count_trunk):
+    config = write_small_config(tmp_path / 'small.py', data_set, FREEZE['three stages'], epochs=4)
+    run(config, tmp_path / 'work', 'views=2')
+    assert sum(count_trunk) == 2 * 40 + 20 + SHAPES
+
+
+def test_the_next_trial_of_a_sweep_computes_nothing(tmp_path, data_set, count_trunk):
+    config = write_small_config(tmp_path / 'small.py', data_set, FREEZE['everything'])
+    run(config, tmp_path / 'one', 'trunk_cache=True')
+    count_trunk.clear()
+    second = run(config, tmp_path / 'two', 'trunk_cache=True')
+    assert sum(count_trunk) == SHAPES
+    third = run(config, tmp_path / 'plain', 'trunk_cache=False')
+    assert losses(second) == pytest.approx(losses(third), rel=1e-3)
+
+
+def test_a_view_used_once_is_not_written(tmp_path, data_set, own_cache):
+    config = write_small_config(tmp_path / 'small.py', data_set, FREEZE['everything'])
+    run(config, tmp_path / 'work')
+    rows = {path.parent.name: path.stat().st_size for path in own_cache.glob('*/view_*.data')}
+    assert len(rows) == 1 and set(rows.values()) == {20 * 512 * 4}  # validation alone
+
+
+@pytest.mark.parametrize('option', ['model.head.loss.loss_weight=2.0', 'train_cfg.max_epochs=3'])
+def test_what_does_not_change_the_features_finds_them_again(tmp_path, data_set, count_trunk,
+                                                            option):
+    config = write_small_config(tmp_path / 'small.py', data_set, FREEZE['everything'], epochs=2)
+    run(config, tmp_path / 'one', 'views=2', 'trunk_cache=True')
+    count_trunk.clear()
+    run(config, tmp_path / 'two', 'views=2', 'trunk_cache=True', option)
+    assert sum(count_trunk) == SHAPES
+
+
+def test_another_pipeline_seed_or_trunk_is_another_cache(tmp_path, data_set, count_trunk):
+    text = FREEZE['everything']
+    config = write_small_config(tmp_path / 'small.py', data_set, text, epochs=1)
+    run(config, tmp_path / 'one', 'trunk_cache=True')
+    whole = 40 + 20 + SHAPES
+    count_trunk.clear()
+    run(config, tmp_path / 'two', 'trunk_cache=True',
+        'train_dataloader.dataset.pipeline.1.padding=1')
+    assert sum(count_trunk) == 40 + SHAPES  # validation's pipeline is what it was
+    count_trunk.clear()
+    train(TrainOptions(config, work_dir=tmp_path / 'three', seed=9,
+                       cfg_options=['execution.trunk_cache=True']))
+    assert sum(count_trunk) == whole
+
+
+def damage_every_store(cache: Path) -> None:
+    for path in cache.glob('*/view_*.data'):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 3] ^= 1
+        path.write_bytes(content)
+
+
+def test_a_flipped_bit_in_the_cache_changes_no_loss(tmp_path, data_set, own_cache):
+    config = write_small_config(tmp_path / 'small.py', data_set, FREEZE['three stages'])
+    first = run(config, tmp_path / 'one', 'trunk_cache=True')
+    damage_every_store(own_cache)
+    second = run(config, tmp_path / 'two', 'trunk_cache=True')
+    assert losses(second) == losses(first)
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path, data_set, monkeypatch):
+    config = write_small_config(tmp_path / 'small.py', data_set, FREEZE['three stages'])
+    first = run(config, tmp_path / 'one', 'trunk_cache=True')
+    (tmp_path / 'file').touch()
+    monkeypatch.setenv('AMLNN_CACHE', str(tmp_path / 'file' / 'cache'))
+    second = run(config, tmp_path / 'two', 'trunk_cache=True')
+    assert losses(second) == losses(first)
+
+
+def test_a_cache_smaller_than_a_view_is_not_used_and_said(tmp_path, data_set, capsys):
+    config = write_small_config(tmp_path / 'small.py', data_set, FREEZE['three stages'])
+    first = run(config, tmp_path / 'one', 'trunk_cache=False')
+    second = run(config, tmp_path / 'two', 'trunk_cache=True', 'cache_gb=0.000001',
+                 'fold_batch_norm=False')
+    assert_same_run(first, second, 1e-5)
+    assert 'more than the limit' in capsys.readouterr().out
+
+
+def test_a_resumed_fast_run_repeats_the_whole_one(tmp_path, data_set, monkeypatch):
+    config = write_small_config(tmp_path / 'small.py', data_set, FREEZE['three stages'], epochs=3)
+    whole = run(config, tmp_path / 'whole', 'views=2')
+
+    def stop(record, path):
+        if record.status == 'running' and len(record.epochs) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr('amlnn.engine.recorder._SECONDS_BETWEEN_DRAWINGS', -1.0)
+    options = ['default_hooks.logger.interval=1', 'execution.views=2']
+    with pytest.raises(KeyboardInterrupt):
+        train(TrainOptions(config, work_dir=tmp_path / 'cut', cfg_options=options), draw=stop)
+    cut = train(TrainOptions(config, work_dir=tmp_path / 'cut', resume='', cfg_options=options))
+    assert losses(cut) == losses(whole)
+    left, right = (torch.load(each / 'checkpoints/epoch_0003.pth', weights_only=True)['state_dict']
+                   for each in (cut, whole))
+    assert all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_a_trunk_that_is_demanded_and_cannot_be_is_an_error(tmp_path, data_set):
+    config = write_small_config(tmp_path / 'small.py', data_set)
+    with pytest.raises(ConfigError, match='nothing is frozen'):
+        run(config, tmp_path / 'work', 'trunk_cache=True')
+    assert not (tmp_path / 'work').exists()
+
+
+def test_a_refusal_is_said_in_one_line_and_the_run_goes_on(tmp_path, data_set, capsys):
+    config = write_small_config(
+        tmp_path / 'small.py', data_set,
+        "model = dict(frozen_stages=2, train_cfg=dict(augments=dict(type='Mixup', alpha=0.8)), "
+        'head=dict(cal_acc=False))\n', epochs=1)
+    folder = run(config, tmp_path / 'work')
+    assert read_run(folder).trunk is None
+    assert 'computed anew in every epoch: batch augmentations' in capsys.readouterr().out

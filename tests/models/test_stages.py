@@ -1,0 +1,135 @@
+import copy
+
+import pytest
+import torch
+from backbone_samples import BACKBONES, images, sample
+from mmpretrain.models.backbones import VGG, ResNet
+from torch import nn
+
+from amlnn.errors import ConfigError
+from amlnn.models import stages as table
+from amlnn.models.stages import (
+    Stage,
+    list_stages,
+    run_stages,
+    supported_backbones,
+    why_not_composed,
+)
+
+
+class Fork(nn.Module):
+    """A backbone whose stages are no plain sequences: functional relu, concatenation."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3)
+        self.left, self.right = nn.Conv2d(4, 2, 1), nn.Conv2d(4, 6, 1)
+
+    def forward(self, x):
+        x = torch.relu(self.first(x))
+        return (torch.cat([self.right(x), self.left(x)], dim=1),)
+
+
+def fork_row(backbone):
+    return [
+        Stage('stem', ('first',), lambda fork, x: torch.relu(fork.first(x))),
+        Stage('stage1', ('left', 'right'),
+              lambda fork, x: torch.cat([fork.right(x), fork.left(x)], dim=1))]
+
+
+def test_every_row_of_the_table_has_a_sample_that_is_put_to_the_proof():
+    samples = {base.__name__ for name in BACKBONES for base in type(sample(name)).__mro__}
+    assert supported_backbones()
+    assert set(supported_backbones()) <= samples
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('name', BACKBONES)
+def test_stages_run_one_after_the_other_are_the_backbones_forward_to_the_bit(name):
+    backbone = sample(name)
+    stages = list_stages(backbone)
+    (expected,) = backbone(images(2))
+    for split in (0, len(stages) - 1):
+        features = run_stages(backbone, stages[:split], images(2))
+        assert torch.equal(run_stages(backbone, stages[split:], features), expected)
+    assert why_not_composed(backbone, images(1)) is None
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('name', BACKBONES)
+def test_every_tensor_and_every_module_that_runs_lies_in_one_stage(name):
+    backbone = sample(name)
+    ran = []
+    for path, module in backbone.named_modules():
+        if path and not list(module.children()):
+            module.register_forward_hook(lambda *_, path=path: ran.append(path))
+    backbone(images(1, side=32))
+    stages = list_stages(backbone)
+    assert len(ran) > 10
+    for path in {*ran, *backbone.state_dict()}:
+        assert sum(stage.holds(path) for stage in stages) == 1, path
+
+
+def test_stages_that_are_no_plain_sequence_bring_their_own_forward(monkeypatch):
+    monkeypatch.setitem(table._TABLE, 'Fork', fork_row)
+    fork = Fork()
+    assert [stage.name for stage in list_stages(fork)] == ['stem', 'stage1']
+    assert torch.equal(run_stages(fork, list_stages(fork), images()), fork(images())[0])
+    assert why_not_composed(fork, images(1)) is None
+
+
+def test_a_row_that_composes_to_something_else_is_found_out(monkeypatch):
+    # Without the functional relu and the order of the concatenation.
+    monkeypatch.setitem(table._TABLE, 'Fork', lambda fork: [
+        Stage('stem', ('first',)), Stage('stage1', ('left', 'right'), fork_row(fork)[1].forward)])
+    assert 'Fork is not that of its stages' in why_not_composed(Fork(), images(1))
+
+
+def test_a_row_that_leaves_out_a_tensor_is_an_error(monkeypatch):
+    monkeypatch.setitem(table._TABLE, 'Fork', lambda fork: fork_row(fork)[:1])
+    with pytest.raises(ConfigError, match=r'left\.weight'):
+        list_stages(Fork())
+
+
+def test_a_subclass_with_a_forward_of_its_own_is_found_out():
+    class Doubled(ResNet):
+        def forward(self, x):
+            return tuple(2 * out for out in super().forward(x))
+
+    assert 'Doubled' in why_not_composed(Doubled(18), images(1))
+
+
+@pytest.mark.parametrize(('indices', 'reason'), [
+    ((0, 1, 2, 3), '4 feature maps'), ((1, 3), '2 feature maps'),
+    ((2,), r'out_indices=(2,)')])
+def test_only_a_backbone_that_returns_its_last_stage_alone_can_be_split(indices, reason):
+    backbone = ResNet(18, out_indices=indices)
+    assert reason in why_not_composed(backbone, images(1))
+    # Indeed: what the stages give is not what the neck would be given.
+    backbone.eval()
+    outputs = backbone(images(1))
+    composed = run_stages(backbone, list_stages(backbone), images(1))
+    assert len(outputs) > 1 or outputs[0].shape != composed.shape
+
+
+def test_the_proof_leaves_the_backbone_as_it_was():
+    backbone = sample('ResNet18')
+    backbone.train()
+    backbone.layer1.eval()
+    before = copy.deepcopy(backbone.state_dict())
+    modes = [module.training for module in backbone.modules()]
+    why_not_composed(backbone, images(2))
+    assert [module.training for module in backbone.modules()] == modes
+    assert all(torch.equal(value, before[name]) for name, value in backbone.state_dict().items())
+
+
+def test_a_backbone_without_a_row_has_no_stages():
+    class Plain(nn.Module):
+        pass
+
+    assert list_stages(Plain()) is None
+
+
+def test_a_row_may_know_some_variants_of_a_class_only(monkeypatch):
+    monkeypatch.setitem(table._TABLE, 'VGG', lambda backbone: None)
+    assert list_stages(VGG(11)) is None
