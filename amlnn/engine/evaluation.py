@@ -145,8 +145,17 @@ def predict_from(head: nn.Module, features, samples: list) -> tuple[list, torch.
     """
     scores = head(_float(features))
     labelled = all('gt_label' in sample or 'gt_score' in sample for sample in samples)
-    loss = head._get_loss(scores, samples)['loss'] if labelled else None
+    loss = _loss(head, scores, samples) if labelled else None
     return head._get_predictions(scores, samples), loss
+
+
+def _loss(head: nn.Module, scores: torch.Tensor, samples: list) -> torch.Tensor:
+    if getattr(head.loss_module, 'use_soft', False) and 'gt_score' not in samples[0]:
+        # Such a loss takes what mixup makes of labels; nothing is mixed in validation.
+        labels = torch.cat([sample.gt_label for sample in samples])
+        target = nn.functional.one_hot(labels, scores.shape[1]).to(scores.dtype)
+        return head.loss_module(scores, target, avg_factor=len(samples))
+    return head._get_loss(scores, samples)['loss']
 
 
 def _float(features):

@@ -111,6 +111,8 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
         model, weights = build_model(plan, weights=checkpoint is None)
         loaders = {part: build_loader(plan, part) for part in ('train', 'val')
                    if plan.config.get(f'{part}_dataloader')}
+        if checkpoint:  # a trunk is a copy of the weights, so they must be those of the run
+            model.load_state_dict(checkpoint['state_dict'])
         path = TrunkPath.plan(plan, model)
         record = read_run(folder) if place.resumed else _new_record(plan, model, loaders, effective)
     except BaseException:

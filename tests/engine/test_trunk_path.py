@@ -204,7 +204,7 @@ def test_a_refusal_is_said_in_one_line_and_the_run_goes_on(tmp_path, data_set, c
     config = write_small_config(
         tmp_path / 'small.py', data_set,
         "model = dict(frozen_stages=2, train_cfg=dict(augments=dict(type='Mixup', alpha=0.8)), "
-        'head=dict(cal_acc=False))\n', epochs=1)
+        'head=dict(loss=dict(use_soft=True)))\n', epochs=1)
     folder = run(config, tmp_path / 'work')
     assert read_run(folder).trunk is None
     assert 'computed anew in every epoch: batch augmentations' in capsys.readouterr().out
