@@ -10,6 +10,7 @@ __all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'MODEL_KEYS', 'VALIDATION_LOS
            'import_components']
 
 COMPONENT_MODULES = (
+    'amlnn.data.decoded',
     'amlnn.data.sources',
     'amlnn.data.views',
     'amlnn.engine.hooks',

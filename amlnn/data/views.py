@@ -73,7 +73,8 @@ class ViewDataset:
         seed: Seed of the run.
 
     Attributes:
-        data_roots: The data roots of the wrapped data sets.
+        leaves: The data sets inside all wrappers.
+        data_roots: Their data roots.
     """
 
     def __init__(self, dataset, seed: int = 0):
@@ -81,7 +82,9 @@ class ViewDataset:
         self.seed = seed
         if hasattr(self.dataset, 'full_init'):
             self.dataset.full_init()
-        self.data_roots = _data_roots(self.dataset)
+        self.leaves = _leaves(self.dataset)
+        self.data_roots = {str(leaf.data_root) for leaf in self.leaves
+                           if getattr(leaf, 'data_root', None)}
         self._roots = sorted(self.data_roots, key=len, reverse=True)
         self._occurrences = _occurrences(self.dataset)
 
@@ -191,9 +194,9 @@ def _children(dataset) -> list:
     return list(inner)
 
 
-def _data_roots(dataset) -> set[str]:
-    roots = {str(dataset.data_root)} if getattr(dataset, 'data_root', None) else set()
-    return roots.union(*(_data_roots(child) for child in _children(dataset)))
+def _leaves(dataset) -> list:
+    children = _children(dataset)
+    return [leaf for child in children for leaf in _leaves(child)] if children else [dataset]
 
 
 def _data_info(dataset, index: int) -> dict:

@@ -14,9 +14,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from amlnn.config.load import LoadedConfig
+from amlnn.data.cache_folder import cache_root
+from amlnn.data.decoded import DecodedCache, use_cache
 from amlnn.data.integrity import check_files
 from amlnn.data.manifest import SPLIT_FOLDERS
-from amlnn.data.views import View
+from amlnn.data.views import View, ViewDataset
 from amlnn.engine.adapt import Plan, adapt, leaf_datasets
 from amlnn.engine.precision import autocast
 from amlnn.errors import AmlnnError, ConfigError, DataError
@@ -111,6 +113,8 @@ def build_loader(plan: Plan, part: str):
             f'the {part} data set cannot be read: {" ".join(str(error).split())[:200]}',
             hint=f'check {part}_dataloader.dataset; python tools/check_config.py --show '
             f'{plan.loaded.path}') from error
+    if part == 'train' and plan.policy.decoded_cache:
+        _cache_images(loader.dataset, plan)
     names = loader.dataset.metainfo.get('classes')
     count = (plan.config['model'].get('head') or {}).get('num_classes')
     if names and count and len(names) != count:
@@ -169,6 +173,22 @@ def _build(section) -> nn.Module:
         text = ' '.join(str(error).split())
         raise ConfigError(f'the model cannot be built: {text[:300]}',
                           hint='run again with --traceback for the place in the code') from error
+
+
+def _cache_images(views: ViewDataset, plan: Plan) -> None:
+    """Let a data set's pipelines read pixels from the disk that they decoded before."""
+    paths = dict.fromkeys(views.get_data_info(index).get('img_path')
+                          for index in range(len(views)))
+    paths.pop(None, None)
+    limit = plan.policy.cache_gb
+    cache = paths and DecodedCache.open(cache_root(), list(paths),
+                                        None if limit is None else int(limit * 1e9),
+                                        warn=plan.notes.append)
+    replaced = sum(use_cache(leaf.pipeline.transforms, cache) for leaf in views.leaves) \
+        if cache and cache.useful else 0
+    if not replaced:
+        plan.notes.append('no image is read from a cache: the pipeline does not decode files with '
+                          'OpenCV, or there is no room for them')
 
 
 @contextmanager

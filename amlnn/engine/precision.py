@@ -26,6 +26,8 @@ class ExecutionPolicy:
         views: Augmented views of each image; fewer than epochs, and they come again. None is one
             for every epoch, as without a cache.
         cache_gb: Gigabytes that the caches on disk may have; None is a quarter of what is free.
+        decoded_cache: Keep the training images' pixels on disk instead of decoding them in every
+            epoch; pays for large images and small networks.
         fold_batch_norm: Fold batch norm into convolutions where nothing is trained.
         compile: Run what is frozen through torch.compile.
 
@@ -36,7 +38,7 @@ class ExecutionPolicy:
     def __init__(self, precision: str = 'auto', memory_format: str = 'channels_last',
                  trunk_cache: str | bool = 'auto', views: int | None = None,
                  cache_gb: float | None = None, fold_batch_norm: bool = True,
-                 compile: bool = False):
+                 decoded_cache: bool = False, compile: bool = False):
         for key, value, choices in (
                 ('precision', precision, ('auto', 'fp32', 'bf16', 'fp16')),
                 ('memory_format', memory_format, ('channels_last', 'contiguous')),
@@ -51,6 +53,7 @@ class ExecutionPolicy:
         self.views = views
         self.cache_gb = cache_gb
         self.fold_batch_norm = fold_batch_norm
+        self.decoded_cache = decoded_cache
         self.compile = compile
         self.precision = precision
         self.memory_format = memory_format

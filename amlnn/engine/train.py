@@ -41,7 +41,7 @@ from amlnn.engine.folder import (
 from amlnn.engine.hooks import EpochHook, FiniteLossHook
 from amlnn.engine.progress import TrainingProgress, duration
 from amlnn.engine.recorder import Recorder
-from amlnn.engine.resume import RunPlace, find_run
+from amlnn.engine.resume import RunPlace, find_run, stored_pretrained
 from amlnn.engine.runner import FolderRunner, library_versions
 from amlnn.engine.seeding import seed_epoch
 from amlnn.engine.trunk import TrunkPath
@@ -96,7 +96,10 @@ def train(options: TrainOptions, draw: Callable[[RunRecord, Path], None] | None 
         if options.resume is None:
             folder = create_run_folder(parent, new_run_name(config_hash(effective)))
         else:
-            folder = find_run(options.resume, parent, effective)
+            folder = find_run(options.resume, parent, effective, options.pretrained is not None)
+            if options.pretrained is None:  # the weights that the run began with
+                plan.model_options.pretrained = stored_pretrained(folder)
+                effective = _effective_config(plan)
         with RunLock(folder):
             write_text(folder / 'config.py', resolved_text(effective))
             place = RunPlace(folder, resumed=options.resume is not None)
@@ -140,6 +143,8 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
         runner._load_from = checkpoint
         runner.train()
         runner.close()
+        if path:
+            path.close()
     except KeyboardInterrupt:
         progress.stop()
         recorder.finish('interrupted')
@@ -272,8 +277,10 @@ def _dry_run(plan: Plan, console: Console) -> None:
         effective = _effective_config(plan)
         record = _new_record(plan, model, loaders, effective)
         record.max_epochs = 1
-        _announce(plan, record, weights, RunPlace(folder, resumed=False), None,
-                  console)
+        path = TrunkPath.plan(plan, model)
+        if path:
+            path.features(next(iter(loaders['train'])))
+        _announce(plan, record, weights, RunPlace(folder, resumed=False), path, console)
         plan.config['train_cfg'] = dict(by_epoch=True, max_epochs=1)
         quiet = Console(quiet=True)
         runner = _make_runner(folder, plan, model, loaders, effective, Recorder(folder, record),

@@ -46,6 +46,7 @@ class TrunkPath:
     keep: bool
     """Write training features: views come again, or another trial will read them."""
     notes: list[str] = field(default_factory=list)
+    stores: list[FeatureStore] = field(default_factory=list)
 
     @classmethod
     def plan(cls, plan: Plan, model: nn.Module) -> 'TrunkPath | None':
@@ -109,7 +110,13 @@ class TrunkPath:
         store = FeatureStore.open(
             cache_root(), key, tuple(shape), self.trunk.dtype, ids, views,
             None if limit is None else int(limit * 1e9), warn)
+        self.stores.append(store)
         return FeatureLoader(self, images, store, keep=self.keep or not training)
+
+    def close(self) -> None:
+        """Let go of the caches, so that others may delete them."""
+        for store in self.stores:
+            store.close()
 
     def train_loop(self, *arguments, **options) -> 'TrunkTrainLoop':
         """The training loop of the fast path."""
@@ -189,10 +196,6 @@ class FeatureLoader:
             sample = DataSample(metainfo={'id': self.dataset.key(index)})
             self._samples[index] = sample.set_gt_label(label)
         return self._samples[index].clone()
-
-    def close(self) -> None:
-        """Let go of the store."""
-        self.store.close()
 
 
 class TrunkTrainLoop(EpochTrainLoop):

@@ -5,7 +5,7 @@ the whole backbone. Frozen means bit-identical after training: no gradient for t
 the modules stay in eval mode, so that batch-norm statistics stand still and dropout is off.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from torch import nn
 
@@ -13,7 +13,7 @@ from amlnn.errors import ConfigError
 from amlnn.models.stages import STEM, list_stages, supported_backbones
 from amlnn.records import FrozenStage
 
-__all__ = ['count_parameters', 'freeze', 'stage_table']
+__all__ = ['count_parameters', 'freeze', 'held_in_eval', 'hold_in_eval', 'stage_table']
 
 
 def freeze(backbone: nn.Module, frozen_stages: int | str, trainable: Sequence[str] = ()) -> None:
@@ -57,8 +57,8 @@ def freeze(backbone: nn.Module, frozen_stages: int | str, trainable: Sequence[st
         backbone._amlnn_held_in_eval = held
         # MMEngine calls model.train() before every epoch and after every validation, and several
         # backbones override it; a check before each forward holds against all of them.
-        backbone.register_forward_pre_hook(_hold_in_eval)
-        _hold_in_eval(backbone)
+        backbone.register_forward_pre_hook(hold_in_eval)
+        hold_in_eval(backbone)
 
 
 def stage_table(model: nn.Module) -> list[FrozenStage]:
@@ -131,8 +131,15 @@ def _examples(backbone, inside, prefix: str) -> list[str]:
     return list(dict.fromkeys(near))[-3:] or ['(nothing is frozen)']
 
 
-def _hold_in_eval(backbone: nn.Module, inputs=None) -> None:
+def held_in_eval(backbone: nn.Module) -> Set[str]:
+    """Names of the modules that freezing holds in eval mode."""
     # The names travel with the module, so a deep copy (an exponential moving average) holds too.
-    for name, module in backbone.named_modules():
-        if module.training and name in backbone._amlnn_held_in_eval:
+    return getattr(backbone, '_amlnn_held_in_eval', frozenset())
+
+
+def hold_in_eval(backbone: nn.Module, inputs=None) -> None:
+    """Put what is frozen back into eval mode; called before every forward of the backbone."""
+    held = held_in_eval(backbone)
+    for name, module in backbone.named_modules() if held else ():
+        if module.training and name in held:
             module.training = False

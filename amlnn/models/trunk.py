@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 import amlnn
 from amlnn.models.folding import fold_batch_norm, fuse_pointwise, relative_difference
-from amlnn.models.freezing import _hold_in_eval
+from amlnn.models.freezing import held_in_eval, hold_in_eval
 from amlnn.models.stages import Stage, list_stages, run_stages, why_not_composed
 from amlnn.quiet import quiet_imports
 
@@ -79,7 +79,7 @@ def why_not(model: nn.Module, image_side: int = _PROBE_SIDE) -> str | None:
         return f'the stages of {kind} are not known'
     if not any(not parameter.requires_grad for parameter in backbone.parameters()):
         return 'nothing is frozen'
-    held = getattr(backbone, '_amlnn_held_in_eval', ())
+    held = held_in_eval(backbone)
     own = getattr(backbone, 'frozen_stages', -1)
     if not held and own is not None and own >= 0:
         return f"`backbone.frozen_stages={own}` is {kind}'s own key, which does not hold what it " \
@@ -228,8 +228,7 @@ def extract_from(model: nn.Module, features: Tensor, split: int):
         return (features,)
     if features.ndim == 4 and _is_channels_last(backbone):
         features = features.contiguous(memory_format=torch.channels_last)
-    if hasattr(backbone, '_amlnn_held_in_eval'):
-        _hold_in_eval(backbone)  # as before the backbone's own forward, which is not called
+    hold_in_eval(backbone)  # as before the backbone's own forward, which is not called
     outputs = (run_stages(backbone, stages[split:], features),)
     return model.neck(outputs) if model.with_neck else outputs
 
@@ -273,7 +272,7 @@ def trunk_key(model: nn.Module, split: int, precision: str, fold: bool) -> str:
 
 def _why_moving(backbone: nn.Module, stage: Stage) -> str | None:
     """What of a stage training moves or noise changes, in words."""
-    held = getattr(backbone, '_amlnn_held_in_eval', ())
+    held = held_in_eval(backbone)
     for name, parameter in backbone.named_parameters():
         if stage.holds(name) and parameter.requires_grad:
             return f'`{name}` is trainable'
@@ -309,7 +308,7 @@ def _hooked(model: nn.Module, stages: Sequence[Stage]) -> str | None:
         places.append(('the neck', model.neck))
     for name, module in places:
         hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]
-        foreign = [hook for hook in hooks if hook is not _hold_in_eval]
+        foreign = [hook for hook in hooks if hook is not hold_in_eval]
         if foreign:
             kind = getattr(foreign[0], '__name__', type(foreign[0]).__name__)
             return f'{name} has the forward hook `{kind}`, which a trunk would not call'

@@ -118,6 +118,22 @@ def test_a_changed_config_is_refused_and_the_key_named(config, tmp_path, monkeyp
     assert (folder / 'run.json').read_bytes() == before
 
 
+def test_a_run_that_began_with_given_weights_goes_on_without_naming_them_again(
+        config, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr('amlnn.engine.recorder._SECONDS_BETWEEN_DRAWINGS', -1.0)
+    weights = str(whole / 'best.pth')
+    work_dir = tmp_path / 'cut'
+    with pytest.raises(KeyboardInterrupt):
+        train(TrainOptions(config, work_dir=work_dir, pretrained=weights), draw=StopAfter(1))
+    folder = train(TrainOptions(config, work_dir=work_dir, resume=''))
+    assert read_run(folder).pretrained == weights and read_run(folder).status == 'done'
+    never_stopped = train(TrainOptions(config, work_dir=tmp_path / 'whole', pretrained=weights))
+    assert iterations(folder) == iterations(never_stopped)
+    with pytest.raises(UsageError, match=r'model\.pretrained'):
+        train(TrainOptions(config, resume=str(folder), pretrained='none',
+                           cfg_options=['train_cfg.max_epochs=5']))
+
+
 def test_workers_may_change_between_a_run_and_its_continuation(
         config, whole, tmp_path, monkeypatch):
     folder = interrupted(config, tmp_path / 'cut', monkeypatch)

@@ -193,6 +193,16 @@ def test_a_resumed_fast_run_repeats_the_whole_one(tmp_path, data_set, monkeypatc
     assert all(torch.equal(left[name], right[name]) for name in left)
 
 
+def test_decoded_images_from_the_cache_train_the_same_run(tmp_path, data_set, own_cache):
+    config = write_small_config(tmp_path / 'small.py', data_set)
+    plain = run(config, tmp_path / 'plain')
+    assert not own_cache.exists()
+    first = run(config, tmp_path / 'first', 'decoded_cache=True')
+    assert len(list(own_cache.glob('*/images.data'))) == 1
+    again = run(config, tmp_path / 'again', 'decoded_cache=True')
+    assert losses(plain) == losses(first) == losses(again)
+
+
 def test_a_trunk_that_is_demanded_and_cannot_be_is_an_error(tmp_path, data_set):
     config = write_small_config(tmp_path / 'small.py', data_set)
     with pytest.raises(ConfigError, match='nothing is frozen'):
