@@ -33,9 +33,14 @@ def write_data_set(root: Path, classes=CLASSES, sizes=SIZES, seed: int = 0, side
 
 
 def write_small_config(path: Path, data_root: Path, text: str = '', epochs: int = 2) -> Path:
-    """A config that trains a ResNet18 on generated data for a second or two."""
-    path.write_text(textwrap.dedent(f'''\
+    """A config that trains a narrow ResNet18 on generated data for a second or two."""
+    base = path.with_name(f'base_of_{path.name}')
+    base.write_text(textwrap.dedent(f'''\
         _base_ = {str(ROOT / 'configs/quickstart/digits_source.py')!r}
+        model = dict(backbone=dict(stem_channels=16, base_channels=16), head=dict(in_channels=128))
+        '''))
+    path.write_text(textwrap.dedent(f'''\
+        _base_ = {base.name!r}
         train_dataloader = dict(batch_size=10, dataset=dict(data_root={str(data_root)!r}))
         val_dataloader = dict(dataset=dict(data_root={str(data_root)!r}))
         test_dataloader = dict(dataset=dict(data_root={str(data_root)!r}))

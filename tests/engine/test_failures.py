@@ -85,12 +85,12 @@ def test_a_checkpoint_of_another_architecture_is_two_lines(
     more = [data_set / 'val_set'] if tool == 'predict' else []
     status, _, errors = run_tool(tool, write_config(), checkpoint, *more)
     assert status == 2
-    assert_two_lines(errors, 'resnet50.pth', 'another model', 'layer1.0.conv1')
+    assert_two_lines(errors, 'resnet50.pth', 'another model', 'conv1.weight')
 
 
 def test_a_checkpoint_of_another_class_count_is_two_lines(write_config, run_tool, tmp_path):
     path = tmp_path / 'seven.pth'
-    torch.save({'state_dict': {'head.fc.weight': torch.zeros(7, 512)}, 'meta': {}}, path)
+    torch.save({'state_dict': {'head.fc.weight': torch.zeros(7, 128)}, 'meta': {}}, path)
     status, _, errors = run_tool('test', write_config('model = dict(head=dict(num_classes=5))'),
                                  path)
     assert status == 2

@@ -110,14 +110,15 @@ def test_a_finished_run_goes_on_only_to_more_epochs(config, finished):
 
 @pytest.mark.parametrize('option', ['optim_wrapper.optimizer.lr=0.3', 'model.frozen_stages=1',
                                     'train_dataloader.batch_size=4', 'randomness.seed=9'])
-def test_a_changed_config_is_refused_and_the_key_named(config, tmp_path, monkeypatch, option):
-    folder = interrupted(config, tmp_path / 'cut', monkeypatch)
+def test_a_changed_config_is_refused_and_the_key_named(config, finished, option):
+    folder = finished
     before = (folder / 'run.json').read_bytes()
     with pytest.raises(UsageError, match=option.split('=')[0].replace('.', r'\.')):
         train(TrainOptions(config, resume=str(folder), cfg_options=[option]))
     assert (folder / 'run.json').read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_run_that_began_with_given_weights_goes_on_without_naming_them_again(
         config, whole, tmp_path, monkeypatch):
     monkeypatch.setattr('amlnn.engine.recorder._SECONDS_BETWEEN_DRAWINGS', -1.0)
@@ -134,6 +135,7 @@ def test_a_run_that_began_with_given_weights_goes_on_without_naming_them_again(
                            cfg_options=['train_cfg.max_epochs=5']))
 
 
+@pytest.mark.slow
 def test_workers_may_change_between_a_run_and_its_continuation(
         config, whole, tmp_path, monkeypatch):
     folder = interrupted(config, tmp_path / 'cut', monkeypatch)

@@ -23,8 +23,10 @@ def trained(tmp_path_factory, data_set):
     from amlnn.engine.train import TrainOptions, train
     from amlnn.report.figures import draw_curves
     folder = tmp_path_factory.mktemp('trained')
-    config = write_small_config(folder / 'three.py', data_set, 'model = dict(frozen_stages=1)',
-                                epochs=3)
+    # As wide as torchvision's, whose parameters are counted below.
+    config = write_small_config(
+        folder / 'three.py', data_set, 'model = dict(frozen_stages=1, backbone=dict('
+        'stem_channels=64, base_channels=64), head=dict(in_channels=512))', epochs=3)
     run = train(TrainOptions(config=config, work_dir=folder / 'work'), draw=draw_curves)
     return config, run
 
