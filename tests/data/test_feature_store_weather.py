@@ -11,6 +11,8 @@ import torch
 
 from amlnn.data.feature_store import FeatureStore
 
+pytestmark = pytest.mark.slow
+
 IDS = ['a', 'b', 'c', 'd']
 NAMES = ['key.json', 'view_00000.data', 'view_00000.sums', 'view_00001.data', 'view_00001.sums']
 

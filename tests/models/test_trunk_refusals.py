@@ -12,6 +12,8 @@ from amlnn.models.freezing import freeze
 from amlnn.models.stages import list_stages, run_stages
 from amlnn.models.trunk import Trunk, extract_from, split_point, why_not
 
+pytestmark = pytest.mark.slow
+
 LABELS = [DataSample().set_gt_label(label) for label in (0, 1, 2, 0)]
 
 
