@@ -62,7 +62,13 @@ def two_batches(tmp_path_factory):
                           sizes={'train': 1, 'val': 1, 'test': 1}, side=32)
 
 
-@pytest.mark.parametrize('path', EXPERIMENTS, ids=str)
+# One of each network and recipe; the others differ by a number, and come in the slow tier.
+QUICK = {'digits_source', 'digits_frozenall', 'resnet50_frozen3'}
+
+
+@pytest.mark.parametrize('path', [
+    pytest.param(path, id=str(path), marks=() if path.stem in QUICK else pytest.mark.slow)
+    for path in EXPERIMENTS])
 def test_an_experiment_trains_two_iterations_and_is_tested(path, run_tool, two_batches):
     options = [f'{part}_dataloader.dataset.data_root={two_batches}'
                for part in ('train', 'val', 'test')]

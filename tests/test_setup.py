@@ -46,6 +46,7 @@ def test_the_packages_metadata_names_the_runtime_requirements():
     assert named == {requirement.name for requirement in requirements('runtime')}
 
 
+@pytest.mark.slow
 def test_importing_the_engine_reaches_for_no_network():
     code = ('import socket\n'
             'def refuse(*args, **kwargs): raise AssertionError("network")\n'

@@ -11,6 +11,7 @@ Changing anything here needs a new SCHEMA_VERSION and a CHANGELOG line.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Iterable
@@ -114,12 +115,19 @@ def read_manifest(data_root: Path | str) -> Manifest:
         DataError: there is none, it is not of this schema, or its hash does not fit its images.
     """
     path = Path(data_root) / NAME
-    hint = 'make the data set again: python data_preprocess.py <folder of class folders> ' \
-           f'{data_root} --overwrite'
+    try:
+        state = path.stat()
+    except OSError:
+        raise DataError(f'no manifest at `{path}`', hint=_again(data_root)) from None
+    return _read(path.absolute(), data_root, state.st_mtime_ns, state.st_size)
+
+
+# A run asks for it once for each part, for its record and for its caches.
+@functools.lru_cache(maxsize=4)
+def _read(path: Path, data_root: Path | str, changed: int, size: int) -> Manifest:
+    hint = _again(data_root)
     try:
         values = json.loads(path.read_text(encoding='utf-8'))
-    except FileNotFoundError:
-        raise DataError(f'no manifest at `{path}`', hint=hint) from None
     except (ValueError, OSError) as error:
         raise DataError(f'`{path}` cannot be read: {error}', hint=hint) from None
     version = values.get('schema_version') if isinstance(values, dict) else None
@@ -137,6 +145,11 @@ def read_manifest(data_root: Path | str) -> Manifest:
         raise DataError(f'`{path}` was changed by hand: its hash does not fit its images',
                         hint=hint)
     return manifest
+
+
+def _again(data_root: Path | str) -> str:
+    return 'make the data set again: python data_preprocess.py <folder of class folders> ' \
+           f'{data_root} --overwrite'
 
 
 def write_manifest(data_root: Path | str, manifest: Manifest) -> None:

@@ -14,7 +14,8 @@ from amlnn.engine.precision import ExecutionPolicy
 from amlnn.errors import ConfigError, DataError
 from amlnn.registry import MODEL_KEYS
 
-__all__ = ['ModelOptions', 'Plan', 'adapt', 'check_data_roots', 'first_data_root', 'leaf_datasets']
+__all__ = ['ModelOptions', 'Plan', 'adapt', 'check_data_roots', 'first_data_root', 'leaf_datasets',
+           'part_datasets']
 
 _PARTS = ('train', 'val', 'test')
 
@@ -96,11 +97,16 @@ def leaf_datasets(dataset) -> list[dict]:
     return [leaf for child in inner for leaf in leaf_datasets(child)] if inner else [dataset]
 
 
+def part_datasets(config, part: str) -> list[dict]:
+    """The data sets inside the wrappers of a part; none where the config has no such part."""
+    loader = config.get(f'{part}_dataloader')
+    return leaf_datasets(loader.get('dataset')) if loader else []
+
+
 def first_data_root(config) -> str | None:
     """The data root of the training part, else of another."""
     for part in _PARTS:
-        loader = config.get(f'{part}_dataloader')
-        for leaf in leaf_datasets(loader.get('dataset')) if loader else []:
+        for leaf in part_datasets(config, part):
             if leaf.get('data_root'):
                 return str(leaf['data_root'])
     return None
@@ -113,8 +119,7 @@ def check_data_roots(config, parts: tuple[str, ...]) -> None:
         DataError: names the missing folder and how to make it.
     """
     for part in parts:
-        loader = config.get(f'{part}_dataloader')
-        for leaf in leaf_datasets(loader.get('dataset')) if loader else []:
+        for leaf in part_datasets(config, part):
             root = leaf.get('data_root')
             if root and not Path(root).is_dir():
                 raise DataError(

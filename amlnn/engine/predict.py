@@ -11,7 +11,7 @@ import torch
 from mmengine.dataset import Compose, default_collate
 from mmengine.registry import TRANSFORMS
 
-from amlnn.engine.adapt import leaf_datasets
+from amlnn.engine.adapt import part_datasets
 from amlnn.engine.build import build_model, forward_context, in_scope
 from amlnn.engine.checkpoint import load_weights
 from amlnn.engine.test import plan_for_checkpoint
@@ -134,8 +134,7 @@ def _predict_batch(model, samples, shown, names, topk, context) -> Iterator[Pred
 
 def _pipeline(config) -> Compose:
     for part in ('test', 'val'):
-        loader = config.get(f'{part}_dataloader')
-        for leaf in leaf_datasets(loader['dataset']) if loader else []:
+        for leaf in part_datasets(config, part):
             if leaf.get('pipeline'):
                 return Compose([TRANSFORMS.build(copy.deepcopy(step)) for step in leaf['pipeline']])
     raise ConfigError('the config has no test pipeline', hint='inherit a base from configs/_base_/'

@@ -14,7 +14,7 @@ from torch import nn
 from amlnn.atomic import write_text
 from amlnn.config.load import config_hash, load_config, resolved_text
 from amlnn.data.manifest import SPLIT_FOLDERS, manifest_hash
-from amlnn.engine.adapt import Plan, adapt, check_data_roots, leaf_datasets
+from amlnn.engine.adapt import Plan, adapt, check_data_roots, part_datasets
 from amlnn.engine.build import (
     build_evaluator,
     build_loader,
@@ -131,7 +131,7 @@ def plan_for_checkpoint(config: Path, checkpoint_path: Path, cfg_options, device
 
 def _augment_pipeline(config, split: str) -> None:
     """Let the split's data set yield every image in several views."""
-    for leaf in leaf_datasets(config[f'{split}_dataloader']['dataset']):
+    for leaf in part_datasets(config, split):
         pipeline = list(leaf['pipeline'])
         flips = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
         leaf['pipeline'] = config.get('tta_pipeline') or [
@@ -149,13 +149,12 @@ def _class_count(state: dict) -> int | None:
 
 
 def _default_split(config) -> str:
-    loader = config.get('test_dataloader')
-    for leaf in leaf_datasets(loader['dataset']) if loader else []:
+    for leaf in part_datasets(config, 'test'):
         root, split = leaf.get('data_root'), leaf.get('split')
         if leaf.get('type') == 'ImageNetFolder' and root and split in SPLIT_FOLDERS \
                 and not (Path(root) / f'{split}.txt').is_file():
             return 'val'
-    return 'test' if loader else 'val'
+    return 'test' if config.get('test_dataloader') else 'val'
 
 
 def _untrained_run(options: TestOptions, plan: Plan, model, classes, samples, split) -> Path:
