@@ -63,8 +63,10 @@ def test_the_quickstart_passes_95_percent_with_nothing_frozen_and_ends_in_a_repo
     for name in ('configs', 'tools', 'data_preprocess.py'):
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
-    shown = subprocess.run([sys.executable, 'tools/quickstart.py'], cwd=tmp_path, text=True,
-                           check=True, capture_output=True).stdout
+    done = subprocess.run([sys.executable, 'tools/quickstart.py'], cwd=tmp_path, text=True,
+                          check=True, capture_output=True)
+    shown = done.stdout
+    assert not done.stderr
     for name in ('digits_source', 'digits_frozen0'):
         tested = read_test(tmp_path / f'work_dirs/{name}/latest/test_test.json')
         assert tested.metrics['accuracy/top1'] > 95

@@ -1,5 +1,6 @@
 """Builds the parts of a plan: model with weights and freezing, data loaders, evaluators."""
 
+import atexit
 import copy
 import gc
 import os
@@ -59,6 +60,7 @@ def in_scope(config) -> Iterator[None]:
         # MMEngine collects garbage whenever it packs a data set: two seconds each, nearly all of it
         # over the libraries' own objects, which stay. Forked workers then share their memory too.
         gc.freeze()
+        atexit.register(gc.unfreeze)  # else extension modules speak of leaks on the way out
     # MMEngine logs to whatever logger came last; until a run has one, only errors reach the screen.
     if not MMLogger.check_instance_created('amlnn'):
         MMLogger.get_instance('amlnn', log_level='ERROR')
