@@ -10,6 +10,8 @@ def main(args) -> int:
     import json
     from dataclasses import asdict
 
+    from amlnn.config.load import load_config
+    load_config(args.config, args.cfg_options)  # a slip is told before torch is imported
     from amlnn.engine.predict import PredictOptions, predict
     bad = []
 

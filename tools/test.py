@@ -7,6 +7,8 @@ from amlnn.command import CommandParser, run_command
 
 
 def main(args) -> None:
+    from amlnn.config.load import load_config
+    load_config(args.config, args.cfg_options)  # a slip is told before torch is imported
     from amlnn.engine.test import TestOptions, test
     test(TestOptions(config=args.config, checkpoint=args.checkpoint, split=args.split,
                      out=args.out, tta=args.tta, cfg_options=args.cfg_options, device=args.device,

@@ -7,6 +7,8 @@ from amlnn.command import CommandParser, run_command
 
 
 def main(args) -> None:
+    from amlnn.config.load import load_config
+    load_config(args.config, args.cfg_options)  # a slip is told before torch is imported
     from amlnn.engine.train import TrainOptions, train
     from amlnn.report.figures import draw_curves
     train(TrainOptions(config=args.config, work_dir=args.work_dir, pretrained=args.pretrained,
