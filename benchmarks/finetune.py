@@ -4,15 +4,18 @@ python benchmarks/finetune.py data/flower_dataset --weights weights/resnet50.pth
 
 Both sides train on the same images with the same recipe, one after the other on this machine: 224
 pixels, batch 32, SGD, validation and a checkpoint after every epoch. MMPretrain gets the best of 0,
-1 and 2 workers. Each side is timed on a part of the images, by default 10 batches, and its seconds
+1 and 2 workers. Each side is timed on a part of the images, by default 8 batches, and its seconds
 for the whole training are extrapolated: start-up + epochs x images x seconds per image. With fewer
-views than epochs, amlnn's epochs that compute and epochs that read are timed apart. The resolved
-recipes and all logs stay in the output folder.
+views than epochs, amlnn's epochs that compute and epochs that read are timed apart. The sweep is
+three trainings in one process, which share their features. The resolved recipes and all logs stay
+in the output folder. Nothing else should run on the machine meanwhile.
 """
 
 import argparse
 import json
 import os
+import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -30,6 +33,7 @@ CASES = {  # name: (amlnn's config, MMPretrain's frozen_stages, amlnn's views)
     'three stages frozen, V = 4': ('resnet50_frozen3', 3, 4),
     'nothing frozen': ('resnet50_frozen0', -1, None),
 }
+RATES = (0.01, 0.001, 0.0001)
 
 PEER = '''\
 default_scope = 'mmpretrain'
@@ -83,12 +87,12 @@ def spread(count: int, wanted: int) -> list[int]:
     return [index * count // wanted for index in range(wanted)]
 
 
-def timed(command: list[str], log: Path, folder: Path) -> float:
+def timed(command: list[str], log: Path, folder: Path, **environment: str) -> float:
     """Run a command, keep its output, and give its seconds."""
     begin = time.perf_counter()
     with open(log, 'w') as file:
-        status = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT,
-                                cwd=folder).returncode
+        status = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, cwd=folder,
+                                env={**os.environ, **environment}).returncode
     if status:
         sys.exit(f'error: `{" ".join(command[:3])}` failed\nhint: see {log}')
     return time.perf_counter() - begin
@@ -116,37 +120,136 @@ def time_peer(args, sizes, frozen: int, workers: int, out: Path) -> dict[str, fl
     val = next(line['time'] for line in lines if 'loss' not in line and 'time' in line)
     per_val_image = val * val_batches / len(spread(sizes['val'], args.images))
     fixed = wall - train * len(steps) - val * val_batches
-    return {'fixed': fixed, 'train': train / BATCH, 'val': per_val_image, 'workers': workers}
+    top1 = max(line['accuracy/top1'] for line in lines if 'accuracy/top1' in line)
+    return {'fixed': fixed, 'train': train / BATCH, 'val': per_val_image, 'workers': workers,
+            'top1': top1}
+
+
+def arguments_of_ours(args, sizes, views: int | None, epochs: int) -> list[str]:
+    """`--cfg-options` that give amlnn the data and the length that MMPretrain has."""
+    options = [f'train_cfg.max_epochs={epochs}']
+    for part in ('train', 'val'):
+        indices = ','.join(map(str, spread(sizes[part], args.images)))
+        options += [f'{part}_dataloader.dataset.indices=[{indices}]',
+                    f'{part}_dataloader.dataset.data_root={args.data.resolve()}']
+    return [*options, f'execution.views={views}'] if views else options
+
+
+def seconds_of(run: Path, wall: float, views: int | None) -> dict[str, float]:
+    """amlnn: seconds of start-up, and per image of training and of validation, from a run folder.
+
+    Args:
+        run: The run folder.
+        wall: Seconds of the whole training.
+        views: How many of its epochs computed features that later ones read; None: no epoch read.
+    """
+    record = json.loads((run / 'run.json').read_text())
+    epochs = record['epochs']
+    train_images, val_images = record['samples']['train'], record['samples']['val']
+    computing = epochs[1:2] if views is None else epochs[:views]  # the first warms up
+    reading = epochs[views:] if views is not None else computing
+
+    def per_image(part, key, images):
+        return statistics.median(epoch[key] for epoch in part) / images
+
+    return {'fixed': wall - sum(epoch['seconds'] for epoch in epochs),
+            'train': per_image(computing or reading, 'train_seconds', train_images),
+            'read': per_image(reading, 'train_seconds', train_images),
+            'first_val': epochs[0]['val_seconds'] / val_images,
+            'val': per_image(epochs[1:], 'val_seconds', val_images),
+            'top1': epochs[0]['metrics']['accuracy/top1'], 'trunk': record['trunk']}
 
 
 def time_ours(args, sizes, config: str, views: int | None, out: Path) -> dict[str, float]:
     """amlnn: the same, with epochs that read features apart from those that compute them."""
     folder = out / f'amlnn_{config}_views{views or "epochs"}'
-    folder.mkdir(parents=True, exist_ok=True)
-    epochs = 2 if views is None else 4
-    options = [f'train_cfg.max_epochs={epochs}',
-               f'train_dataloader.dataset.indices={spread(sizes["train"], args.images)}',
-               f'val_dataloader.dataset.indices={spread(sizes["val"], args.images)}']
-    options += [f'{part}_dataloader.dataset.data_root={args.data.resolve()}'
-                for part in ('train', 'val')]
-    if views:
-        options.append('execution.views=2')  # two epochs compute, two read
-    os.environ['AMLNN_CACHE'] = str(folder / 'cache')
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    measured = views and 2  # two epochs compute, two read
+    options = arguments_of_ours(args, sizes, measured, 4 if views else 2)
     wall = timed([sys.executable, str(ROOT / 'tools/train.py'), str(ROOT / f'configs/{config}.py'),
                   '--pretrained', str(args.weights.resolve()), '--work-dir', str(folder / 'runs'),
-                  '--cfg-options', *[option.replace(' ', '') for option in options]],
-                 folder / 'log.txt', ROOT)
-    record = json.loads((folder / 'runs/latest/run.json').read_text())
-    seconds = record['epochs']
-    train_images, val_images = record['samples']['train'], record['samples']['val']
-    computing = seconds[1:2] if views is None else seconds[:2]
-    reading = seconds[2:] if views else computing
-    fixed = wall - sum(epoch['seconds'] for epoch in seconds)
-    return {'fixed': fixed,
-            'train': statistics.median(e['train_seconds'] for e in computing) / train_images,
-            'read': statistics.median(e['train_seconds'] for e in reading) / train_images,
-            'first_val': seconds[0]['val_seconds'] / val_images,
-            'val': statistics.median(e['val_seconds'] for e in seconds[1:]) / val_images}
+                  '--cfg-options', *options],
+                 folder / 'log.txt', ROOT, AMLNN_CACHE=str(folder / 'cache'))
+    return seconds_of(folder / 'runs/latest', wall, measured)
+
+
+def time_sweep(args, sizes, out: Path) -> list[dict[str, float]]:
+    """amlnn: each trial of a sweep over learning rates, all in one process."""
+    folder = out / 'amlnn_sweep'
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    trials = [{'config': str(ROOT / 'configs/resnet50_frozenall.py'),
+               'pretrained': str(args.weights.resolve()), 'work_dir': str(folder / str(rate)),
+               'cfg_options': [*arguments_of_ours(args, sizes, 2, 4),
+                               f'optim_wrapper.optimizer.lr={rate}']} for rate in RATES]
+    (folder / 'trials.json').write_text(json.dumps(trials))
+    wall = timed([sys.executable, __file__, '--trials', str(folder / 'trials.json')],
+                 folder / 'log.txt', ROOT, AMLNN_CACHE=str(folder / 'cache'))
+    walls = json.loads((folder / 'walls.json').read_text())
+    times = [seconds_of(folder / str(rate) / 'latest', wall, 2 if rate == RATES[0] else 0)
+             for rate, wall in zip(RATES, walls, strict=True)]
+    times[0]['fixed'] += wall - sum(walls)  # the interpreter's start
+    return times
+
+
+def run_trials(path: Path) -> None:
+    """In a process of its own: train one config after another, and note the seconds of each."""
+    from amlnn.engine.train import TrainOptions, train
+    walls = []
+    for trial in json.loads(path.read_text()):
+        begin = time.perf_counter()
+        train(TrainOptions(config=Path(trial['config']), pretrained=trial['pretrained'],
+                           work_dir=Path(trial['work_dir']), cfg_options=trial['cfg_options']))
+        walls.append(time.perf_counter() - begin)
+    (path.parent / 'walls.json').write_text(json.dumps(walls))
+
+
+def measure_parts(path: Path) -> None:
+    """In a process of its own: what the machine could do, and where an image's time goes."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+    from torchvision.models import resnet50
+
+    from amlnn.config.load import load_config
+    from amlnn.engine.adapt import adapt
+    from amlnn.engine.build import build_loader, build_model, choose_device, in_scope
+    from amlnn.models.trunk import Trunk
+    given = json.loads(path.read_text())
+
+    def best(function, repeats=7) -> float:
+        seconds = []
+        for _ in range(repeats):
+            begin = time.perf_counter()
+            function()
+            if device == 'cuda':
+                torch.cuda.synchronize()
+            seconds.append(time.perf_counter() - begin)
+        return statistics.median(seconds[2:])
+
+    device = choose_device('auto')
+    side = 8192 if device == 'cuda' else 2048
+    left, right = (torch.randn(side, side, device=device).bfloat16() for _ in range(2))
+    peak = 2 * side ** 3 / best(lambda: left @ right)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network = resnet50().eval()
+        network.fc = torch.nn.Identity()
+        network(torch.randn(1, 3, 224, 224))
+    loaded = load_config(Path(given['config']), [*given['cfg_options'],
+                                                 'train_dataloader.num_workers=0'])
+    with in_scope(loaded.config):
+        plan = adapt(loaded, device, pretrained='none')
+        loader = build_loader(plan, 'train')
+        begin = time.perf_counter()
+        count = sum(len(batch['data_samples']) for batch in loader)
+        decoding = (time.perf_counter() - begin) / count
+        model, _ = build_model(plan)
+        trunk = Trunk(model, precision=plan.precision)
+        images = torch.randn(BATCH, 3, 224, 224, device=device)
+        computing = best(lambda: trunk(images)) / BATCH
+    path.with_name('parts.json').write_text(json.dumps({
+        'peak_flops': peak, 'trunk_flops': counter.get_total_flops(), 'decode': decoding,
+        'trunk': computing, 'precision': plan.precision, 'threads': torch.get_num_threads()}))
 
 
 def total_peer(times: dict, sizes: dict, epochs: int) -> float:
@@ -155,49 +258,107 @@ def total_peer(times: dict, sizes: dict, epochs: int) -> float:
 
 
 def total_ours(times: dict, sizes: dict, epochs: int, views: int | None) -> float:
-    """Seconds of the whole training."""
-    views = min(views or epochs, epochs)
+    """Seconds of the whole training; `views` 0 when an earlier one left its features."""
+    views = min(epochs if views is None else views, epochs)
     training = sizes['train'] * (views * times['train'] + (epochs - views) * times['read'])
     validation = sizes['val'] * (times['first_val'] + (epochs - 1) * times['val'])
     return times['fixed'] + training + validation
+
+
+def compare(args, sizes) -> list[dict]:
+    """All rows of the table, printed as they come."""
+    peers: dict[int, tuple[float, dict]] = {}
+    rows = []
+
+    def add(case, theirs, ours, peer, times):
+        rows.append({'case': case, 'ratio': theirs / ours, 'mmpretrain_seconds': theirs,
+                     'amlnn_seconds': ours, 'mmpretrain': peer, 'amlnn': times})
+        print(f'{case:38} {theirs / ours:6.1f} x   MMPretrain {theirs:8,.0f} s   '
+              f'amlnn {ours:7,.0f} s', flush=True)
+
+    for case, (config, frozen, views) in CASES.items():
+        if frozen not in peers:
+            tried = [time_peer(args, sizes, frozen, workers, args.out) for workers in args.workers]
+            peers[frozen] = min(((total_peer(each, sizes, args.epochs), each) for each in tried),
+                                key=lambda pair: pair[0])
+            best = peers[frozen][1]
+            print(f'MMPretrain, frozen_stages {frozen}: {1 / best["train"]:.1f} img/s training, '
+                  f'{1 / best["val"]:.1f} validating, best with {best["workers"]} workers; '
+                  f'top-1 {best["top1"]:.1f} after {args.images} images', flush=True)
+        theirs, peer = peers[frozen]
+        times = time_ours(args, sizes, config, views, args.out)
+        add(case, theirs, total_ours(times, sizes, args.epochs, views), peer, times)
+        reading = f', {1 / times["read"]:,.0f} reading' if views else ''
+        print(f'    amlnn: {1 / times["train"]:.1f} img/s computing{reading}, validating '
+              f'{1 / times["first_val"]:.1f}, then {1 / times["val"]:,.0f}, start-up '
+              f'{times["fixed"]:.1f} s; top-1 {times["top1"]:.1f} after {args.images} images',
+              flush=True)
+    trials = time_sweep(args, sizes, args.out)
+    ours = sum(total_ours(times, sizes, args.epochs, 0 if number else 4)
+               for number, times in enumerate(trials))
+    theirs, peer = peers[4]
+    add(f'{len(RATES)} learning rates, everything frozen, V = 4', len(RATES) * theirs, ours, peer,
+        trials)
+    return rows
+
+
+def print_parts(parts: dict, rows: list[dict]) -> None:
+    """How far from the machine's limit, and where the rest of an image's time goes."""
+    row = next(row['amlnn'] for row in rows if row['case'] == 'everything frozen, V = epochs')
+    reached = parts['trunk_flops'] / parts['trunk'] / parts['peak_flops']
+    print(f'bf16 matrix product {parts["peak_flops"] / 1e12:.2f} TFLOP/s with {parts["threads"]} '
+          f'threads; the trunk alone in {parts["precision"]} {1 / parts["trunk"]:.0f} img/s, '
+          f'{100 * reached:.0f} % of it\n'
+          f'an image of an epoch with everything frozen, V = epochs: {1e3 * row["train"]:.1f} ms, '
+          f'of which the trunk alone {1e3 * parts["trunk"]:.1f} ms; decoding and augmentation '
+          f'{1e3 * parts["decode"]:.1f} ms of one core', flush=True)
 
 
 def main() -> None:
     """Time both sides and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('data', type=Path, help='a data set of data_preprocess.py')
-    parser.add_argument('--weights', type=Path, required=True,
+    parser.add_argument('data', type=Path, nargs='?', help='a data set of data_preprocess.py')
+    parser.add_argument('--weights', type=Path,
                         help='a ResNet50 whose keys begin with `backbone.`')
     parser.add_argument('--epochs', type=int, default=30)
-    parser.add_argument('--images', type=int, default=10 * BATCH, metavar='N',
-                        help='time on so many training and validation images (default 320)')
+    parser.add_argument('--images', type=int, default=8 * BATCH, metavar='N',
+                        help='time on so many training and validation images (default 256)')
     parser.add_argument('--workers', type=int, nargs='+', default=[0, 1, 2],
                         help="MMPretrain's numbers of workers to choose the best of")
     parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmark_finetune'))
+    parser.add_argument('--trials', type=Path, help=argparse.SUPPRESS)
+    parser.add_argument('--parts', type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.trials or args.parts:
+        return run_trials(args.trials) if args.trials else measure_parts(args.parts)
+    if not args.data or not args.weights:
+        parser.error('a data set and --weights are needed')
+    args.out = args.out.resolve()
     sizes = {part: len((args.data / f'{part}.txt').read_text().splitlines())
              for part in ('train', 'val')}
     sizes['classes'] = len((args.data / 'classes.txt').read_text().splitlines())
-    print(f'{sizes["train"]} training and {sizes["val"]} validation images, {args.epochs} epochs, '
-          f'extrapolated from {args.images} images; {os.cpu_count()} cores', flush=True)
-    peers: dict[int, tuple[float, dict]] = {}
-    rows = []
-    for case, (config, frozen, views) in CASES.items():
-        if frozen not in peers:
-            tried = [time_peer(args, sizes, frozen, workers, args.out) for workers in args.workers]
-            peers[frozen] = min(((total_peer(each, sizes, args.epochs), each) for each in tried),
-                                key=lambda pair: pair[0])
-        theirs, peer = peers[frozen]
-        times = time_ours(args, sizes, config, views, args.out)
-        ours = total_ours(times, sizes, args.epochs, views)
-        rows.append({'case': case, 'ratio': theirs / ours, 'mmpretrain_seconds': theirs,
-                     'amlnn_seconds': ours, 'mmpretrain': peer, 'amlnn': times})
-        print(f'{case:33} {theirs / ours:6.1f} x   MMPretrain {theirs:8.0f} s '
-              f'({1 / peer["train"]:.1f} img/s, {peer["workers"]} workers)   amlnn {ours:7.0f} s '
-              f'({1 / times["train"]:.1f} img/s computing, {1 / times["read"]:.0f} reading)',
-              flush=True)
-    (args.out / 'ratios.json').write_text(json.dumps(rows, indent=1) + '\n')
+    print(f'{sizes["train"]:,} training and {sizes["val"]} validation images, {args.epochs} '
+          f'epochs, extrapolated from {args.images} images; {os.cpu_count()} cores', flush=True)
+    rows = compare(args, sizes)
+    given = args.out / 'parts' / 'given.json'
+    given.parent.mkdir(exist_ok=True)
+    given.write_text(json.dumps({'config': str(ROOT / 'configs/resnet50_frozenall.py'),
+                                 'cfg_options': arguments_of_ours(args, sizes, None, 2)}))
+    timed([sys.executable, __file__, '--parts', str(given)], given.with_name('log.txt'), ROOT)
+    parts = json.loads(given.with_name('parts.json').read_text())
+    print_parts(parts, rows)
+    (args.out / 'ratios.json').write_text(json.dumps({'rows': rows, 'parts': parts}, indent=1))
+    print(f'recipes, logs and all seconds: {args.out}')
+    for folder in ('mmpretrain_frozen4_workers0/recipe.py',
+                   'amlnn_resnet50_frozenall_viewsepochs/runs/latest/config.py'):
+        if (args.out / folder).is_file():
+            print(f'\n--- {folder}\n{shortened((args.out / folder).read_text())}')
+
+
+def shortened(recipe: str) -> str:
+    """A recipe without its long lists of indices."""
+    return re.sub(r'\[\d+(,\s*\d+){20,},?\s*\]', '[...]', recipe)
 
 
 if __name__ == '__main__':
