@@ -4,6 +4,7 @@ Everything returned is made of dicts, lists and strings, so that it can be cache
 """
 
 import ast
+import warnings
 from pathlib import Path
 
 __all__ = ['SCAN_VERSION', 'scan_module']
@@ -29,7 +30,9 @@ def scan_module(path: Path, name: str) -> dict:
         `gated` [names or modules that are only there with MMPretrain's multimodal extra].
     """
     try:
-        tree = ast.parse(path.read_text(encoding='utf-8'))
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # invalid escapes in other people's strings
+            tree = ast.parse(path.read_text(encoding='utf-8'))
     except (OSError, SyntaxError, ValueError):
         tree = ast.Module(body=[], type_ignores=[])
     package = name if path.name == '__init__.py' else name.rpartition('.')[0]

@@ -120,6 +120,9 @@ def build_loader(plan: Plan, part: str):
             f'the {part} data set cannot be read: {" ".join(str(error).split())[:200]}',
             hint=f'check {part}_dataloader.dataset; python tools/check_config.py --show '
             f'{plan.loaded.path}') from error
+    # A loader draws a seed for its workers, persistent ones only once: not from the generator that
+    # dropout draws from, or a run would depend on its workers.
+    loader.generator = torch.Generator()
     if part == 'train' and plan.policy.decoded_cache:
         _cache_images(loader.dataset, plan)
     names = loader.dataset.metainfo.get('classes')

@@ -156,7 +156,7 @@ class FeatureLoader:
         self._images = DataLoader(
             images.dataset, batch_sampler=self._wanted, num_workers=images.num_workers,
             collate_fn=images.collate_fn, worker_init_fn=images.worker_init_fn,
-            persistent_workers=images.num_workers > 0)
+            generator=images.generator, persistent_workers=images.num_workers > 0)
         self._samples: dict[int, DataSample] = {}
 
     def __len__(self) -> int:

@@ -177,8 +177,9 @@ DataSet.make_dataset = waiting
 sys.exit(run_command(data_preprocess.parser(), data_preprocess.main, sys.argv[2:]))
 '''
     root = Path(__file__).parents[2]
-    with subprocess.Popen([sys.executable, '-c', script, root, raw, tmp_path / 'out',
-                           '--overwrite', '--seed', '1'], stderr=subprocess.PIPE) as process:
+    command = [sys.executable, '-W', 'ignore', '-c', script, root, raw, tmp_path / 'out']
+    with subprocess.Popen([*command, '--overwrite', '--seed', '1'],
+                          stderr=subprocess.PIPE) as process:
         assert process.stderr.readline() == b'ready\n'
         process.send_signal(number)
         assert process.wait(20) == status
