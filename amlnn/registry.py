@@ -15,6 +15,7 @@ COMPONENT_MODULES = (
     'amlnn.data.views',
     'amlnn.engine.hooks',
     'amlnn.engine.precision',
+    'amlnn.models.inception',
 )
 
 # Keys of `model` that amlnn reads and removes before the model is built.

@@ -4,6 +4,7 @@ import atexit
 import copy
 import gc
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -176,7 +177,10 @@ def device_name(device: str) -> str:
 
 def _build(section) -> nn.Module:
     try:
-        return MODELS.build(section)
+        with warnings.catch_warnings():
+            # mmcv remarks on layers as papers have them: a bias before a norm, a sigmoid of 6.
+            warnings.filterwarnings('ignore', module=r'mmcv\.cnn')
+            return MODELS.build(section)
     except AmlnnError:
         raise
     except Exception as error:

@@ -21,7 +21,7 @@ def fold_batch_norm(module: nn.Module, run: Callable[[Tensor], Tensor]) -> int:
     Which convolution that is, a trace of the computation tells, not the order of names.
 
     Args:
-        module: Holds the layers; folded batch norms become `nn.Identity`.
+        module: Holds the layers; folded batch norms become `nn.Identity`, or what else they do.
         run: Computes with `module`'s layers; must be traceable by torch.fx.
 
     Returns:
@@ -38,7 +38,7 @@ def fold_batch_norm(module: nn.Module, run: Callable[[Tensor], Tensor]) -> int:
         like = module.get_submodule(convolution).weight
         fused = fused.to(like.dtype)
         module.set_submodule(convolution, fused)
-        module.set_submodule(norm, nn.Identity())
+        module.set_submodule(norm, _rest_of(module.get_submodule(norm)))
     return len(pairs)
 
 
@@ -120,8 +120,21 @@ def _pairs(traced: fx.GraphModule) -> list[tuple[str, str]]:
 
 
 def _is_foldable_norm(layer: nn.Module) -> bool:
-    return type(layer) in (nn.BatchNorm2d, nn.SyncBatchNorm) and not layer.training \
-        and layer.running_var is not None
+    if layer.training or getattr(layer, 'running_var', None) is None:
+        return False
+    return type(layer) in (nn.BatchNorm2d, nn.SyncBatchNorm) or (
+        _has_activation(layer) and type(layer.drop) is nn.Identity)
+
+
+def _has_activation(layer: nn.Module) -> bool:
+    """Whether a batch norm is timm's, which applies an activation too."""
+    # By its name: importing timm takes seconds, which only models of timm's should cost.
+    return (type(layer).__module__, type(layer).__name__) == (
+        'timm.layers.norm_act', 'BatchNormAct2d')
+
+
+def _rest_of(norm: nn.Module) -> nn.Module:
+    return norm.act if _has_activation(norm) else nn.Identity()
 
 
 class _FusedConvolution(nn.Module):

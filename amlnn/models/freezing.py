@@ -10,7 +10,7 @@ from collections.abc import Sequence, Set
 from torch import nn
 
 from amlnn.errors import ConfigError
-from amlnn.models.stages import STEM, list_stages, supported_backbones
+from amlnn.models.stages import STEM, backbone_kind, list_stages, supported_backbones
 from amlnn.records import FrozenStage
 
 __all__ = ['count_parameters', 'freeze', 'held_in_eval', 'hold_in_eval', 'stage_table']
@@ -97,7 +97,7 @@ def _frozen_test(backbone, frozen_stages):
         return lambda name: False
     if frozen_stages == 'all':
         return lambda name: True
-    kind = type(backbone).__name__
+    kind = backbone_kind(backbone)
     stages = list_stages(backbone)
     if stages is None:
         raise ConfigError(

@@ -1,7 +1,8 @@
 """Every backbone as an ordered list of stages: the table behind `model.frozen_stages`.
 
-A backbone joins by one row of `_TABLE`: the name of its class and a function that lists its stages.
-The rows of base classes count for their subclasses. Each stage names child modules in the order in
+A backbone joins by one row of `_TABLE`: the name of its class and a function that lists its stages;
+a network of timm, which MMPretrain's TIMMBackbone wraps, by one row of `_TIMM_TABLE`. The rows of
+base classes count for their subclasses. Each stage names child modules in the order in
 which the forward applies them; every parameter and buffer of the backbone must lie in exactly one
 stage, and what lies between the last stage and the head belongs to the last stage. Where a stage is
 no plain sequence of its modules, it brings its own forward. Run one after the other, the stages are
@@ -17,7 +18,8 @@ from torch import Tensor, nn
 
 from amlnn.errors import ConfigError
 
-__all__ = ['STEM', 'Stage', 'list_stages', 'run_stages', 'supported_backbones', 'why_not_composed']
+__all__ = ['STEM', 'Stage', 'backbone_kind', 'list_stages', 'run_stages', 'supported_backbones',
+           'why_not_composed']
 
 STEM = 'stem'
 
@@ -53,14 +55,98 @@ def _resnet(backbone: nn.Module) -> list[Stage]:
     return [Stage(STEM, stem), *(Stage(name, (name,)) for name in backbone.res_layers)]
 
 
+def _vgg(backbone: nn.Module) -> list[Stage]:
+    # No stem: five groups of convolutions, each with the pooling that ends it.
+    groups = [tuple(f'features.{index}' for index in range(*span))
+              for span in backbone.range_sub_modules]
+    stages = [Stage(f'stage{number}', group) for number, group in enumerate(groups, 1)]
+    if hasattr(backbone, 'classifier'):
+        stages[-1] = Stage(stages[-1].name, (*groups[-1], 'classifier'), _last_group_of_vgg)
+    return stages
+
+
+def _last_group_of_vgg(backbone: nn.Module, x: Tensor) -> Tensor:
+    for index in range(*backbone.range_sub_modules[-1]):
+        x = backbone.features[index](x)
+    return backbone.classifier(x.flatten(1))
+
+
+def _densenet(backbone: nn.Module) -> list[Stage]:
+    # MMPretrain too counts a transition to the stage before it; the last is a norm and a relu.
+    return [Stage(STEM, ('stem',)), *(
+        Stage(f'stage{index + 1}', (f'stages.{index}', f'transitions.{index}'))
+        for index in range(backbone.num_stages))]
+
+
+def _mobilenet_v3(backbone: nn.Module) -> list[Stage]:
+    # A stage begins wherever a block halves the feature map, the first one in any case. The last
+    # convolution is no block, and belongs to the last stage.
+    stem, *blocks, last = backbone.layers
+    groups: list[list[str]] = []
+    for name in blocks:
+        if not groups or backbone.get_submodule(name).depthwise_conv.stride != (1, 1):
+            groups.append([])
+        groups[-1].append(name)
+    groups[-1].append(last)
+    return [Stage(STEM, (stem,)), *(Stage(f'stage{number}', tuple(group))
+                                    for number, group in enumerate(groups, 1))]
+
+
+def _inception_v3(backbone: nn.Module) -> list[Stage]:
+    # The stem is what the papers of versions 3 and 4 call so: everything before the first mixed
+    # block. MMPretrain's own class ends in a classifier, beside which an auxiliary one may stand.
+    ends = ('AuxLogits', 'avgpool', 'dropout', 'fc')
+    names = [name for name, _ in backbone.named_children() if name not in ends]
+    groups = [tuple(name for name in names if name.startswith(f'Mixed_{size}'))
+              for size in (5, 6, 7)]
+    groups[-1] += tuple(name for name, _ in backbone.named_children() if name in ends)
+    return [Stage(STEM, tuple(name for name in names if not name.startswith('Mixed_'))),
+            *(Stage(f'stage{number}', group) for number, group in enumerate(groups, 1))]
+
+
+def _resnet_v2(network: nn.Module) -> list[Stage]:
+    last = len(network.stages)
+    return [Stage(STEM, ('stem',)), *(
+        Stage(f'stage{number}', (f'stages.{number - 1}',
+                                 *(('norm', 'head') if number == last else ())))
+        for number in range(1, last + 1))]
+
+
+def _inception_v4(network: nn.Module) -> list[Stage]:
+    # Four blocks A; a reduction and seven blocks B; a reduction and three blocks C.
+    spans = {STEM: (0, 6), 'stage1': (6, 10), 'stage2': (10, 18), 'stage3': (18, 22)}
+    ends = ('global_pool', 'head_drop', 'last_linear')
+    return [Stage(name, (*(f'features.{index}' for index in range(*span)),
+                         *(ends if name == 'stage3' else ())))
+            for name, span in spans.items()]
+
+
 _TABLE: dict[str, Callable[[nn.Module], list[Stage] | None]] = {
+    'DenseNet': _densenet,
+    'InceptionV3': _inception_v3,
+    'MobileNetV3': _mobilenet_v3,
     'ResNet': _resnet,
+    'VGG': _vgg,
+}
+
+# By the class of the wrapped network, whose modules the stages are named from. What
+# `features_only=True` makes of a network is of another class, and returns other features.
+_TIMM_TABLE: dict[str, Callable[[nn.Module], list[Stage] | None]] = {
+    'InceptionV4': _inception_v4,
+    'ResNetV2': _resnet_v2,
 }
 
 
 def supported_backbones() -> list[str]:
-    """Names of the classes in the table."""
-    return sorted(_TABLE)
+    """Names of the classes in the table, as `backbone_kind` gives them."""
+    return sorted([*_TABLE, *(f'TIMMBackbone ({name})' for name in _TIMM_TABLE)])
+
+
+def backbone_kind(backbone: nn.Module) -> str:
+    """The name of a backbone's class, with that of the network it wraps."""
+    inner = getattr(backbone, 'timm_model', None)
+    kind = type(backbone).__name__
+    return kind if inner is None else f'{kind} ({type(inner).__name__})'
 
 
 def list_stages(backbone: nn.Module) -> list[Stage] | None:
@@ -73,18 +159,28 @@ def list_stages(backbone: nn.Module) -> list[Stage] | None:
     >>> [stage.name for stage in list_stages(ResNet(18))]
     ['stem', 'layer1', 'layer2', 'layer3', 'layer4']
     """
-    row = next((_TABLE[base.__name__] for base in type(backbone).__mro__
-                if base.__name__ in _TABLE), None)
-    stages = row(backbone) if row else None
+    stages = _row_of(backbone)
     if stages is None:
         return None
     for name in backbone.state_dict():
         owners = [stage.name for stage in stages if stage.holds(name)]
         if len(owners) != 1:
             raise ConfigError(
-                f'`{type(backbone).__name__}` has the tensor `{name}` in the stages {owners}, not '
+                f'`{backbone_kind(backbone)}` has the tensor `{name}` in the stages {owners}, not '
                 'in exactly one', hint="use frozen_stages=-1 or 'all', which need no stages")
     return stages
+
+
+def _row_of(backbone: nn.Module) -> list[Stage] | None:
+    inner = getattr(backbone, 'timm_model', None)
+    table, network = (_TABLE, backbone) if inner is None else (_TIMM_TABLE, inner)
+    row = next((table[base.__name__] for base in type(network).__mro__ if base.__name__ in table),
+               None)
+    stages = row(network) if row else None
+    if stages is None or inner is None:
+        return stages
+    return [Stage(stage.name, tuple(f'timm_model.{name}' for name in stage.modules))
+            for stage in stages]
 
 
 def run_stages(backbone: nn.Module, stages: Sequence[Stage], x: Tensor) -> Tensor:
@@ -113,7 +209,7 @@ def why_not_composed(backbone: nn.Module, image_BCHW: Tensor) -> str | None:
         backbone: One with a row in the table; left as it was.
         image_BCHW: Any images of a size the backbone takes.
     """
-    kind = type(backbone).__name__
+    kind = backbone_kind(backbone)
     with _in_eval_mode(backbone):
         outputs = backbone(image_BCHW)
         if not isinstance(outputs, tuple) or len(outputs) != 1:

@@ -19,7 +19,13 @@ from torch import Tensor, nn
 import amlnn
 from amlnn.models.folding import fold_batch_norm, fuse_pointwise, relative_difference
 from amlnn.models.freezing import held_in_eval, hold_in_eval
-from amlnn.models.stages import Stage, list_stages, run_stages, why_not_composed
+from amlnn.models.stages import (
+    Stage,
+    backbone_kind,
+    list_stages,
+    run_stages,
+    why_not_composed,
+)
 from amlnn.quiet import quiet_imports
 
 with quiet_imports():
@@ -73,7 +79,7 @@ def why_not(model: nn.Module, image_side: int = _PROBE_SIDE) -> str | None:
     if getattr(model.data_preprocessor, 'batch_augments', None):
         return 'batch augmentations (mixup, cutmix) mix images, and a mixture has no place in a ' \
             'cache of images'
-    kind = type(backbone).__name__
+    kind = backbone_kind(backbone)
     stages = list_stages(backbone)
     if stages is None:
         return f'the stages of {kind} are not known'
@@ -140,7 +146,8 @@ class Trunk(nn.Module):
         self._compute_dtype = torch.float32
         probe = _random_images(self.body, image_side)
         reference = self(probe).float()
-        self.folded = self._fold(probe, reference) if fold else 0
+        folded = self._fold(probe, reference) if fold else None
+        self.folded = folded or 0
         self._compute_dtype = DTYPES[precision]
         _lower(self.body, self._compute_dtype)
         if self.folded or precision != 'fp32':
@@ -148,7 +155,7 @@ class Trunk(nn.Module):
             self.body.to(memory_format=torch.channels_last)
         if compile:
             self._run = torch.compile(self._run_stages)
-        elif self.folded and probe.device.type == 'cpu':
+        elif folded is not None and probe.device.type == 'cpu':
             self._fuse(probe)
         self.difference = relative_difference(self(probe), reference)
 
@@ -195,14 +202,15 @@ class Trunk(nn.Module):
         if not self.fused:
             self.body = unfused
 
-    def _fold(self, probe: Tensor, reference: Tensor) -> int:
+    def _fold(self, probe: Tensor, reference: Tensor) -> int | None:
+        """The number of batch norms folded; None where that came out wrong and was undone."""
         unfolded = self.body
         self.body = copy.deepcopy(unfolded)
         count = fold_batch_norm(self.body, self._run_stages)
-        if count and relative_difference(self(probe), reference) <= _TOLERANCES[torch.float32]:
+        if not count or relative_difference(self(probe), reference) <= _TOLERANCES[torch.float32]:
             return count
         self.body = unfolded
-        return 0
+        return None
 
 
 def extract_from(model: nn.Module, features: Tensor, split: int):

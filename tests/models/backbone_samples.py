@@ -4,11 +4,16 @@ A new row joins BACKBONES: all tests of stages and trunks then hold it to the sa
 """
 
 from collections.abc import Callable
+from functools import partial
+from unittest.mock import patch
 
 import pytest
 import torch
 from mmpretrain.models import build_classifier
 from mmpretrain.models.backbones import (
+    VGG,
+    DenseNet,
+    MobileNetV3,
     RegNet,
     ResNeSt,
     ResNet,
@@ -18,7 +23,10 @@ from mmpretrain.models.backbones import (
     ResNeXt,
     SEResNet,
     SEResNeXt,
+    TIMMBackbone,
 )
+
+from amlnn.models.inception import InceptionV3Features
 
 BACKBONES: dict[str, Callable[[], torch.nn.Module]] = {
     'ResNet18': lambda: ResNet(18),
@@ -34,11 +42,32 @@ BACKBONES: dict[str, Callable[[], torch.nn.Module]] = {
     'SEResNeXt': lambda: SEResNeXt(50),
     'ResNeSt': lambda: ResNeSt(50),
     'RegNet': lambda: RegNet('regnetx_400mf'),
+    'VGG11': lambda: VGG(11),
+    'DenseNet-narrow': lambda: DenseNet(dict(growth_rate=8, depths=[2, 3, 2, 2], init_channels=16)),
+    'MobileNetV3-small': lambda: MobileNetV3('small_050'),
+    'ResNet18V2': lambda: TIMMBackbone('resnetv2_18'),
+    'ResNet101': lambda: ResNet(101),
+    'ResNet50V2': lambda: TIMMBackbone('resnetv2_50'),
+    'ResNet101V2': lambda: TIMMBackbone('resnetv2_101'),
+    'DenseNet121': lambda: DenseNet('121'),
+    'VGG16': lambda: VGG(16),
+    'VGG16-BN': lambda: VGG(16, norm_cfg=dict(type='BN')),
+    'VGG19': lambda: VGG(19),
+    'VGG19-BN': lambda: VGG(19, norm_cfg=dict(type='BN')),
+    'MobileNetV3-large': lambda: MobileNetV3('large'),
+    'InceptionV3': InceptionV3Features,
+    'InceptionV4': lambda: TIMMBackbone('inception_v4'),
 }
+
+# The backbones of the studies, whole.
+STUDIED = ('ResNet50', 'ResNet101', 'ResNet50V2', 'ResNet101V2', 'ResNeXt', 'DenseNet121', 'VGG16',
+           'VGG16-BN', 'VGG19', 'VGG19-BN', 'MobileNetV3-large', 'InceptionV3', 'InceptionV4')
+_SIDES = {'InceptionV3': 96, 'InceptionV4': 96}  # they take 75 pixels and more
 
 # The deep ones take seconds each.
 SAMPLES = [pytest.param(name, marks=() if name in (
-    'ResNet18', 'ResNet18-drop-path', 'ResNet18-two-stages', 'ResNetV1d', 'RegNet')
+    'ResNet18', 'ResNet18-drop-path', 'ResNet18-two-stages', 'ResNetV1d', 'RegNet', 'VGG11',
+    'DenseNet-narrow', 'MobileNetV3-small', 'ResNet18V2')
     else pytest.mark.slow) for name in BACKBONES]
 
 
@@ -48,6 +77,21 @@ def sample(name: str) -> torch.nn.Module:
     backbone = scrambled(BACKBONES[name]())
     backbone.eval()  # several backbones of MMPretrain return None from it
     return backbone
+
+
+def structure(name: str) -> torch.nn.Module:
+    """A backbone without values: its modules and shapes, in no time."""
+    # MMPretrain reads the steps of a linspace as numbers, which a device without values has not.
+    steps = partial(torch.linspace, device='cpu')
+    with torch.device('meta'), patch('torch.linspace', steps):
+        backbone = BACKBONES[name]()
+    backbone.eval()
+    return backbone
+
+
+def side_of(name: str) -> int:
+    """Pixels of images that are small for a backbone, and large enough."""
+    return _SIDES.get(name, 48)
 
 
 def scrambled(module: torch.nn.Module) -> torch.nn.Module:
@@ -71,10 +115,20 @@ def classifier(backbone: dict | torch.nn.Module | None = None, neck: str | dict 
             type='LinearClsHead', num_classes=classes, in_channels=512,
             loss=dict(type='CrossEntropyLoss')),
         neck=dict(type='GlobalAveragePooling') if neck == 'gap' else neck, **rest))
-    channels = getattr(model.backbone, 'feat_dim', 512)
+    channels = channels_of(model.backbone)
     if isinstance(neck, str) and channels != 512:
         model.head.fc = torch.nn.Linear(channels, classes)
     return scrambled(model).eval()
+
+
+def channels_of(backbone: torch.nn.Module) -> int:
+    """Of the feature map that a backbone gives."""
+    inner = getattr(backbone, 'timm_model', None)
+    if inner is not None:
+        return inner.num_features
+    if isinstance(backbone, DenseNet):
+        return backbone.transitions[-1][0].num_features
+    return getattr(backbone, 'feat_dim', 512)
 
 
 def images(count: int = 4, side: int = 48, seed: int = 1) -> torch.Tensor:

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from backbone_samples import images, scrambled
+from timm.layers import BatchNormAct2d
 from torch import nn
 
 from amlnn.models.folding import fold_batch_norm, fuse_pointwise, relative_difference, trace
@@ -77,6 +78,19 @@ def test_what_folding_would_change_is_left_as_it_is(module):
     assert fold_batch_norm(module, module.forward) == 0
     assert isinstance(module.norm, nn.BatchNorm2d)
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+@pytest.mark.parametrize(('options', 'count', 'left'), [
+    ({}, 1, nn.ReLU), (dict(apply_act=False), 1, nn.Identity), (dict(act_layer='silu'), 1, nn.SiLU),
+    (dict(drop_layer=nn.Dropout), 0, BatchNormAct2d)], ids=str)
+def test_of_timms_batch_norm_with_an_activation_the_activation_is_left(options, count, left):
+    pair = Pair()
+    pair.norm = BatchNormAct2d(4, **options)
+    scrambled(pair).eval().requires_grad_(False)
+    expected = pair(images())
+    assert fold_batch_norm(pair, pair.forward) == count
+    assert isinstance(pair.norm, left)
+    torch.testing.assert_close(pair(images()), expected, rtol=1e-5, atol=1e-5)
 
 
 class Residual(nn.Module):

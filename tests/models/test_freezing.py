@@ -3,7 +3,15 @@ import copy
 import pytest
 import torch
 from mmpretrain.models import build_classifier
-from mmpretrain.models.backbones import VGG, ResNet, ResNet_CIFAR, ResNetV1c, ResNeXt
+from mmpretrain.models.backbones import (
+    VGG,
+    LeNet5,
+    ResNet,
+    ResNet_CIFAR,
+    ResNetV1c,
+    ResNeXt,
+    TIMMBackbone,
+)
 
 from amlnn.errors import ConfigError
 from amlnn.models.freezing import count_parameters, freeze, stage_table
@@ -98,12 +106,31 @@ def test_a_number_of_stages_that_is_not_there_is_an_error_naming_the_range(value
 
 
 def test_a_backbone_without_a_row_can_be_frozen_whole_or_not_at_all():
-    freeze(VGG(11), -1)
-    backbone = VGG(11)
+    freeze(LeNet5(), -1)
+    backbone = LeNet5()
     freeze(backbone, 'all')
     assert not any(parameter.requires_grad for parameter in backbone.parameters())
-    with pytest.raises(ConfigError, match='VGG'):
-        freeze(VGG(11), 2)
+    with pytest.raises(ConfigError, match='LeNet5'):
+        freeze(LeNet5(), 2)
+
+
+def test_a_network_of_timms_without_a_row_is_named():
+    with torch.device('meta'):
+        backbone = TIMMBackbone('resnet18')
+    with pytest.raises(ConfigError, match=r'TIMMBackbone \(ResNet\)') as error:
+        freeze(backbone, 2)
+    assert 'TIMMBackbone (ResNetV2)' in error.value.hint
+
+
+def test_vgg_has_no_stem_to_freeze():
+    with torch.device('meta'):
+        backbone = VGG(16)
+    with pytest.raises(ConfigError, match='`VGG` has no stem') as error:
+        freeze(backbone, 0)
+    assert '-1' in error.value.hint
+    with pytest.raises(ConfigError, match='5 stages') as error:
+        freeze(backbone, 6)
+    assert '1 to 5' in error.value.hint
 
 
 @pytest.mark.parametrize('backbone', [

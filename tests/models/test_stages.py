@@ -2,14 +2,15 @@ import copy
 
 import pytest
 import torch
-from backbone_samples import BACKBONES, images, sample
-from mmpretrain.models.backbones import VGG, ResNet
+from backbone_samples import BACKBONES, SAMPLES, images, sample, side_of, structure
+from mmpretrain.models.backbones import VGG, InceptionV3, ResNet, TIMMBackbone
 from torch import nn
 
 from amlnn.errors import ConfigError
 from amlnn.models import stages as table
 from amlnn.models.stages import (
     Stage,
+    backbone_kind,
     list_stages,
     run_stages,
     supported_backbones,
@@ -38,36 +39,72 @@ def fork_row(backbone):
 
 
 def test_every_row_of_the_table_has_a_sample_that_is_put_to_the_proof():
-    samples = {base.__name__ for name in BACKBONES for base in type(sample(name)).__mro__}
+    samples = set()
+    for backbone in map(structure, BACKBONES):
+        samples |= {base.__name__ for base in type(backbone).__mro__} | {backbone_kind(backbone)}
     assert supported_backbones()
     assert set(supported_backbones()) <= samples
 
 
 @torch.no_grad()
-@pytest.mark.parametrize('name', BACKBONES)
+@pytest.mark.parametrize('name', SAMPLES)
 def test_stages_run_one_after_the_other_are_the_backbones_forward_to_the_bit(name):
-    backbone = sample(name)
+    backbone, given = sample(name), images(2, side_of(name))
     stages = list_stages(backbone)
-    (expected,) = backbone(images(2))
-    for split in (0, len(stages) - 1):
-        features = run_stages(backbone, stages[:split], images(2))
+    (expected,) = backbone(given)
+    for split in (0, 1, len(stages) - 1):
+        features = run_stages(backbone, stages[:split], given)
         assert torch.equal(run_stages(backbone, stages[split:], features), expected)
-    assert why_not_composed(backbone, images(1)) is None
+    assert why_not_composed(backbone, given[:1]) is None
 
 
 @torch.no_grad()
 @pytest.mark.parametrize('name', BACKBONES)
 def test_every_tensor_and_every_module_that_runs_lies_in_one_stage(name):
-    backbone = sample(name)
-    ran = []
-    for path, module in backbone.named_modules():
+    backbone = structure(name)
+    ran, names = [], {}
+    for path, module in backbone.named_modules(remove_duplicate=False):
         if path and not list(module.children()):
-            module.register_forward_hook(lambda *_, path=path: ran.append(path))
-    backbone(images(1, side=32))
+            names.setdefault(module, []).append(path)
+    for module in names:
+        module.register_forward_hook(lambda module, *_: ran.append(module))
+    backbone(torch.empty(1, 3, side_of(name), side_of(name), device='meta'))
     stages = list_stages(backbone)
     assert len(ran) > 10
-    for path in {*ran, *backbone.state_dict()}:
+    for path in backbone.state_dict():
         assert sum(stage.holds(path) for stage in stages) == 1, path
+    for module in ran:
+        owners = [stage for path in names[module] for stage in stages if stage.holds(path)]
+        # DenseNet has one relu for its stem and its end.
+        assert len(owners) == 1 or (owners and isinstance(module, nn.ReLU)), names[module]
+
+
+@pytest.mark.parametrize(('name', 'expected'), [
+    ('VGG16', ['stage1', 'stage2', 'stage3', 'stage4', 'stage5']),
+    ('DenseNet121', ['stem', 'stage1', 'stage2', 'stage3', 'stage4']),
+    ('MobileNetV3-large', ['stem', 'stage1', 'stage2', 'stage3', 'stage4', 'stage5']),
+    ('InceptionV3', ['stem', 'stage1', 'stage2', 'stage3']),
+    ('InceptionV4', ['stem', 'stage1', 'stage2', 'stage3']),
+    ('ResNet50V2', ['stem', 'stage1', 'stage2', 'stage3', 'stage4'])])
+def test_a_backbone_has_the_stages_of_its_paper(name, expected):
+    assert [stage.name for stage in list_stages(structure(name))] == expected
+
+
+@pytest.mark.parametrize(('name', 'side', 'expected'), [
+    ('VGG16', 224, [(64, 112), (128, 56), (256, 28), (512, 14), (512, 7)]),
+    ('DenseNet121', 224, [(64, 56), (128, 28), (256, 14), (512, 7), (1024, 7)]),
+    ('MobileNetV3-large', 224, [(16, 112), (16, 112), (24, 56), (40, 28), (112, 14), (960, 7)]),
+    ('InceptionV3', 299, [(192, 35), (288, 35), (768, 17), (2048, 8)]),
+    ('InceptionV4', 299, [(384, 35), (384, 35), (1024, 17), (1536, 8)]),
+    ('ResNet50V2', 224, [(64, 56), (256, 56), (512, 28), (1024, 14), (2048, 7)])])
+def test_a_stage_ends_in_the_feature_map_that_the_paper_gives(name, side, expected):
+    backbone = structure(name)
+    x = torch.empty(1, 3, side, side, device='meta')
+    shapes = []
+    for stage in list_stages(backbone):
+        x = run_stages(backbone, [stage], x)
+        shapes.append((x.shape[1], x.shape[2]))
+    assert shapes == expected
 
 
 def test_stages_that_are_no_plain_sequence_bring_their_own_forward(monkeypatch):
@@ -128,6 +165,32 @@ def test_a_backbone_without_a_row_has_no_stages():
         pass
 
     assert list_stages(Plain()) is None
+
+
+def test_a_vgg_with_its_classifier_ends_in_it():
+    torch.manual_seed(0)
+    backbone = VGG(11, num_classes=3)
+    assert list_stages(backbone)[-1].holds('classifier.6.weight')
+    assert why_not_composed(backbone, images(2, side=224)) is None
+
+
+def test_mmpretrains_inception_belongs_to_its_stages_and_cannot_be_split():
+    with torch.device('meta'):
+        backbone = InceptionV3(num_classes=3, aux_logits=True)
+    stages = list_stages(backbone)
+    assert [stage.name for stage in stages] == ['stem', 'stage1', 'stage2', 'stage3']
+    assert all(stages[-1].holds(name) for name in ('AuxLogits.fc.weight', 'fc.weight'))
+    assert '2 feature maps' in why_not_composed(
+        backbone, torch.empty(1, 3, 96, 96, device='meta'))
+
+
+@pytest.mark.parametrize(('name', 'options'), [
+    ('resnet18', {}), ('resnetv2_18', dict(features_only=True)),
+    ('inception_v4', dict(features_only=True))])
+def test_other_networks_and_other_outputs_of_timm_have_no_stages(name, options):
+    with torch.device('meta'):
+        backbone = TIMMBackbone(name, **options)
+    assert list_stages(backbone) is None
 
 
 def test_a_row_may_know_some_variants_of_a_class_only(monkeypatch):

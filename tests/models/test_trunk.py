@@ -2,7 +2,7 @@ import copy
 
 import pytest
 import torch
-from backbone_samples import SAMPLES, classifier, images, sample
+from backbone_samples import SAMPLES, STUDIED, classifier, images, sample, side_of
 from mmpretrain.structures import DataSample
 from torch import nn
 
@@ -14,6 +14,10 @@ from amlnn.models.trunk import Trunk, extract_from, split_point, trunk_key
 
 pytestmark = pytest.mark.slow
 
+# Batch norms that read a sum, a concatenation or a pooled map, and fold into nothing: of each block
+# of a ResNetV2 the first, of each layer of a DenseNet too and its transitions', and the last one.
+UNFOLDED = {'ResNet18V2': 8 + 1, 'ResNet50V2': 16 + 1, 'ResNet101V2': 33 + 1,
+            'DenseNet-narrow': 9 + 3 + 1, 'DenseNet121': 58 + 3 + 1}
 LABELS = [DataSample().set_gt_label(label) for label in (0, 1, 2, 0)]
 
 
@@ -52,30 +56,44 @@ def test_the_split_stands_before_the_first_stage_with_anything_trainable(
 @pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize('name', SAMPLES)
 def test_in_fp32_without_folding_the_trunk_is_the_partial_forward_to_the_bit(name, layout):
-    model = classifier(sample(name)).to(memory_format=layout)
+    model, given = classifier(sample(name)).to(memory_format=layout), images(side=side_of(name))
     freeze(model.backbone, 'all')
     stages = list_stages(model.backbone)
     for split in (1, len(stages) - 1):
         last = model.backbone.get_submodule(stages[split - 1].modules[-1])
         trunk = Trunk(model, split, 'fp32', fold=False)
-        assert torch.equal(trunk(images()), seen(model, last, images()))
+        assert torch.equal(trunk(given), seen(model, last, given))
         assert trunk.difference == 0
+    whole = Trunk(model, None, 'fp32', fold=False)
+    assert whole.pooled and torch.equal(whole(given), seen(model, model.neck, given))
 
 
 @pytest.mark.parametrize('name', SAMPLES)
-def test_folding_takes_every_batch_norm_and_keeps_the_features(name):
-    model = classifier(sample(name))
+def test_folding_takes_every_batch_norm_behind_a_convolution_and_keeps_the_features(name):
+    model, given = classifier(sample(name)), images(side=side_of(name))
     freeze(model.backbone, 'all')
     norms = sum(isinstance(each, nn.BatchNorm2d) for each in model.backbone.modules())
     exact, folded = Trunk(model, fold=False), Trunk(model, fold=True)
-    assert exact.folded == 0 and norms > 0
+    assert exact.folded == 0 and (norms > 0 or name in ('VGG11', 'VGG16', 'VGG19'))
     if name == 'ResNeSt':  # its shapes depend on its input: it cannot be traced, and stays exact
-        assert folded.folded == 0 and torch.equal(folded(images()), exact(images()))
+        assert folded.folded == 0 and torch.equal(folded(given), exact(given))
         return
-    assert folded.folded == norms and folded.fused and not exact.fused
-    assert not any(isinstance(each, nn.BatchNorm2d) for each in folded.body.modules())
-    assert difference(folded(images()), exact(images())) < 1e-4
+    left = UNFOLDED.get(name, 0)
+    assert folded.folded == norms - left and folded.fused and not exact.fused
+    assert sum(isinstance(each, nn.BatchNorm2d) for each in folded.body.modules()) == left
+    assert difference(folded(given), exact(given)) < 1e-4
     assert 0 < folded.difference < 1e-4
+
+
+@pytest.mark.parametrize('name', STUDIED)
+def test_in_bfloat16_the_features_of_a_studied_backbone_differ_by_rounding_alone(name):
+    model, given = classifier(sample(name)), images(side=side_of(name))
+    freeze(model.backbone, 'all')
+    trunk = Trunk(model, precision='bf16')
+    with torch.autocast('cpu', torch.bfloat16):
+        rounded = seen(model, model.neck, given)
+    reference = seen(model, model.neck, given)
+    assert 0 < difference(trunk(given), reference) < 1.5 * difference(rounded, reference)
 
 
 @pytest.mark.parametrize(('precision', 'fold'), [('bf16', True), ('bf16', False), ('fp16', True)])
