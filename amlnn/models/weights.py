@@ -1,4 +1,4 @@
-"""Pretrained weights: finding the file, converting names, loading, counting what matched."""
+"""Pretrained weights: finding the file, loading it, counting what matched."""
 
 import os
 from collections.abc import Mapping
@@ -9,13 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from amlnn.errors import WeightsError
+from amlnn.models.conversion import convert
+from amlnn.models.stages import backbone_kind
 
 __all__ = ['LoadedWeights', 'find_weights', 'load_pretrained', 'read_tensors']
 
 _ENVIRONMENT = 'AMLNN_WEIGHTS'
 _LOCAL_FOLDER = 'weights'
 _LEAST_MATCHED = 0.95
-_HEAD_PREFIXES = ('head.fc.', 'fc.', 'classifier.', 'head.')
+_HEAD_PREFIXES = ('head.fc.', 'fc.', 'classifier.', 'head.', 'last_linear.')
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedW
     target = model.backbone.state_dict()
     # Counters of seen batches are no weights; files without them are complete.
     wanted = [name for name in target if not name.endswith('num_batches_tracked')]
-    source = {name.removeprefix('backbone.'): tensor for name, tensor in tensors.items()}
+    source = convert(tensors, model.backbone)
     matched = {name: source[name] for name in target
                if name in source and source[name].shape == target[name].shape}
     count = sum(name in matched for name in wanted)
@@ -104,8 +106,9 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedW
         found = f'has shape {tuple(source[example].shape)}, not {tuple(target[example].shape)}' \
             if example in source else 'is not in the file'
         raise WeightsError(
-            f'`{path}` fits {count} of the {len(wanted)} tensors of {type(model.backbone).__name__}'
-            f': `{example}` {found}', hint='the weights belong to another architecture')
+            f'`{path}` fits {count} of the {len(wanted)} tensors of '
+            f'{backbone_kind(model.backbone)}: `{example}` {found}',
+            hint='the weights belong to another architecture')
     model.backbone.load_state_dict(matched, strict=False)
     if head:
         _load_head(model.head, tensors, path)
@@ -125,6 +128,8 @@ def _load_head(head: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> No
     else:
         raise WeightsError(f'`model.pretrained_head` is set, and `{path}` holds no head',
                            hint='set model.pretrained_head=False')
+    if values['weight'].ndim == 4:  # some heads of timm's are convolutions of one pixel
+        values['weight'] = values['weight'].flatten(1)
     classes, wanted = values['weight'].shape[0], layer.weight.shape[0]
     if values['weight'].shape != layer.weight.shape:
         raise WeightsError(f'the head in `{path}` has {classes} classes, the model has {wanted}',
