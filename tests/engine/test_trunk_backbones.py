@@ -1,0 +1,66 @@
+"""Every backbone of a base config trains through the cache of its trunk as it does without."""
+
+import json
+from pathlib import Path
+
+import pytest
+from generated import ROOT, write_data_set
+
+from amlnn.engine.train import TrainOptions, train
+from amlnn.records import read_run
+
+MODELS = sorted(path.stem for path in (ROOT / 'configs/_base_/models').glob('*.py'))
+SIDES = {'inceptionv3': 80, 'inceptionv4': 80}  # pixels; the others take less
+
+
+@pytest.fixture(scope='module')
+def few_images(tmp_path_factory) -> Path:
+    return write_data_set(tmp_path_factory.mktemp('few') / 'data',
+                          sizes={'train': 4, 'val': 1, 'test': 1})
+
+
+def write_config(path: Path, model: str, frozen_stages: int | str, data: Path) -> Path:
+    bases = [f'models/{model}.py', 'datasets/digits.py', 'schedules/sgd_8e.py', 'runtime.py']
+    side = SIDES.get(model, 40)
+    path.write_text(f'''
+_base_ = {[str(ROOT / "configs/_base_" / base) for base in bases]}
+_pipeline = [dict(type='LoadImageFromFile'), dict(type='Resize', scale={side}),
+             dict(type='RandomCrop', crop_size={side}, padding=3), dict(type='PackInputs')]
+_data = dict(data_root={str(data)!r}, pipeline=_pipeline)
+train_dataloader = dict(batch_size=10, dataset=_data)
+val_dataloader = dict(dataset=_data)
+test_dataloader = dict(dataset=_data)
+model = dict(pretrained=None, frozen_stages={frozen_stages!r})
+train_cfg = dict(max_epochs=2)
+execution = dict(precision='fp32')
+''')
+    return path
+
+
+def run(config: Path, work_dir: Path, *options: str) -> tuple[list[float], object]:
+    folder = train(TrainOptions(config, work_dir=work_dir, cfg_options=[
+        'default_hooks.logger.interval=1', *(f'execution.{option}' for option in options)]))
+    lines = (folder / 'scalars.jsonl').read_text().splitlines()
+    return [json.loads(line)['loss'] for line in lines], read_run(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('frozen_stages', [2, 'all'])
+@pytest.mark.parametrize('model', MODELS)
+def test_every_loss_is_that_of_the_plain_path(
+        model, frozen_stages, tmp_path, few_images, monkeypatch):
+    monkeypatch.setenv('AMLNN_CACHE', str(tmp_path / 'cache'))
+    config = write_config(tmp_path / 'config.py', model, frozen_stages, few_images)
+    plain, without = run(config, tmp_path / 'plain', 'trunk_cache=False')
+    exact, record = run(config, tmp_path / 'exact', 'trunk_cache=True', 'fold_batch_norm=False')
+    folded, _ = run(config, tmp_path / 'folded', 'trunk_cache=True')
+    assert without.trunk is None and record.trunk is not None
+    assert len(plain) == 4
+    assert exact == pytest.approx(plain, rel=1e-5, abs=1e-5)
+    assert folded == pytest.approx(plain, rel=1e-3, abs=1e-3)
+    assert [epoch.val_loss for epoch in record.epochs] == pytest.approx(
+        [epoch.val_loss for epoch in without.epochs], rel=1e-5, abs=1e-5)
+
+
+def test_the_walk_finds_the_base_configs_of_models():
+    assert len(MODELS) == 14
