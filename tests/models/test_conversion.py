@@ -138,13 +138,18 @@ def test_a_backbones_own_names_stay_as_they_are(name, prefix):
 
 
 @pytest.mark.parametrize(('backbone', 'source', 'example'), [
-    (lambda: VGG(16), of_torchvision('vgg16_bn', init_weights=False), 'features'),
-    (lambda: VGG(16), of_torchvision('vgg19', init_weights=False), 'features'),
-    (lambda: DenseNet('121'), of_torchvision('densenet169'), 'stages'),
-    (lambda: MobileNetV3('small'), of_torchvision('mobilenet_v3_large'), 'layer'),
-    (BACKBONES['ResNet50V2'], of_torchvision('resnet50'), 'timm_model'),
-    (BACKBONES['InceptionV3'], of_timm('inception_v4'), 'Conv2d_1a_3x3')],
-    ids=['norm', 'depth', 'depth of DenseNet', 'width', 'version', 'version of Inception'])
+    pytest.param(lambda: VGG(16), of_torchvision('vgg16_bn', init_weights=False), 'features',
+                 id='norm', marks=pytest.mark.slow),
+    pytest.param(lambda: VGG(16), of_torchvision('vgg19', init_weights=False), 'features',
+                 id='depth', marks=pytest.mark.slow),
+    pytest.param(lambda: DenseNet('121'), of_torchvision('densenet169'), 'stages',
+                 id='depth of DenseNet', marks=pytest.mark.slow),
+    pytest.param(lambda: MobileNetV3('small'), of_torchvision('mobilenet_v3_large'), 'layer',
+                 id='width'),
+    pytest.param(BACKBONES['ResNet50V2'], of_torchvision('resnet50'), 'timm_model',
+                 id='version', marks=pytest.mark.slow),
+    pytest.param(BACKBONES['InceptionV3'], of_timm('inception_v4'), 'Conv2d_1a_3x3',
+                 id='version of Inception', marks=pytest.mark.slow)])
 def test_weights_of_a_near_relative_are_refused(backbone, source, example, tmp_path):
     path = tmp_path / 'weights.pth'
     torch.save(source().state_dict(), path)

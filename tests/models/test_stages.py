@@ -167,6 +167,7 @@ def test_a_backbone_without_a_row_has_no_stages():
     assert list_stages(Plain()) is None
 
 
+@pytest.mark.slow
 def test_a_vgg_with_its_classifier_ends_in_it():
     torch.manual_seed(0)
     backbone = VGG(11, num_classes=3)
