@@ -22,6 +22,7 @@ from amlnn.data.integrity import check_files
 from amlnn.data.manifest import SPLIT_FOLDERS
 from amlnn.data.views import View, ViewDataset
 from amlnn.engine.adapt import Plan, adapt, leaf_datasets
+from amlnn.engine.memory import keep_freed_memory
 from amlnn.engine.precision import autocast
 from amlnn.errors import AmlnnError, ConfigError, DataError
 from amlnn.models.freezing import freeze
@@ -34,7 +35,7 @@ __all__ = ['build_evaluator', 'build_loader', 'build_model', 'choose_device', 'd
 
 
 def choose_device(name: str) -> str:
-    """'cpu' or 'cuda' from 'auto', 'cpu' or 'cuda'.
+    """'cpu' or 'cuda' from 'auto', 'cpu' or 'cuda'; prepares the process for it.
 
     Raises:
         ConfigError: 'cuda' was asked for and there is none.
@@ -43,7 +44,10 @@ def choose_device(name: str) -> str:
     if name == 'cuda' and not available:
         raise ConfigError('--device cuda, and this machine has no usable GPU',
                           hint='--device auto takes what there is')
-    return 'cuda' if available and name != 'cpu' else 'cpu'
+    device = 'cuda' if available and name != 'cpu' else 'cpu'
+    if device == 'cpu':
+        keep_freed_memory()
+    return device
 
 
 @contextmanager

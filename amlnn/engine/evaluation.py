@@ -37,7 +37,7 @@ class Evaluation:
     seconds: float
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def evaluate(model: nn.Module, dataloader, evaluator, context: Callable,
              on_batch: Callable[[int], None] = lambda samples: None,
              forward: Callable | None = None) -> Evaluation:
