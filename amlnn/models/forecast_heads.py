@@ -74,7 +74,8 @@ class ForecastHead(nn.Module):
         raise NotImplementedError
 
 
-_POINT_LOSSES = dict(mse=functional.mse_loss, mae=functional.l1_loss, huber=functional.smooth_l1_loss)
+_POINT_LOSSES = dict(mse=functional.mse_loss, mae=functional.l1_loss,
+                     huber=functional.smooth_l1_loss)
 
 
 @MODELS.register_module()

@@ -5,13 +5,13 @@ from torch import nn
 from amlnn.errors import ConfigError, DataError
 from amlnn.models.forecaster import Forecaster
 
-ENCODERS = ['LSTM', 'GRU']
+ENCODERS = ['LSTM', 'GRU', 'BidirectionalRNN', 'DeepRNN', 'SegmentedGRU']
 
 
 def forecaster(encoder: str = 'GRU', head: dict | None = None, **options) -> Forecaster:
     torch.manual_seed(0)
     sizes = dict(look_back=12, horizon=4, channels=3) | options
-    own = sizes.pop('own', {})
+    own = sizes.pop('own', dict(segment_length=2) if encoder == 'SegmentedGRU' else {})
     return Forecaster(dict(type=encoder, hidden_size=8) | own, head or dict(type='PointHead'),
                       **sizes)
 
