@@ -101,6 +101,8 @@ class SeriesWindows:
         extra: Columns that are input only.
         scale: False leaves values as they are.
         season: Rows of the main cycle; None to guess it from the distance of the rows in time.
+        scaler: `StandardScaler.to_dict()` of a checkpoint, which then counts instead of the
+            training rows.
 
     Raises:
         DataError: no window fits into a part, a column is not there, or does not change in the
@@ -111,7 +113,7 @@ class SeriesWindows:
                  borders: Sequence[int] | None = None,
                  ratios: Sequence[float] = (0.7, 0.1, 0.2), stride: int = 1,
                  targets: Sequence[str] | None = None, extra: Sequence[str] = (),
-                 scale: bool = True, season: int | None = None):
+                 scale: bool = True, season: int | None = None, scaler: dict | None = None):
         if split not in _SPLITS:
             raise DataError(f'`{split}` is not a part of a series',
                             hint=f'one of {", ".join(_SPLITS)}')
@@ -135,7 +137,9 @@ class SeriesWindows:
         values, observed = series.values[:, places], series.observed[:, places]
         train_end = self.borders[0]
         self.scaler = StandardScaler.identity(len(places))
-        if scale:
+        if scaler is not None:
+            self.scaler = StandardScaler.from_dict(scaler)
+        elif scale:
             self.scaler = StandardScaler.fit(values[:train_end], observed[:train_end],
                                              [*self.columns, *self.extra_columns])
         scaled = np.where(observed, self.scaler.transform(values), 0)
@@ -187,10 +191,14 @@ class SeriesWindows:
     @property
     def training_values(self) -> np.ndarray:
         """[train rows, C] float64, scaled targets of the training part, NaN where missing."""
-        end = self.borders[0]
-        values = self._values[:len(self.columns), :end].numpy().T.astype(np.float64)
+        return self.scaled_targets(0, self.borders[0])
+
+    def scaled_targets(self, first: int, stop: int) -> np.ndarray:
+        """[stop - first, C] float64, scaled target columns of these rows, NaN where missing."""
+        part = slice(0, len(self.columns)), slice(first, stop)
+        values = self._values[part].numpy().T.astype(np.float64)
         if self._observed is not None:
-            values[~self._observed[:len(self.columns), :end].numpy().T] = np.nan
+            values[~self._observed[part].numpy().T] = np.nan
         return values
 
     def window_start_rows(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
