@@ -334,10 +334,10 @@ class ArraySeries:
 
     def _load(self) -> dict[str, np.ndarray]:
         try:
-            loaded = np.load(self.path, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return {'values': loaded}
-            with loaded:
+            with self.path.open('rb') as file:  # numpy leaves a damaged file open
+                loaded = np.load(file, allow_pickle=False)
+                if isinstance(loaded, np.ndarray):
+                    return {'values': loaded}
                 arrays = {name: loaded[name] for name in loaded.files}
         except FileNotFoundError:
             raise DataError(f'no file at `{self.path}`',
