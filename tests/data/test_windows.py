@@ -104,6 +104,16 @@ def test_the_scaler_knows_the_training_rows_only():
     np.testing.assert_allclose(make(values).training_values.std(axis=0), 1, rtol=1e-6)
 
 
+def test_the_scaler_of_a_checkpoint_counts_instead_of_the_training_rows():
+    values = noise()
+    state = {'mean': [1.0, 2.0], 'deviation': [4.0, 0.5]}
+    windows = make(values, scaler=state)
+    assert windows.metainfo['scaler'] == state
+    np.testing.assert_allclose(windows[0]['inputs'][0], (values[:5] - [1, 2]) / [4, 0.5], rtol=1e-5)
+    np.testing.assert_allclose(windows.scaled_targets(90, 95), (values[90:95] - [1, 2]) / [4, 0.5],
+                               rtol=1e-5)
+
+
 def test_unscaled_values_stay_as_they_are():
     values = noise()
     windows = make(values, scale=False)
