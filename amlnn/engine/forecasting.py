@@ -19,11 +19,13 @@ from amlnn.atomic import replacing
 from amlnn.data.windows import SeriesWindows
 from amlnn.engine.evaluation import EvaluationLoop
 from amlnn.engine.runner import FolderRunner
+from amlnn.engine.series import FirstBatch
 from amlnn.errors import DataError
 from amlnn.models.conformal import Conformal, fit_conformal
 
 __all__ = ['INTERVAL_LEVELS', 'ForecastEvaluation', 'ForecastLoop', 'ForecastRunner',
-           'evaluate_forecaster', 'interval_bounds', 'window_names', 'write_forecasts']
+           'evaluate_forecaster', 'interval_bounds', 'try_evaluation', 'window_names',
+           'write_forecasts']
 
 # N windows, P future steps, C target columns, Q quantile levels
 
@@ -127,6 +129,14 @@ def evaluate_forecaster(model: nn.Module, loader, evaluator, context: Callable,
         forecasts=torch.cat(points).numpy(),
         quantiles=torch.cat(quantiles).numpy() if quantiles else None, levels=levels,
         samples=samples, seconds=time.perf_counter() - begin)
+
+
+def try_evaluation(model: nn.Module, loader, evaluator, context: Callable) -> None:
+    """Evaluate two windows, so that what an evaluator asks in vain is said before any training.
+
+    Arguments are those of `evaluate_forecaster`, errors those of model and evaluator.
+    """
+    evaluate_forecaster(model, FirstBatch(loader.dataset, 2), evaluator, context)
 
 
 def write_forecasts(path: Path, evaluation: ForecastEvaluation, metainfo: dict) -> None:

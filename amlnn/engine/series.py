@@ -156,6 +156,13 @@ class SeriesTask:
                     hint='give the config that the checkpoint was trained with; it is config.py in '
                     'the run folder')
 
+    def check_sizes(self) -> None:
+        """Compare what the config says with the checkpoint, without reading any data."""
+        for part in ('train', 'val', 'test'):
+            section = self.section(part) if self.config.get(f'{part}_dataloader') else {}
+            typed = {name: section[name] for name in _SIZES if section.get(name) is not None}
+            self.check_fits({**self.trained, **typed})
+
     def _check_same(self, part: str, info: dict, other: str, known: dict) -> None:
         for name in (*_COLUMNS, *_SIZES, 'scaler'):
             if info[name] != known[name]:
@@ -297,6 +304,8 @@ def adapt_series(loaded: LoadedConfig, device: str, seed: int | None = None,
                 'begins with all its weights')
     plan.series = SeriesTask(loaded, plan.config, plan.seed, trained, checkpoint)
     plan.data_root = plan.series.path
+    if trained:
+        plan.series.check_sizes()
     plan.series.fill_model(plan.config['model'])
     return plan
 

@@ -38,7 +38,7 @@ from amlnn.engine.folder import (
     remove_run_folder,
     utc_now,
 )
-from amlnn.engine.forecasting import ForecastRunner, evaluate_forecaster
+from amlnn.engine.forecasting import ForecastRunner, evaluate_forecaster, try_evaluation
 from amlnn.engine.hooks import EpochHook, FiniteLossHook
 from amlnn.engine.progress import TrainingProgress, duration
 from amlnn.engine.recorder import Recorder
@@ -116,6 +116,9 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
                    if plan.config.get(f'{part}_dataloader')}
         if checkpoint:  # a trunk is a copy of the weights, so they must be those of the run
             model.load_state_dict(checkpoint['state_dict'])
+        if plan.series is not None and 'val' in loaders:
+            try_evaluation(model, loaders['val'], build_evaluator(plan, 'val', loaders['val']),
+                           forward_context(plan))
         path = _trunk_path(plan, model)
         record = read_run(folder) if place.resumed else _new_record(plan, model, loaders, effective)
     except BaseException:
