@@ -12,5 +12,3 @@ model = dict(
         type='QuantileHead',
         levels=(0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)),
     missing_indicator=True)
-val_evaluator = [dict(type='ForecastError'), dict(type='QuantileError', level=0.8)]
-test_evaluator = [dict(type='ForecastError'), dict(type='QuantileError', level=0.8)]

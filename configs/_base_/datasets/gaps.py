@@ -1,5 +1,7 @@
 """A generated hourly series with everything: shifts, outliers, missing values.
 
+Its evaluators want a head that gives quantiles.
+
 What the validation and the test part do not set is as in the training part.
 """
 train_dataloader = dict(
@@ -13,6 +15,10 @@ train_dataloader = dict(
         split='train'))
 val_dataloader = dict(batch_size=256, dataset=dict(type='SeriesWindows', split='val'))
 test_dataloader = dict(batch_size=256, dataset=dict(type='SeriesWindows', split='test'))
-val_evaluator = dict(type='ForecastError')
-test_evaluator = dict(
-    type='ForecastError', items=('mse', 'mae', 'mse_original', 'mae_original', 'mase', 'smape'))
+val_evaluator = [dict(type='ForecastError'), dict(type='QuantileError', level=0.8)]
+test_evaluator = [
+    dict(
+        type='ForecastError',
+        items=('mse', 'mae', 'mse_original', 'mae_original', 'mase', 'smape')),
+    dict(type='QuantileError', level=0.8),
+]
