@@ -259,6 +259,8 @@ def _add_reported(row: Row, metric: str, notes: list[str]) -> None:
 
 def _contradictions(run: StoredRun, split: str) -> list[str]:
     """Say where a run's predictions and its records disagree by an image or more."""
+    if run.record.kind != 'classification':
+        return []
     try:
         predictions = run.predictions(split)
     except DataError as error:
