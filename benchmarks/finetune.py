@@ -226,7 +226,7 @@ def measure_parts(path: Path) -> None:
     from amlnn.models.trunk import Trunk
     given = json.loads(path.read_text())
 
-    def best(function, repeats=7) -> float:
+    def best(function, repeats=9) -> float:
         seconds = []
         for _ in range(repeats):
             begin = time.perf_counter()
@@ -234,10 +234,10 @@ def measure_parts(path: Path) -> None:
             if device == 'cuda':
                 torch.cuda.synchronize()
             seconds.append(time.perf_counter() - begin)
-        return statistics.median(seconds[2:])
+        return min(seconds)
 
     device = choose_device('auto')
-    side = 8192 if device == 'cuda' else 2048
+    side = 8192 if device == 'cuda' else 4096
     left, right = (torch.randn(side, side, device=device).bfloat16() for _ in range(2))
     peak = 2 * side ** 3 / best(lambda: left @ right)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
