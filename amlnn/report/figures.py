@@ -171,10 +171,13 @@ def draw_cost(points: Sequence[CostPoint], metric: str, path: Path | str,
         axes.set_xscale('log')
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ''))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:,.6g}'))
-    for name, value in (references or {}).items():
+    for place, (name, value) in enumerate(sorted((references or {}).items(),
+                                                 key=lambda pair: pair[1])):
         axes.axhline(value, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+        # The lowest below its line, where the next cannot lie.
         axes.annotate(shorten(name, 34), (0, value), xycoords=('axes fraction', 'data'),
-                      xytext=(3, 2), textcoords='offset points', fontsize=8, color=MUTED)
+                      xytext=(3, 2 if place else -2), va='bottom' if place else 'top',
+                      textcoords='offset points', fontsize=8, color=MUTED)
     axes.margins(x=0.16, y=0.12)
     if axes.get_xscale() == 'linear':
         axes.set_xlim(left=max(axes.get_xlim()[0], 0))

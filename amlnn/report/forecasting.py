@@ -178,7 +178,7 @@ def _draw_window(axes, forecasts: Forecasts, intervals: Sequence[Interval], wind
     name = f'{shorten(forecasts.columns[column], 24)}, ' if len(forecasts.columns) > 1 else ''
     start = str(forecasts.ids[place]).removesuffix(':00').replace('T', ' ')
     where = f'row {start}' if window_times(forecasts) is None else start
-    style_axes(axes, f'{name}{window.reason}', xlabel=f'steps ahead of {where}')
+    style_axes(axes, f'{name}{window.reason}', xlabel=f'steps ahead; 1 is {where}')
     x = np.arange(1, horizon + 1)
     part = (place, slice(None), column)
     _draw(axes, x, forecasts, intervals, part, column)
