@@ -50,6 +50,7 @@ def row(table, name):
     return dict(zip(table.header, found, strict=True))
 
 
+@pytest.mark.slow
 def test_every_variant_is_run_and_tested_once(studies):
     options, _, lines = studies['b']
     runs = find_runs([options.work_dir])
@@ -58,6 +59,7 @@ def test_every_variant_is_run_and_tested_once(studies):
     assert all(run.record.status == 'done' and 'test' in run.tests for run in runs)
 
 
+@pytest.mark.slow
 def test_a_second_call_trains_nothing_and_shows_the_same(studies, monkeypatch):
     def fail(*arguments, **options):
         raise AssertionError('trained again')
@@ -69,6 +71,7 @@ def test_a_second_call_trains_nothing_and_shows_the_same(studies, monkeypatch):
         assert all(line.endswith('was there') for line in lines)
 
 
+@pytest.mark.slow
 def test_another_config_is_another_run(studies):
     options, _, _ = studies['b']
     trial = trials('b')[0]
@@ -80,6 +83,7 @@ def test_another_config_is_another_run(studies):
     assert series_study._finished(given) is None
 
 
+@pytest.mark.slow
 def test_reported_figures_stand_beside_ours(studies):
     options, study, _ = studies['b']
     shown = row(table(study, 'Mean squared error'), 'GRU')
@@ -92,6 +96,7 @@ def test_reported_figures_stand_beside_ours(studies):
     assert float(seconds['716\nappended']) == pytest.approx(run.record.total_seconds, rel=5e-3)
 
 
+@pytest.mark.slow
 def test_copies_are_counted_and_a_look_up_shows_them(studies):
     _, study, _ = studies['b']
     errors = table(study, 'Mean squared error')
@@ -104,6 +109,7 @@ def test_copies_are_counted_and_a_look_up_shows_them(studies):
     assert any('copies of its test part' in note for note in study.notes)
 
 
+@pytest.mark.slow
 def test_the_oracle_errs_by_the_noise(studies):
     _, study, _ = studies['b']
     shown = row(table(study, 'Mean squared error'), 'noise-free truth')
@@ -111,6 +117,7 @@ def test_the_oracle_errs_by_the_noise(studies):
     assert float(shown['716\nfresh']) == pytest.approx(np.square(noise).mean(), rel=5e-3)
 
 
+@pytest.mark.slow
 def test_a_warm_start_begins_with_the_last_weights_of_its_own_seed(studies):
     options, study, _ = studies['c']
     for run in find_runs([options.work_dir / 'gru_3000_warm']):
@@ -124,6 +131,7 @@ def test_a_warm_start_begins_with_the_last_weights_of_its_own_seed(studies):
     assert warm < fresh
 
 
+@pytest.mark.slow
 def test_losses_are_in_units_of_the_range(studies):
     options, study, _ = studies['c']
     shown = row(table(study, 'Mean squared error'), 'noise-free truth')['1,000\nours']
@@ -140,6 +148,7 @@ def test_losses_are_in_units_of_the_range(studies):
     assert spread == pytest.approx(np.std(losses, ddof=1) * scale, rel=5e-3)
 
 
+@pytest.mark.slow
 def test_the_tables_are_written_with_a_picture(studies, tmp_path):
     options, study, _ = studies['b']
     path = write_study(study, components(options), tmp_path / 'out')
