@@ -67,8 +67,9 @@ class RecurrentEncoder(nn.Module):
         Returns:
             [S, P, K].
         """
-        out_SLH, state = self.rnn(x_SLF)
-        h_SH = out_SLH[:, -1]
+        _, state = self.rnn(x_SLF)
+        # Not the outputs' last step: its gradient would be as large as all steps.
+        h_SH = (state[0] if isinstance(state, tuple) else state)[-1]
         if not self.task.recursive:
             return self.readout(h_SH).unflatten(1, (self.task.horizon, self.task.outputs))
         return self._roll_out(self.rnn, h_SH, state, feed_back)
