@@ -14,6 +14,11 @@ A run writes these files and results reads them; neither imports the other. The 
     predictions_<split>.npz      id [N] str; label [N] int64; prob [N, K] float32; classes [K] str
     test_<split>.json            TestRecord below, written by tools/test.py
 
+A forecast's `predictions_<split>.npz` holds, for N windows, P steps ahead and C columns: id [N] str
+(time or row of the first target), target and forecast [N, P, C] float32 in scaled units, columns
+[C] str, mean and deviation [C] of the scale; where there are any, observed [N, P, C] bool, and
+quantiles [N, P, C, Q] float32 with levels [Q]. Its images are windows.
+
 Changing anything here needs a new SCHEMA_VERSION and a CHANGELOG line.
 """
 
@@ -134,6 +139,10 @@ class TestRecord:
     created: str
     schema_version: int = SCHEMA_VERSION
     tta: bool = False
+    baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Of a forecast: 'forecast/mse', 'forecast/mae' and 'windows' of simple methods, by name."""
+    repeated_windows: int | None = None
+    """Of a forecast: test windows that occur in the training part too."""
 
 
 def write_record(path: Path | str, record: RunRecord | TestRecord) -> None:

@@ -6,16 +6,29 @@ them by name. The list is data: the config checker reads the modules' source wit
 
 from importlib import import_module
 
-__all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'MODEL_KEYS', 'VALIDATION_LOSS',
-           'import_components']
+__all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'MODEL_KEYS', 'SERIES_MODULES',
+           'VALIDATION_LOSS', 'import_components', 'usual_rule']
+
+# What a forecast needs. None of it brings in MMPretrain, whose import takes longer than many a
+# forecaster trains.
+SERIES_MODULES = (
+    'amlnn.data.generate',
+    'amlnn.data.series',
+    'amlnn.data.windows',
+    'amlnn.engine.hooks',
+    'amlnn.engine.precision',
+    'amlnn.metrics.forecasting',
+    'amlnn.models.forecast_heads',
+    'amlnn.models.forecaster',
+    'amlnn.models.recurrent',
+)
 
 COMPONENT_MODULES = (
     'amlnn.data.decoded',
     'amlnn.data.sources',
     'amlnn.data.views',
-    'amlnn.engine.hooks',
-    'amlnn.engine.precision',
     'amlnn.models.inception',
+    *SERIES_MODULES,
 )
 
 # Keys of `model` that amlnn reads and removes before the model is built.
@@ -28,7 +41,20 @@ EXECUTION_CLASS = ('amlnn.engine.precision', 'ExecutionPolicy')
 VALIDATION_LOSS = 'val_loss'
 
 
-def import_components() -> None:
-    """Import every module that registers something. Brings in torch."""
-    for name in COMPONENT_MODULES:
+_LESS_IS_BETTER = ('loss', 'mse', 'mae', 'mase', 'smape', 'crps', 'width')
+
+
+def usual_rule(monitor: str) -> str:
+    """Whether a metric is better 'greater' or 'less', by its name.
+
+    >>> usual_rule('accuracy/top1'), usual_rule('val_loss'), usual_rule('forecast/mse_original')
+    ('greater', 'less', 'less')
+    """
+    name = monitor.rpartition('/')[2]
+    return 'less' if any(word in name for word in _LESS_IS_BETTER) else 'greater'
+
+
+def import_components(modules: tuple[str, ...] = COMPONENT_MODULES) -> None:
+    """Import modules that register something, by default all. Brings in torch."""
+    for name in modules:
         import_module(name)

@@ -138,6 +138,8 @@ def arguments_of_ours(args, sizes, views: int | None, epochs: int) -> list[str]:
 def seconds_of(run: Path, wall: float, views: int | None) -> dict[str, float]:
     """amlnn: seconds of start-up, and per image of training and of validation, from a run folder.
 
+    What the first epoch takes longer than the next, such as choosing kernels, is start-up.
+
     Args:
         run: The run folder.
         wall: Seconds of the whole training.
@@ -146,15 +148,16 @@ def seconds_of(run: Path, wall: float, views: int | None) -> dict[str, float]:
     record = json.loads((run / 'run.json').read_text())
     epochs = record['epochs']
     train_images, val_images = record['samples']['train'], record['samples']['val']
-    computing = epochs[1:2] if views is None else epochs[:views]  # the first warms up
-    reading = epochs[views:] if views is not None else computing
+    steady = epochs[1:] if views is None else epochs[1:views]  # computing, and warm
+    reading = epochs[max(views, 1):] if views is not None else steady
 
     def per_image(part, key, images):
         return statistics.median(epoch[key] for epoch in part) / images
 
-    return {'fixed': wall - sum(epoch['seconds'] for epoch in epochs),
-            'train': per_image(computing or reading, 'train_seconds', train_images),
-            'read': per_image(reading, 'train_seconds', train_images),
+    train = per_image(steady or reading, 'train_seconds', train_images)
+    warming = epochs[0]['train_seconds'] - train * train_images
+    return {'fixed': wall - sum(epoch['seconds'] for epoch in epochs) + warming,
+            'train': train, 'read': per_image(reading, 'train_seconds', train_images),
             'first_val': epochs[0]['val_seconds'] / val_images,
             'val': per_image(epochs[1:], 'val_seconds', val_images),
             'top1': epochs[0]['metrics']['accuracy/top1'], 'trunk': record['trunk']}
@@ -213,11 +216,17 @@ def measure_parts(path: Path) -> None:
 
     from amlnn.config.load import load_config
     from amlnn.engine.adapt import adapt
-    from amlnn.engine.build import build_loader, build_model, choose_device, in_scope
+    from amlnn.engine.build import (
+        build_loader,
+        build_model,
+        choose_device,
+        device_name,
+        in_scope,
+    )
     from amlnn.models.trunk import Trunk
     given = json.loads(path.read_text())
 
-    def best(function, repeats=7) -> float:
+    def best(function, repeats=9) -> float:
         seconds = []
         for _ in range(repeats):
             begin = time.perf_counter()
@@ -225,10 +234,10 @@ def measure_parts(path: Path) -> None:
             if device == 'cuda':
                 torch.cuda.synchronize()
             seconds.append(time.perf_counter() - begin)
-        return statistics.median(seconds[2:])
+        return min(seconds)
 
     device = choose_device('auto')
-    side = 8192 if device == 'cuda' else 2048
+    side = 8192 if device == 'cuda' else 4096
     left, right = (torch.randn(side, side, device=device).bfloat16() for _ in range(2))
     peak = 2 * side ** 3 / best(lambda: left @ right)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -249,7 +258,8 @@ def measure_parts(path: Path) -> None:
         computing = best(lambda: trunk(images)) / BATCH
     path.with_name('parts.json').write_text(json.dumps({
         'peak_flops': peak, 'trunk_flops': counter.get_total_flops(), 'decode': decoding,
-        'trunk': computing, 'precision': plan.precision, 'threads': torch.get_num_threads()}))
+        'trunk': computing, 'precision': plan.precision, 'threads': torch.get_num_threads(),
+        'device': device_name(device)}))
 
 
 def total_peer(times: dict, sizes: dict, epochs: int) -> float:
@@ -302,16 +312,34 @@ def compare(args, sizes) -> list[dict]:
     return rows
 
 
-def print_parts(parts: dict, rows: list[dict]) -> None:
+def markdown(args, sizes, rows: list[dict], parts: dict) -> str:
+    """The table as a page, with what it was measured on."""
+    images = f'{sizes["train"]:,} training and {sizes["val"]} validation images'
+    lines = [
+        '# Fine-tuning ResNet50: seconds beside MMPretrain', '',
+        'Written by `python benchmarks/finetune.py DATA --weights FILE --record '
+        'benchmarks/finetune.md`.', '',
+        f'Both sides ran one after the other on one machine ({os.cpu_count()} cores, '
+        f'{parts["device"]}, {parts["precision"]}, {parts["threads"]} threads), on the same '
+        f'{args.images} images at 224 pixels, batch {BATCH}; seconds are those of {args.epochs} '
+        f'epochs of {images}, extrapolated from what was run.', '',
+        '| case | MMPretrain, s | amlnn, s | ratio |', '| --- | ---: | ---: | ---: |']
+    lines += [f'| {row["case"]} | {row["mmpretrain_seconds"]:,.0f} | {row["amlnn_seconds"]:,.0f} '
+              f'| {row["ratio"]:.1f} |' for row in rows]
+    return '\n'.join([*lines, '', limits(parts, rows)]) + '\n'
+
+
+def limits(parts: dict, rows: list[dict]) -> str:
     """How far from the machine's limit, and where the rest of an image's time goes."""
     row = next(row['amlnn'] for row in rows if row['case'] == 'everything frozen, V = epochs')
     reached = parts['trunk_flops'] / parts['trunk'] / parts['peak_flops']
-    print(f'bf16 matrix product {parts["peak_flops"] / 1e12:.2f} TFLOP/s with {parts["threads"]} '
-          f'threads; the trunk alone in {parts["precision"]} {1 / parts["trunk"]:.0f} img/s, '
-          f'{100 * reached:.0f} % of it\n'
-          f'an image of an epoch with everything frozen, V = epochs: {1e3 * row["train"]:.1f} ms, '
-          f'of which the trunk alone {1e3 * parts["trunk"]:.1f} ms; decoding and augmentation '
-          f'{1e3 * parts["decode"]:.1f} ms of one core', flush=True)
+    return (
+        f'The bf16 matrix product reaches {parts["peak_flops"] / 1e12:.2f} TFLOP/s with '
+        f'{parts["threads"]} threads; the trunk alone, in {parts["precision"]}, does '
+        f'{1 / parts["trunk"]:.0f} img/s, {100 * reached:.0f} % of that. An image of an epoch with '
+        f'everything frozen, V = epochs, takes {1e3 * row["train"]:.1f} ms, of which the trunk '
+        f'alone {1e3 * parts["trunk"]:.1f} ms; decoding and augmentation take '
+        f'{1e3 * parts["decode"]:.1f} ms of one core.')
 
 
 def main() -> None:
@@ -327,6 +355,8 @@ def main() -> None:
     parser.add_argument('--workers', type=int, nargs='+', default=[0, 1, 2],
                         help="MMPretrain's numbers of workers to choose the best of")
     parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmark_finetune'))
+    parser.add_argument('--record', type=Path, metavar='FILE',
+                        help='write the table as Markdown: benchmarks/finetune.md')
     parser.add_argument('--trials', type=Path, help=argparse.SUPPRESS)
     parser.add_argument('--parts', type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -347,8 +377,10 @@ def main() -> None:
                                  'cfg_options': arguments_of_ours(args, sizes, None, 2)}))
     timed([sys.executable, __file__, '--parts', str(given)], given.with_name('log.txt'), ROOT)
     parts = json.loads(given.with_name('parts.json').read_text())
-    print_parts(parts, rows)
+    print(limits(parts, rows), flush=True)
     (args.out / 'ratios.json').write_text(json.dumps({'rows': rows, 'parts': parts}, indent=1))
+    if args.record:
+        args.record.write_text(markdown(args, sizes, rows, parts))
     print(f'recipes, logs and all seconds: {args.out}')
     for folder in ('mmpretrain_frozen4_workers0/recipe.py',
                    'amlnn_resnet50_frozenall_viewsepochs/runs/latest/config.py'):

@@ -1,37 +1,49 @@
-"""Put the quickstart's table and picture into README.md, from its report.
+"""Put the quickstart's tables and pictures into README.md, from its report.
 
 make docs
 """
 
 import re
 import shutil
+from itertools import groupby
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / 'reports' / 'quickstart'
-COLUMNS = ('configuration', 'frozen', 'trainable', 'total', 'top-1 (test)', 'images',
-           '95 % interval', 'seconds', 'epochs')
+# By the name of the markers: which heading the table begins with, and the columns that fit a page.
+TABLES = {
+    'demo': ('configuration', 'frozen', 'trainable', 'total', 'top-1 (test)', 'images',
+             '95 % interval', 'seconds', 'epochs'),
+    'forecast': ('forecast', 'trainable', 'scaled MSE (test)', 'scaled MAE',
+                 'MSE, original units', 'windows', 'seconds', 'epochs'),
+}
+PICTURES = {'comparison.png': 'quickstart.png', '*_hourly_seggru_forecasts.png': 'forecast.png'}
 
 
-def table() -> str:
-    """The comparison table of the report, the columns that fit a page."""
-    lines = [line for line in (REPORT / 'report.md').read_text(encoding='utf-8').splitlines()
-             if line.startswith('|')]
-    rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in lines]
-    end = next(number for number, row in enumerate(rows[2:], 2) if len(row) != len(rows[0])) \
-        if any(len(row) != len(rows[0]) for row in rows) else len(rows)
-    chosen = [rows[0].index(name) for name in COLUMNS]
-    return '\n'.join('| ' + ' | '.join(row[place] for place in chosen) + ' |' for row in rows[:end])
+def table(columns: tuple[str, ...]) -> str:
+    """The comparison table of the report that begins with the first of these columns."""
+    lines = (REPORT / 'report.md').read_text(encoding='utf-8').splitlines()
+    for is_table, block in groupby(lines, key=lambda line: line.startswith('|')):
+        rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in block]
+        if is_table and rows[0][0] == columns[0]:
+            chosen = [rows[0].index(name) for name in columns]
+            return '\n'.join('| ' + ' | '.join(row[place] for place in chosen) + ' |'
+                             for row in rows)
+    raise SystemExit(f'{REPORT / "report.md"} has no table that begins with {columns[0]}')
 
 
 def main() -> None:
-    """Rewrite the part between the markers."""
+    """Rewrite what is between the markers, and copy the pictures."""
     readme = ROOT / 'README.md'
-    text = re.sub(r'(<!-- demo: begin[^>]*-->\n).*?(<!-- demo: end -->)',
-                  lambda match: f'{match[1]}\n{table()}\n\n{match[2]}',
-                  readme.read_text(encoding='utf-8'), flags=re.DOTALL)
+    text = readme.read_text(encoding='utf-8')
+    for name, columns in TABLES.items():
+        text = re.sub(rf'(<!-- {name}: begin[^>]*-->\n).*?(<!-- {name}: end -->)',
+                      lambda match, columns=columns: f'{match[1]}\n{table(columns)}\n\n{match[2]}',
+                      text, flags=re.DOTALL)
     readme.write_text(text, encoding='utf-8')
-    shutil.copyfile(REPORT / 'comparison.png', ROOT / 'docs' / 'quickstart.png')
+    for pattern, name in PICTURES.items():
+        file, = REPORT.glob(pattern)
+        shutil.copyfile(file, ROOT / 'docs' / name)
 
 
 if __name__ == '__main__':

@@ -1,6 +1,7 @@
 """What tests generate: data sets and configs. Nothing is downloaded or read from elsewhere."""
 
 import textwrap
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -46,5 +47,41 @@ def write_small_config(path: Path, data_root: Path, text: str = '', epochs: int 
         test_dataloader = dict(dataset=dict(data_root={str(data_root)!r}))
         train_cfg = dict(max_epochs={epochs})
         execution = dict(precision='fp32')
+        ''') + textwrap.dedent(text))
+    return path
+
+
+def write_series(path: Path, rows: int = 400, columns: int = 2, seed: int = 0,
+                 names: list[str] | None = None) -> Path:
+    """An hourly series as CSV: a daily cycle of each column under noise."""
+    random = np.random.default_rng(seed)
+    hours = np.arange(rows)
+    values = [np.sin(2 * np.pi * (hours + 3 * place) / 24) * (1 + place) + 10 * place
+              + random.normal(0, 0.3, rows) for place in range(columns)]
+    names = names or [f'c{place}' for place in range(columns)]
+    lines = [','.join(['date', *names])]
+    for hour, row in zip(hours, np.transpose(values), strict=True):
+        time = datetime(2020, 1, 1) + timedelta(hours=int(hour))
+        lines.append(','.join([str(time), *(f'{value:.6f}' for value in row)]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+    return path
+
+
+def write_series_config(path: Path, series: Path, text: str = '', epochs: int = 2) -> Path:
+    """A config that trains a small GRU on a generated series for a moment."""
+    base = path.with_name(f'base_of_{path.name}')
+    base.write_text(textwrap.dedent(f'''\
+        _base_ = {str(ROOT / 'configs/series/hourly_gru.py')!r}
+        model = dict(encoder=dict(hidden_size=8, dropout=0.2))
+        train_dataloader = dict(
+            batch_size=16,
+            dataset=dict(
+                source=dict(_delete_=True, type='CSVSeries', path={str(series)!r}),
+                look_back=24, horizon=6, stride=4))
+        '''))
+    path.write_text(textwrap.dedent(f'''\
+        _base_ = {base.name!r}
+        train_cfg = dict(max_epochs={epochs})
         ''') + textwrap.dedent(text))
     return path

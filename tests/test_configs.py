@@ -4,13 +4,16 @@ import ast
 from pathlib import Path
 
 import pytest
-from generated import ROOT, write_data_set
+from generated import ROOT, write_data_set, write_series
 
+from amlnn.config.kind import run_kind
 from amlnn.config.load import config_hash, load_config, resolved_text
 from amlnn.records import read_run, read_test
 
 CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').rglob('*.py'))
 EXPERIMENTS = [path for path in CONFIGS if '_base_' not in path.parts]
+FORECASTS = [path for path in EXPERIMENTS if path.parts[1] == 'series']
+IMAGES = [path for path in EXPERIMENTS if path not in FORECASTS]
 BASES = [path for path in CONFIGS if '_base_' in path.parts]
 
 # What each kind of base owns, and nothing else (DESIGN: a base owns only its own keys).
@@ -22,12 +25,14 @@ OWNED = {
     'runtime.py': {'default_scope', 'default_hooks', 'custom_hooks', 'env_cfg', 'log_level',
                    'randomness', 'execution'},
 }
+OWNED['runtime_series.py'] = OWNED['runtime.py']
 
 
 def test_the_walk_finds_every_config():
     # A new config changes one of these numbers, so that none is tested by accident or not at all.
-    assert len(EXPERIMENTS) == 25
-    assert len(BASES) == 19
+    assert len(EXPERIMENTS) == 46
+    assert len(FORECASTS) == 21
+    assert len(BASES) == 32
 
 
 @pytest.mark.parametrize('path', BASES, ids=str)
@@ -68,7 +73,7 @@ QUICK = {'digits_source', 'digits_frozenall', 'resnet50_frozen3'}
 
 @pytest.mark.parametrize('path', [
     pytest.param(path, id=str(path), marks=() if path.stem in QUICK else pytest.mark.slow)
-    for path in EXPERIMENTS])
+    for path in IMAGES])
 def test_an_experiment_trains_two_iterations_and_is_tested(path, run_tool, two_batches):
     options = [f'{part}_dataloader.dataset.data_root={two_batches}'
                for part in ('train', 'val', 'test')]
@@ -84,3 +89,44 @@ def test_an_experiment_trains_two_iterations_and_is_tested(path, run_tool, two_b
     status, _, errors = run_tool('test', ROOT / path, run / 'best.pth', '--cfg-options', *options)
     assert status == 0, errors
     assert read_test(run / 'test_test.json').samples == 5
+
+
+@pytest.mark.parametrize('path', EXPERIMENTS, ids=str)
+def test_the_folder_says_what_kind_an_experiment_is(path):
+    expected = 'forecasting' if path in FORECASTS else 'classification'
+    assert run_kind(load_config(ROOT / path).config) == expected
+
+
+@pytest.fixture(scope='module')
+def long_series(tmp_path_factory):
+    return write_series(tmp_path_factory.mktemp('series') / 'long.csv', rows=3300, columns=7)
+
+
+@pytest.mark.parametrize('path', FORECASTS, ids=str)
+def test_a_forecast_trains_two_iterations_and_is_tested(path, run_tool, long_series):
+    data = load_config(ROOT / path).config['train_dataloader']['dataset']
+    options = []
+    rows = data['source'].get('length') or {
+        'study_b': 365, 'study_c': 1000, 'hourly': 2000, 'all_parts': 2000}.get(
+        data['source'].get('preset'), 3300)
+    train_end = int(rows * 0.7)
+    if 'path' in data['source']:
+        train_end = 1500
+        options += [f'train_dataloader.dataset.source.path={long_series}',
+                    'train_dataloader.dataset.borders=(1500,2400,3300)']
+    windows = train_end - data['look_back'] - data['horizon'] + 1
+    options += [f'train_dataloader.dataset.stride={-(-windows // 4)}',
+                'train_dataloader.batch_size=2', 'train_cfg.max_epochs=1']
+    options += [f'{part}_dataloader.dataset.stride=50' for part in ('val', 'test')]
+    status, _, errors = run_tool('train', ROOT / path, '--cfg-options', *options)
+    assert status == 0, errors
+    run = Path('work_dirs') / path.stem / 'latest'
+    record = read_run(run)
+    assert record.kind == 'forecasting' and record.status == 'done'
+    assert record.samples['train'] == 4 and record.epochs[0].iteration == 2
+    status, output, errors = run_tool('test', ROOT / path, run / 'best.pth', '--cfg-options',
+                                      *options)
+    assert status == 0, errors
+    tested = read_test(run / 'test_test.json')
+    assert tested.samples > 0 and f'{tested.samples:,} windows' in output
+    assert {'train mean', 'repeat last', 'window mean'} <= set(tested.baselines)

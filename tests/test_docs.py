@@ -69,6 +69,36 @@ def test_the_readmes_table_comes_from_a_run():
     assert 'digits_frozenall' in part
 
 
+def test_the_readmes_forecasts_come_from_a_run_and_stand_beside_simple_methods():
+    text = (ROOT / 'README.md').read_text(encoding='utf-8')
+    part = re.search(r'<!-- forecast: begin.*?-->(.*)<!-- forecast: end -->', text,
+                     flags=re.DOTALL)[1]
+    names = [line.split('|')[1].strip() for line in part.splitlines() if line.startswith('|')]
+    assert names[0] == 'forecast' and names[2] == 'hourly_seggru'
+    assert {'repeat last', 'ridge', 'noise-free truth'} <= set(names)
+
+
+def test_regenerating_puts_each_table_and_picture_of_a_report_into_its_place(tmp_path):
+    docs = load(ROOT / 'docs/regenerate.py')
+    tables = {}
+    for name, columns in docs.TABLES.items():
+        rows = [columns, ['---'] * len(columns), [f'{name} {place}' for place in range(9)]]
+        tables[name] = '\n'.join(f'| {" | ".join(row[:len(columns)])} |' for row in rows)
+    docs.ROOT, docs.REPORT = tmp_path, tmp_path / 'report'
+    docs.REPORT.mkdir()
+    (tmp_path / 'docs').mkdir()
+    (docs.REPORT / 'report.md').write_text('\n\n'.join(['# Title', *tables.values()]))
+    (docs.REPORT / 'comparison.png').write_bytes(b'a')
+    (docs.REPORT / '05_hourly_seggru_forecasts.png').write_bytes(b'b')
+    (tmp_path / 'README.md').write_text(''.join(
+        f'<!-- {name}: begin -->\nold\n<!-- {name}: end -->\n' for name in tables))
+    docs.main()
+    text = (tmp_path / 'README.md').read_text()
+    assert 'old' not in text and all(f'{name} 0' in text for name in tables)
+    assert text.index('demo 0') < text.index('demo: end') < text.index('forecast 0')
+    assert (tmp_path / 'docs/forecast.png').read_bytes() == b'b'
+
+
 def test_the_config_table_names_every_experiment():
     text = (ROOT / 'README.md').read_text(encoding='utf-8')
     named = set()

@@ -1,4 +1,4 @@
-"""Train, freeze, test and report on the handwritten digits of scikit-learn; about 3 minutes."""
+"""Train, freeze, test, forecast and report on embedded data; about 4 minutes."""
 
 import shlex
 import subprocess
@@ -10,6 +10,7 @@ from amlnn.command import CommandParser, run_command
 CONFIGS = 'configs/quickstart'
 SOURCE = 'digits_source'
 FINE_TUNED = ('digits_frozen0', 'digits_frozen3', 'digits_frozenall')
+FORECAST = 'hourly_seggru'
 
 
 def step(*words: str) -> None:
@@ -40,8 +41,10 @@ def main(args) -> None:
         step('tools/train.py', f'{CONFIGS}/{name}.py', *weights)
         step('tools/test.py', f'{CONFIGS}/{name}.py', f'work_dirs/{name}/latest/best.pth')
         weights = ('--pretrained', f'work_dirs/{SOURCE}/latest/best.pth')
-    step('tools/report.py', *(f'work_dirs/{name}/latest' for name in (*FINE_TUNED, SOURCE)),
-         '--out', args.out)
+    step('tools/train.py', f'configs/series/{FORECAST}.py')
+    step('tools/test.py', f'configs/series/{FORECAST}.py', f'work_dirs/{FORECAST}/latest/best.pth')
+    step('tools/report.py', *(f'work_dirs/{name}/latest'
+                              for name in (*FINE_TUNED, SOURCE, FORECAST)), '--out', args.out)
 
 
 def parser() -> CommandParser:

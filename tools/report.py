@@ -10,7 +10,7 @@ from amlnn.command import CommandParser, run_command
 
 def parser() -> CommandParser:
     parser = CommandParser(
-        'Compare runs: a table, curves, cost, confusions and mistakes as HTML, Markdown and PNG.',
+        'Compare runs: tables, curves, cost, mistakes and forecasts as HTML, Markdown and PNG.',
         example='python tools/report.py work_dirs/* --out reports/flowers')
     parser.add_argument('runs', nargs='+', metavar='RUN',
                         help='a run folder, a folder of runs, or work_dirs itself')
@@ -26,22 +26,23 @@ def parser() -> CommandParser:
 def main(arguments) -> None:
     from rich.console import Console
 
-    from amlnn.report.page import write_summary
+    from amlnn.report.page import write_summaries
     from amlnn.report.tables import rich_table, terminal_columns
     from amlnn.results.store import find_runs
-    from amlnn.results.summary import summarise
+    from amlnn.results.summary import compare
 
     runs = find_runs(arguments.runs)
     baseline = find_runs([arguments.baseline])[0] if arguments.baseline else None
-    summary = summarise(runs, arguments.split, baseline)
-    index = write_summary(summary, runs, arguments.out)
+    summaries = compare(runs, arguments.split, baseline)
+    index = write_summaries(summaries, runs, arguments.out)
     # A file or a pipe has no width that text must fit into.
     console = Console() if sys.stdout.isatty() else Console(width=1000)
-    columns, dropped = terminal_columns(summary, console.width)
-    console.print(rich_table(summary, columns))
-    if dropped:
-        console.print(f'in the report also: {", ".join(dropped)}', style='dim', markup=False,
-                      highlight=False)
+    for summary in summaries:
+        columns, dropped = terminal_columns(summary, console.width)
+        console.print(rich_table(summary, columns))
+        if dropped:
+            console.print(f'in the report also: {", ".join(dropped)}', style='dim', markup=False,
+                          highlight=False)
     print(index)
 
 

@@ -8,11 +8,12 @@ import importlib.util
 from collections.abc import Iterable
 
 from amlnn.config.findings import Finding, Findings, UnknownKey
+from amlnn.config.kind import is_series_loader
 from amlnn.config.located import Located
 from amlnn.config.monitors import monitored, produced
 from amlnn.config.parameters import check_parameters
 from amlnn.config.signatures import Library, library
-from amlnn.config.structure import BY_TOP_LEVEL, TOP_LEVEL, Slot
+from amlnn.config.structure import BY_TOP_LEVEL, SERIES_LOADER, TOP_LEVEL, Slot
 from amlnn.config.suggest import did_you_mean, nearest
 from amlnn.config.walk import Walk
 
@@ -48,6 +49,8 @@ def check_config(config: Located, helpers: Iterable[str] = ()) -> tuple[list[Fin
         slot = BY_TOP_LEVEL[key]
         if key == 'data_preprocessor':
             slot = _preprocessor(config, found)
+        elif is_series_loader(config[key]):
+            slot = SERIES_LOADER
         if slot is None:
             walk.check_plain(key, config[key], key, config.place(key))
         else:

@@ -13,6 +13,12 @@ _RESULTS = {
     'ConfusionMatrix': ('result',),
 }
 
+# Metrics that report what their `items` name, with what they report without.
+_ITEMS = {
+    'ForecastError': ('mse', 'mae', 'mse_original', 'mae_original'),
+    'QuantileError': ('crps', 'coverage', 'width'),
+}
+
 
 def produced(config: Located, library: Library) -> list[str] | None:
     """Names of all that validation reports, or None if that cannot be known.
@@ -63,6 +69,8 @@ def _results(metric: object, library: Library) -> list[str] | None:
         names = _single_label(metric)
     elif component.local in ('MultiLabelMetric', 'VOCMultiLabelMetric'):
         names = _multi_label(metric)
+    elif component.local in _ITEMS:
+        names = list(_sequence(metric.get('items', _ITEMS[component.local])))
     elif component.local in ('AveragePrecision', 'VOCAveragePrecision'):
         names = ['mAP' if metric.get('average', 'macro') else 'AP_classwise']
     else:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from amlnn.registry import EXECUTION_CLASS, MODEL_KEYS
 
 __all__ = ['BY_CLASS', 'BY_PARAMETER', 'BY_TOP_LEVEL', 'DEFAULT_HOOKS', 'EXTRA_ARGUMENTS',
-           'PLAIN_TYPES', 'RESERVED_IN_DICTS', 'SMALLEST', 'TOP_LEVEL', 'Slot']
+           'PLAIN_TYPES', 'RESERVED_IN_DICTS', 'SERIES_LOADER', 'SMALLEST', 'TOP_LEVEL', 'Slot']
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,9 @@ _LOADER = Slot(
 _WRAPPER = Slot(
     'OPTIM_WRAPPERS', default='OptimWrapper', extra=('constructor', 'paramwise_cfg'),
     inner=dict(optimizer=_OPTIMIZER, paramwise_cfg=_PARAMWISE, clip_grad=_CLIP))
+# A WindowLoader has no worker processes and no sampler to choose.
+SERIES_LOADER = Slot(default=('amlnn.data.windows', 'WindowLoader'), filled=('seed',),
+                     inner=dict(dataset=_DATASET))
 _SCHEDULER = Slot('PARAM_SCHEDULERS', extra=('convert_to_iter_based', 'epoch_length'),
                   filled=('optimizer', 'param_name', 'epoch_length'))
 _PREPROCESSOR = Slot('MODELS')
@@ -113,6 +116,8 @@ PLAIN_TYPES = dict(
 
 # Below these numbers a value makes no sense.
 SMALLEST = {('DataLoader', 'num_workers'): 0, ('DataLoader', 'batch_size'): 1,
+            ('WindowLoader', 'batch_size'): 1, ('SeriesWindows', 'look_back'): 1,
+            ('SeriesWindows', 'horizon'): 1, ('SeriesWindows', 'stride'): 1,
             ('EpochBasedTrainLoop', 'max_epochs'): 0, ('EpochBasedTrainLoop', 'val_interval'): 1}
 
 # The value of an argument of this name, whatever class takes it.
@@ -139,6 +144,8 @@ BY_CLASS: dict[tuple[str, str], Slot | None] = {
     ('ImageClassifier', 'train_cfg'): _AUGMENTS,
     ('TimmClassifier', 'train_cfg'): _AUGMENTS,
     ('HuggingFaceClassifier', 'train_cfg'): _AUGMENTS,
+    ('SeriesWindows', 'source'): _DATASET,
+    ('Forecaster', 'encoder'): Slot('MODELS', filled=('task',)),
 }
 
 # Hooks that the Runner adds by itself, by the name under which a config replaces them.

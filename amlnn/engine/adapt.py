@@ -8,14 +8,14 @@ import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig
-from amlnn.data.sources import read_classes
 from amlnn.engine.precision import ExecutionPolicy
 from amlnn.errors import ConfigError, DataError
 from amlnn.registry import MODEL_KEYS
 
-__all__ = ['ModelOptions', 'Plan', 'adapt', 'check_data_roots', 'first_data_root', 'leaf_datasets',
-           'part_datasets']
+__all__ = ['ModelOptions', 'Plan', 'adapt', 'check_data_roots', 'common_steps', 'first_data_root',
+           'leaf_datasets', 'part_datasets']
 
 _PARTS = ('train', 'val', 'test')
 
@@ -43,9 +43,11 @@ class Plan:
     device: str
     precision: str
     seed: int
-    classes: list[str] | None
-    data_root: str | None
+    classes: list[str] | None = None
+    data_root: str | None = None
     notes: list[str] = field(default_factory=list)
+    series: object = None
+    """A SeriesTask where the experiment is a forecast."""
 
 
 def adapt(loaded: LoadedConfig, device: str, seed: int | None = None,
@@ -64,12 +66,12 @@ def adapt(loaded: LoadedConfig, device: str, seed: int | None = None,
     Raises:
         ConfigError: two class counts disagree, or none is known.
     """
-    config = copy.deepcopy(loaded.config)
-    _refuse_silent_keys(loaded)
-    notes = list(loaded.notes)
-    options = _take_model_options(config, pretrained)
-    policy = ExecutionPolicy(**config.pop('execution', {}))
-    precision = policy.resolve(device)
+    if run_kind(loaded.config) == 'forecasting':
+        from amlnn.engine.series import adapt_series
+        return adapt_series(loaded, device, seed, pretrained)
+    from amlnn.data.sources import read_classes  # brings in MMPretrain
+    plan = common_steps(loaded, device, seed, pretrained)
+    config, notes = plan.config, plan.notes
     data_root = first_data_root(config)
     # A checkpoint knows its classes; whether a data set fits them is asked when it is opened.
     from_checkpoint = bool(classes or class_count)
@@ -80,13 +82,34 @@ def adapt(loaded: LoadedConfig, device: str, seed: int | None = None,
     count = _derive_classes(loaded, config, known, class_count, data_root, from_checkpoint)
     _cut_topk(config, count, notes)
     _fit_loaders(config)
+    plan.classes = known
+    plan.data_root = data_root and str(Path(data_root).absolute())
+    return plan
+
+
+def common_steps(loaded: LoadedConfig, device: str, seed: int | None, pretrained: str | None,
+                 execution: dict | None = None) -> Plan:
+    """What every kind of experiment needs: a Plan without classes and data.
+
+    Args:
+        loaded: From `load_config`.
+        device: 'cpu' or 'cuda'.
+        seed: Overrides `randomness.seed`.
+        pretrained: Overrides `model.pretrained`; 'none' for no weights.
+        execution: The execution policy of a config that has none.
+    """
+    config = copy.deepcopy(loaded.config)
+    _refuse_silent_keys(loaded)
+    notes = list(loaded.notes)
+    options = _take_model_options(config, pretrained)
+    policy = ExecutionPolicy(**config.pop('execution', execution or {}))
+    precision = policy.resolve(device)
     _fit_machine(config, device, precision, notes)
     _fit_hooks(config, notes)
     if seed is None:
         seed = (config.get('randomness') or {}).get('seed')
     return Plan(loaded=loaded, config=config, model_options=options, policy=policy, device=device,
-                precision=precision, seed=0 if seed is None else seed, classes=known,
-                data_root=data_root and str(Path(data_root).absolute()), notes=notes)
+                precision=precision, seed=0 if seed is None else seed, notes=notes)
 
 
 def leaf_datasets(dataset) -> list[dict]:

@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
+from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig
 from amlnn.data.cache_folder import cache_root
 from amlnn.data.decoded import DecodedCache, use_cache
@@ -23,19 +24,21 @@ from amlnn.data.integrity import check_files
 from amlnn.data.manifest import SPLIT_FOLDERS
 from amlnn.data.views import View, ViewDataset
 from amlnn.engine.adapt import Plan, adapt, leaf_datasets
+from amlnn.engine.memory import keep_freed_memory
 from amlnn.engine.precision import autocast
+from amlnn.engine.series import FirstBatch
 from amlnn.errors import AmlnnError, ConfigError, DataError
 from amlnn.models.freezing import freeze
 from amlnn.models.weights import LoadedWeights, find_weights, load_pretrained
 from amlnn.quiet import quiet_imports
-from amlnn.registry import import_components
+from amlnn.registry import SERIES_MODULES, import_components
 
 __all__ = ['build_evaluator', 'build_loader', 'build_model', 'choose_device', 'device_name',
            'forward_context', 'in_scope', 'one_batch', 'parameter_names']
 
 
 def choose_device(name: str) -> str:
-    """'cpu' or 'cuda' from 'auto', 'cpu' or 'cuda'.
+    """'cpu' or 'cuda' from 'auto', 'cpu' or 'cuda'; prepares the process for it.
 
     Raises:
         ConfigError: 'cuda' was asked for and there is none.
@@ -44,19 +47,26 @@ def choose_device(name: str) -> str:
     if name == 'cuda' and not available:
         raise ConfigError('--device cuda, and this machine has no usable GPU',
                           hint='--device auto takes what there is')
-    return 'cuda' if available and name != 'cpu' else 'cpu'
+    device = 'cuda' if available and name != 'cpu' else 'cpu'
+    if device == 'cpu':
+        keep_freed_memory()
+    return device
 
 
 @contextmanager
 def in_scope(config) -> Iterator[None]:
     """Names in a config are looked up in its default scope; amlnn's components are registered."""
+    forecasting = run_kind(config) == 'forecasting'
     with quiet_imports():
-        import mmpretrain.datasets
-        import mmpretrain.engine
-        import mmpretrain.evaluation
-        import mmpretrain.models  # noqa: F401 - registers its classes
+        if forecasting:
+            import_components(SERIES_MODULES)
+        else:
+            import mmpretrain.datasets
+            import mmpretrain.engine
+            import mmpretrain.evaluation
+            import mmpretrain.models  # noqa: F401 - registers its classes
 
-        import_components()
+            import_components()
     if not gc.get_freeze_count():
         # MMEngine collects garbage whenever it packs a data set: two seconds each, nearly all of it
         # over the libraries' own objects, which stay. Forked workers then share their memory too.
@@ -65,11 +75,13 @@ def in_scope(config) -> Iterator[None]:
     # MMEngine logs to whatever logger came last; until a run has one, only errors reach the screen.
     if not MMLogger.check_instance_created('amlnn'):
         MMLogger.get_instance('amlnn', log_level='ERROR')
-    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmpretrain'):
+    usual = 'mmengine' if forecasting else 'mmpretrain'
+    with DefaultScope.overwrite_default_scope(config.get('default_scope') or usual):
         yield
 
 
-def build_model(plan: Plan, weights: bool = True) -> tuple[nn.Module, LoadedWeights | None]:
+def build_model(plan: Plan,
+                weights: bool = True) -> tuple[nn.Module, LoadedWeights | str | None]:
     """Build, initialise, load pretrained weights, freeze, place on the device.
 
     Args:
@@ -80,6 +92,14 @@ def build_model(plan: Plan, weights: bool = True) -> tuple[nn.Module, LoadedWeig
         AmlnnError: of weights or freezing, before anything is trained.
     """
     options = plan.model_options
+    if plan.series is not None:
+        model = _build(plan.config['model'].to_dict())
+        loaded = None
+        if weights:
+            _initialise(model)
+            if options.pretrained:
+                loaded = plan.series.load_pretrained(model, options.pretrained)
+        return model.to(plan.device), loaded
     # Looked for before the seconds of building, so that a missing file is said at once.
     source = find_weights(options.pretrained) if weights and options.pretrained else None
     section = copy.deepcopy(plan.config['model'])
@@ -104,6 +124,8 @@ def build_loader(plan: Plan, part: str):
     Raises:
         DataError: the data set cannot be read, or has another number of classes than the model.
     """
+    if plan.series is not None:
+        return plan.series.loader(part)
     section = copy.deepcopy(plan.config[f'{part}_dataloader'])
     sampler = section.get('sampler') or dict(type='DefaultSampler', shuffle=part == 'train')
     section['dataset'] = dict(type='ViewDataset', dataset=section['dataset'], seed=plan.seed)
@@ -145,7 +167,8 @@ def build_evaluator(plan: Plan, part: str, loader) -> Evaluator:
     """The evaluator of a part, told the class names."""
     section = copy.deepcopy(plan.config[f'{part}_evaluator'])
     evaluator = Evaluator(section if isinstance(section, list | tuple) else [section])
-    evaluator.dataset_meta = loader.dataset.metainfo
+    evaluator.dataset_meta = loader.dataset.metainfo if plan.series is None \
+        else plan.series.evaluation_meta(part)
     return evaluator
 
 
@@ -165,6 +188,8 @@ def parameter_names(loaded: LoadedConfig) -> list[str]:
 
 def one_batch(loader: DataLoader) -> DataLoader:
     """A loader of the first batch of another, in this process."""
+    if not isinstance(loader, DataLoader):
+        return FirstBatch(loader.dataset, loader.batch_size)
     size = min(loader.batch_size, len(loader.dataset))
     views = [View(index, 0) for index in range(size)]
     return DataLoader(loader.dataset, batch_size=size, sampler=views, collate_fn=loader.collate_fn)

@@ -15,9 +15,6 @@ from amlnn.atomic import replacing
 from amlnn.quiet import quiet_imports
 from amlnn.registry import VALIDATION_LOSS
 
-with quiet_imports():
-    from mmpretrain.models.heads import ClsHead, MultiLabelClsHead
-
 __all__ = ['Evaluation', 'EvaluationLoop', 'evaluate', 'predict_from', 'write_predictions']
 
 
@@ -37,7 +34,7 @@ class Evaluation:
     seconds: float
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def evaluate(model: nn.Module, dataloader, evaluator, context: Callable,
              on_batch: Callable[[int], None] = lambda samples: None,
              forward: Callable | None = None) -> Evaluation:
@@ -109,12 +106,16 @@ class EvaluationLoop(ValLoop):
         self.on_batch = on_batch
         self.last: Evaluation | None = None
 
+    def evaluate(self) -> Evaluation:
+        """One pass over the data."""
+        return evaluate(self.runner.model, self.dataloader, self.evaluator, self.context,
+                        self.on_batch, self.forward)
+
     def run(self) -> dict[str, float]:
         """Validate; the metrics hold the mean loss under VALIDATION_LOSS."""
         self.runner.call_hook('before_val')
         self.runner.call_hook('before_val_epoch')
-        self.last = evaluate(self.runner.model, self.dataloader, self.evaluator, self.context,
-                             self.on_batch, self.forward)
+        self.last = self.evaluate()
         metrics = dict(self.last.metrics)
         if self.last.loss is not None:
             metrics[VALIDATION_LOSS] = self.last.loss
@@ -166,5 +167,7 @@ def _float(features):
 
 def _is_plain(head) -> bool:
     """Whether loss and prediction are both functions of one tensor of scores."""
+    with quiet_imports():  # not above: a forecast needs no MMPretrain
+        from mmpretrain.models.heads import ClsHead, MultiLabelClsHead
     return any(type(head).loss is kind.loss and type(head).predict is kind.predict
                for kind in (ClsHead, MultiLabelClsHead) if isinstance(head, kind))

@@ -9,11 +9,10 @@ from mmengine.registry import HOOKS
 
 from amlnn.atomic import link_or_copy
 from amlnn.engine.checkpoint import CheckpointFolder
-from amlnn.engine.evaluation import write_predictions
 from amlnn.engine.seeding import seed_epoch
 from amlnn.errors import ConfigError, RunFailed
 from amlnn.records import EpochRecord
-from amlnn.registry import VALIDATION_LOSS
+from amlnn.registry import VALIDATION_LOSS, usual_rule
 
 __all__ = ['EpochHook', 'FiniteLossHook', 'RunCheckpointHook', 'RunEarlyStoppingHook']
 
@@ -27,7 +26,7 @@ class RunCheckpointHook(Hook):
     Args:
         interval: Epochs between checkpoints; the last epoch always has one, so has the best.
         save_best: The metric that chooses best.pth, 'val_loss', or 'auto' for the first metric.
-        rule: 'greater' or 'less'; None is 'less' for a loss, else 'greater'.
+        rule: 'greater' or 'less'; None goes by the metric's name.
     """
 
     priority = 'VERY_LOW'
@@ -57,8 +56,7 @@ class RunCheckpointHook(Hook):
         path = folder.write(runner.make_checkpoint(), epoch, runner.iter)
         if improved:
             link_or_copy(path, runner.folder / 'best.pth')
-            write_predictions(runner.folder / 'predictions_val.npz', runner.val_loop.last,
-                              runner.recorder.record.classes)
+            runner.keep_predictions()
 
 
 @HOOKS.register_module()
@@ -70,13 +68,13 @@ class RunEarlyStoppingHook(EarlyStoppingHook):
     Args:
         monitor: A metric, or 'val_loss'.
         patience: Epochs without an improvement after which training stops.
-        rule: 'greater' or 'less'; None is 'less' for a loss, else 'greater'.
+        rule: 'greater' or 'less'; None goes by the metric's name.
         min_delta: Least change that counts as an improvement.
     """
 
     def __init__(self, monitor: str = VALIDATION_LOSS, patience: int = 5, rule: str | None = None,
                  min_delta: float = 0.0):
-        rule = rule or ('less' if 'loss' in monitor else 'greater')
+        rule = rule or usual_rule(monitor)
         super().__init__(monitor=monitor, rule=rule, min_delta=min_delta, patience=patience)
 
     def _check_stop_condition(self, current_score: float) -> tuple[bool, str]:

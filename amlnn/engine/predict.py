@@ -32,6 +32,8 @@ class PredictOptions:
     checkpoint: Path
     inputs: Sequence[str]
     topk: int = 10
+    out: Path | None = None
+    """For a forecaster (see `amlnn.engine.forecast_file`)."""
     cfg_options: Sequence[str] = ()
     device: str = 'auto'
     trust_checkpoint: bool = False
@@ -57,6 +59,8 @@ def predict(options: PredictOptions, on_bad: Callable[[str, str], None]) -> Iter
     Raises:
         AmlnnError: nothing to predict, or config and checkpoint do not fit.
     """
+    if options.out:
+        raise UsageError('--out is for a forecaster', hint='keep the output with > FILE')
     if options.topk < 1:
         raise UsageError(f'--topk is {options.topk}', hint='at least 1')
     images = find_images(options.inputs)

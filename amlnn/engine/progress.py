@@ -10,6 +10,7 @@ from amlnn.records import EpochRecord, RunRecord
 __all__ = ['TrainingProgress', 'duration']
 
 _SMOOTHING = 0.9
+_SECONDS_BETWEEN_UPDATES = 0.1
 
 
 def duration(seconds: float) -> str:
@@ -28,10 +29,14 @@ class TrainingProgress:
 
     Args:
         console: Where to.
+        unit: What a sample is called.
+        digits: Decimals of a metric.
     """
 
-    def __init__(self, console: Console):
+    def __init__(self, console: Console, unit: str = 'img', digits: int = 2):
         self.console = console
+        self.unit = unit
+        self.digits = digits
         self._progress = Progress(
             TextColumn('epoch {task.fields[epoch]}/{task.fields[epochs]}'), BarColumn(None),
             TextColumn('{task.percentage:>3.0f}%  {task.fields[values]}'), console=console,
@@ -50,25 +55,31 @@ class TrainingProgress:
         """Set the bar back."""
         self._epoch, self._begin, self._images, self._iteration = epoch, time.perf_counter(), 0, 0
         self._loss = self._top1 = None
+        self._shown = 0.0
         self._progress.reset(self._task, total=self._iterations, epoch=epoch, values='')
 
     def iteration(self, images: int, outputs: dict) -> None:
         """Advance by one batch."""
         self._images += images
         self._iteration += 1
-        if self._progress.disable:
+        now = time.perf_counter()
+        # An iteration of a small network takes less time than showing it.
+        if self._progress.disable or (now < self._shown + _SECONDS_BETWEEN_UPDATES
+                                      and self._iteration < self._iterations):
             return
+        self._shown = now
         self._loss = _smooth(self._loss, float(outputs['loss'].detach()))
         if 'accuracy_top-1' in outputs:
             self._top1 = _smooth(self._top1, float(outputs['accuracy_top-1']))
-        elapsed = time.perf_counter() - self._begin
+        elapsed = now - self._begin
         rate = self._images / elapsed
         left = elapsed / self._iteration * (self._iterations - self._iteration)
         left += self._epoch_seconds(elapsed) * (self._epochs - self._epoch)
         top1 = f'  top-1 {self._top1:.1f}' if self._top1 is not None else ''
         self._progress.update(
-            self._task, advance=1,
-            values=f'loss {self._loss:.3f}{top1}  {rate:.1f} img/s  {duration(left)} left')
+            self._task, completed=self._iteration,
+            values=f'loss {self._loss:.3f}{top1}  {rate:.1f} {self.unit}/s  '
+            f'{duration(left)} left')
 
     def validating(self, images: int) -> None:
         """Show that validation is under way."""
@@ -84,8 +95,8 @@ class TrainingProgress:
             parts.append(f'val_loss {epoch.val_loss:.4f}')
         for name, value in epoch.metrics.items():
             shown = {'accuracy/top1': 'top-1', 'accuracy/top5': 'top-5'}.get(name, name)
-            parts.append(f'{shown} {value:.2f}')
-        parts += [f'{epoch.images_per_second:.1f} img/s', f'{epoch.seconds:.1f} s']
+            parts.append(f'{shown} {value:.{self.digits}f}')
+        parts += [f'{epoch.images_per_second:.1f} {self.unit}/s', f'{epoch.seconds:.1f} s']
         left = (self._epochs - epoch.epoch) * self._epoch_seconds(0.0)
         if left:
             parts.append(f'{duration(left)} left')

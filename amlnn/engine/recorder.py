@@ -10,6 +10,7 @@ from pathlib import Path
 from amlnn.atomic import write_text
 from amlnn.engine.folder import utc_now
 from amlnn.records import EpochRecord, RunRecord, write_record
+from amlnn.registry import usual_rule
 
 __all__ = ['Recorder']
 
@@ -101,7 +102,7 @@ class Recorder:
             return False
         record = self.record
         if record.monitor_rule is None:
-            record.monitor_rule = 'less' if 'loss' in record.monitor else 'greater'
+            record.monitor_rule = usual_rule(record.monitor)
         if record.best_value is not None and not (
                 value > record.best_value if record.monitor_rule == 'greater'
                 else value < record.best_value):

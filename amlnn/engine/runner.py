@@ -5,30 +5,34 @@ import logging
 from pathlib import Path
 
 import mmengine
-import mmpretrain
 import torch
+from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.visualization import Visualizer
 
 import amlnn
 from amlnn.config.load import config_hash, resolved_text
-from amlnn.engine.evaluation import EvaluationLoop
+from amlnn.engine.evaluation import EvaluationLoop, write_predictions
 
 __all__ = ['EpochTrainLoop', 'FolderRunner', 'library_versions']
 
 
-def library_versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
+def library_versions(kind: str = 'classification') -> dict[str, str]:
+    """Versions of what a result depends on; a forecast is made without the vision libraries."""
     import platform
 
-    import cv2
     import numpy as np
-    import torchvision
-    return {'amlnn': amlnn.__version__, 'python': platform.python_version(),
-            'torch': str(torch.__version__), 'torchvision': str(torchvision.__version__),
-            'mmengine': mmengine.__version__, 'mmpretrain': mmpretrain.__version__,
-            'opencv': cv2.__version__, 'numpy': np.__version__}
+    versions = {'amlnn': amlnn.__version__, 'python': platform.python_version(),
+                'torch': str(torch.__version__), 'mmengine': mmengine.__version__,
+                'numpy': np.__version__}
+    if kind == 'classification':
+        import cv2
+        import mmpretrain
+        import torchvision
+        versions |= {'torchvision': str(torchvision.__version__),
+                     'mmpretrain': mmpretrain.__version__, 'opencv': cv2.__version__}
+    return versions
 
 
 # MMEngine keeps loggers and message hubs for ever, by name; a run and its continuation in one
@@ -80,6 +84,7 @@ class FolderRunner(Runner):
         self.loaded_config = loaded_config
         self.forward_context = forward_context
         self.trunk_path = trunk_path
+        self._acting: dict[str, list] = {}
         super().__init__(work_dir=str(folder), experiment_name=f'{folder.name}-{next(_COUNTER)}',
                          **kwargs)
 
@@ -104,6 +109,23 @@ class FolderRunner(Runner):
             if type(handler) is logging.StreamHandler:
                 handler.setLevel(logging.ERROR)
         return logger
+
+    def call_hook(self, fn_name: str, **kwargs) -> None:
+        """Call the hooks that do something there.
+
+        MMEngine calls the empty methods of all the others too, in every iteration.
+        """
+        if fn_name not in self._acting:
+            self._acting[fn_name] = [
+                getattr(hook, fn_name) for hook in self._hooks if hasattr(hook, fn_name)
+                and (fn_name not in Hook.stages or fn_name in hook.get_triggered_stages())]
+        for call in self._acting[fn_name]:
+            call(self, **kwargs)
+
+    def register_hook(self, hook, priority=None) -> None:
+        """Add a hook."""
+        self._acting.clear()
+        super().register_hook(hook, priority)
 
     def close(self) -> None:
         """Close train.log. The logger stays MMEngine's current one, and says no more."""
@@ -146,6 +168,11 @@ class FolderRunner(Runner):
         improved = self.recorder.add_epoch(record, self.epoch_hook.images)
         self.call_hook('after_epoch', improved=improved)
         self.progress.end_epoch(record, self.recorder.record)
+
+    def keep_predictions(self) -> None:
+        """Write the predictions of the validation that was the best so far."""
+        write_predictions(self.folder / 'predictions_val.npz', self.val_loop.last,
+                          self.recorder.record.classes)
 
     def make_checkpoint(self) -> dict:
         """What resuming exactly needs, of tensors and plain values."""

@@ -12,6 +12,7 @@ from rich.progress import Progress
 from torch import nn
 
 from amlnn.atomic import write_text
+from amlnn.config.kind import run_kind
 from amlnn.config.load import config_hash, load_config, resolved_text
 from amlnn.data.manifest import SPLIT_FOLDERS, manifest_hash
 from amlnn.engine.adapt import Plan, adapt, check_data_roots, part_datasets
@@ -70,6 +71,9 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
     plan, checkpoint = plan_for_checkpoint(
         options.config, options.checkpoint, options.cfg_options, options.device,
         options.trust_checkpoint)
+    if plan.series is not None:
+        from amlnn.engine.forecast_score import score_forecaster
+        return score_forecaster(plan, checkpoint, options, console)
     split = options.split or _default_split(plan.config)
     if not plan.config.get(f'{split}_dataloader'):
         raise ConfigError(f'`{options.config}` has no `{split}_dataloader`',
@@ -121,6 +125,12 @@ def plan_for_checkpoint(config: Path, checkpoint_path: Path, cfg_options, device
     checkpoint = read_checkpoint(checkpoint_path, trust)
     if device == 'cpu':  # MMEngine takes an accelerator wherever it sees one
         os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
+    if run_kind(loaded.config) == 'forecasting':
+        from amlnn.engine.series import adapt_series, checkpoint_metainfo
+        trained = checkpoint_metainfo(checkpoint, checkpoint_path)
+        with in_scope(loaded.config):
+            return adapt_series(loaded, choose_device(device), pretrained='none', trained=trained,
+                                checkpoint=checkpoint_path), checkpoint
     names = (checkpoint.get('meta') or {}).get('dataset_meta', {}).get('classes')
     with in_scope(loaded.config):
         plan = adapt(loaded, choose_device(device), pretrained='none',

@@ -38,13 +38,13 @@ from amlnn.engine.folder import (
     remove_run_folder,
     utc_now,
 )
+from amlnn.engine.forecasting import ForecastRunner, evaluate_forecaster, try_evaluation
 from amlnn.engine.hooks import EpochHook, FiniteLossHook
 from amlnn.engine.progress import TrainingProgress, duration
 from amlnn.engine.recorder import Recorder
 from amlnn.engine.resume import RunPlace, find_run, stored_pretrained
 from amlnn.engine.runner import FolderRunner, library_versions
 from amlnn.engine.seeding import seed_epoch
-from amlnn.engine.trunk import TrunkPath
 from amlnn.errors import ConfigError, DataError
 from amlnn.models.freezing import count_parameters, stage_table
 from amlnn.records import RunRecord, read_run
@@ -116,7 +116,10 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
                    if plan.config.get(f'{part}_dataloader')}
         if checkpoint:  # a trunk is a copy of the weights, so they must be those of the run
             model.load_state_dict(checkpoint['state_dict'])
-        path = TrunkPath.plan(plan, model)
+        if plan.series is not None and 'val' in loaders:
+            try_evaluation(model, loaders['val'], build_evaluator(plan, 'val', loaders['val']),
+                           forward_context(plan))
+        path = _trunk_path(plan, model)
         record = read_run(folder) if place.resumed else _new_record(plan, model, loaders, effective)
     except BaseException:
         if not place.resumed:  # wrong input; a folder without a run would only be in the way
@@ -131,7 +134,8 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
         recorder.rewind([], 0.0, 0)
     recorder.write()
     point_latest(folder)
-    progress = TrainingProgress(console)
+    progress = TrainingProgress(console) if plan.series is None \
+        else TrainingProgress(console, 'windows', digits=4)
     try:
         def warn(text):
             console.print(f'note: {text}', highlight=False, soft_wrap=True)
@@ -173,7 +177,8 @@ def _make_runner(folder, plan, model, loaders, effective, recorder, progress,
             val_dataloader=loaders['val'],
             val_evaluator=build_evaluator(plan, 'val', loaders['val']),
             val_cfg={})
-    return FolderRunner(
+    kind = FolderRunner if plan.series is None else ForecastRunner
+    return kind(
         folder, recorder, epoch_hook, progress, effective, forward_context(plan), path,
         model=model,
         train_dataloader=loaders['train'], train_cfg=config['train_cfg'], **validation,
@@ -185,6 +190,14 @@ def _make_runner(folder, plan, model, loaders, effective, recorder, progress,
         log_processor=config.get('log_processor'), log_level=config.get('log_level', 'INFO'),
         visualizer=config.get('visualizer'), default_scope=config.get('default_scope'),
         randomness={**(config.get('randomness') or {}), 'seed': plan.seed})
+
+
+def _trunk_path(plan: Plan, model):
+    """The fast path, where there is a frozen trunk that could take it."""
+    if plan.series is not None:
+        return None
+    from amlnn.engine.trunk import TrunkPath  # brings in MMPretrain
+    return TrunkPath.plan(plan, model)
 
 
 def _check_epochs(loaded: LoadedConfig) -> None:
@@ -208,14 +221,19 @@ def _effective_config(plan: Plan):
 
 def _new_record(plan: Plan, model, loaders, effective) -> RunRecord:
     trainable, total = count_parameters(model)
+    if plan.series is not None:
+        kind, data_hash = 'forecasting', plan.series.data_hash()
+    else:
+        kind = 'classification'
+        data_hash = manifest_hash(Path(plan.data_root)) if plan.data_root else None
     return RunRecord(
-        config_name=plan.loaded.name, config_path=str(plan.loaded.path), command=list(sys.argv),
-        config_hash=config_hash(effective), started=utc_now(), seed=plan.seed,
-        data_root=plan.data_root,
-        data_manifest_hash=manifest_hash(Path(plan.data_root)) if plan.data_root else None,
+        kind=kind, config_name=plan.loaded.name, config_path=str(plan.loaded.path),
+        command=list(sys.argv), config_hash=config_hash(effective), started=utc_now(),
+        seed=plan.seed,
+        data_root=plan.data_root, data_manifest_hash=data_hash,
         classes=list(loaders['train'].dataset.metainfo.get('classes') or plan.classes or []),
         samples={part: len(loader.dataset) for part, loader in loaders.items()},
-        versions=library_versions(), device=device_name(plan.device),
+        versions=library_versions(kind), device=device_name(plan.device),
         threads=torch.get_num_threads(), precision=plan.precision,
         pretrained=plan.model_options.pretrained, frozen_stages=plan.model_options.frozen_stages,
         stages=stage_table(model), trainable_parameters=trainable, total_parameters=total)
@@ -237,9 +255,12 @@ def _announce(plan: Plan, record: RunRecord, weights, place: RunPlace, path, con
     table.add_row('all', '', f'{record.trainable_parameters:,}', f'{record.total_parameters:,}')
     console.print(table)
     samples = ', '.join(f'{count:,} {part}' for part, count in record.samples.items())
-    console.print(
-        f'{record.config_name}: {samples} images, {len(record.classes)} classes, {record.device}, '
-        f'{record.precision}, seed {record.seed}', highlight=False, soft_wrap=True)
+    what = f'{samples} images, {len(record.classes)} classes' if plan.series is None \
+        else f'{samples} windows, {plan.series.describe()}'
+    console.print(f'{record.config_name}: {what}, {record.device}, {record.precision}, '
+                  f'seed {record.seed}', highlight=False, soft_wrap=True)
+    for warning in plan.series.warnings() if plan.series else ():
+        console.print(f'warning: {warning}', highlight=False, soft_wrap=True)
     if place.resumed:
         done = place.checkpoint['meta']['epoch'] if place.checkpoint else 0
         console.print(f'resumed after epoch {done}', highlight=False)
@@ -277,7 +298,7 @@ def _dry_run(plan: Plan, console: Console) -> None:
         effective = _effective_config(plan)
         record = _new_record(plan, model, loaders, effective)
         record.max_epochs = 1
-        path = TrunkPath.plan(plan, model)
+        path = _trunk_path(plan, model)
         if path:
             path.features(next(iter(loaders['train'])))
         _announce(plan, record, weights, RunPlace(folder, resumed=False), path, console)
@@ -287,8 +308,9 @@ def _dry_run(plan: Plan, console: Console) -> None:
                               TrainingProgress(quiet))
         runner.train()
         if 'test' in loaders:
-            evaluate(model, loaders['test'], build_evaluator(plan, 'test', loaders['test']),
-                     forward_context(plan))
+            run = evaluate if plan.series is None else evaluate_forecaster
+            run(model, loaders['test'], build_evaluator(plan, 'test', loaders['test']),
+                forward_context(plan))
         path = CheckpointFolder(folder / 'checkpoints').newest_whole()
         runner.restore(read_checkpoint(path))
         runner.close()

@@ -1,7 +1,7 @@
 """Figures of any kind of run: training curves, several runs in one figure, result against cost."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,11 @@ __all__ = ['CostPoint', 'draw_comparison', 'draw_cost', 'draw_curves', 'metric_l
 _TRAIN, _VAL = COLOURS[0], COLOURS[1]
 _LOG_ABOVE = 50.0  # largest over smallest loss from which a linear axis hides the small ones
 
+_FORECAST_LABELS = {
+    'forecast/mse': 'scaled MSE', 'forecast/mae': 'scaled MAE', 'forecast/mse_original': 'MSE',
+    'forecast/mae_original': 'MAE', 'forecast/mase': 'MASE', 'forecast/smape': 'sMAPE',
+    'quantile/crps': 'scaled CRPS', 'val_loss': 'loss'}
+
 
 @dataclass(frozen=True)
 class CostPoint:
@@ -41,8 +46,8 @@ class CostPoint:
 def metric_label(name: str | None) -> str:
     """Return the metric's name as an axis shows it.
 
-    >>> metric_label('accuracy/top1'), metric_label('mse')
-    ('top-1 accuracy (%)', 'mse')
+    >>> metric_label('accuracy/top1'), metric_label('forecast/mse'), metric_label('other')
+    ('top-1 accuracy (%)', 'scaled MSE', 'other')
     """
     if name is None:
         return 'metric'
@@ -50,7 +55,7 @@ def metric_label(name: str | None) -> str:
         return f'top-{name.removeprefix("accuracy/top")} accuracy (%)'
     if name.startswith('single-label/'):
         return f'{name.removeprefix("single-label/")} (%)'
-    return name
+    return _FORECAST_LABELS.get(name, name)
 
 
 def metric_text(name: str | None, value: float | None) -> str:
@@ -135,19 +140,23 @@ def draw_comparison(records: Sequence[tuple[str, RunRecord]], path: Path | str) 
     save(figure, path)
 
 
-def draw_cost(points: Sequence[CostPoint], metric: str, path: Path | str) -> None:
+def draw_cost(points: Sequence[CostPoint], metric: str, path: Path | str,
+              bars: str = '95 % interval over the images',
+              references: Mapping[str, float] | None = None) -> None:
     """Draw the result of each configuration against the seconds of training it took.
 
     Args:
         points: Seconds of training; value and interval in the metric's unit.
         metric: The metric's name, for the axis.
         path: Where the PNG goes.
+        bars: What `low` and `high` of the points are.
+        references: Results of methods that are not trained, by name, drawn as dashed lines.
     """
     from matplotlib.ticker import FuncFormatter
     figure = new_figure(8.2, max(4.6, 3.2 + 0.17 * len(points)))
     hollow = '' if all(point.finished for point in points) else '; hollow: not finished'
     heading(figure, 'Result against cost',
-            f'bars: 95 % interval over the images; left is cheaper{hollow}')
+            f'bars: {bars}; left is cheaper{hollow}')
     axes = figure.subplots()
     style_axes(axes, xlabel='training, seconds', ylabel=metric_label(metric))
     for index, point in enumerate(points):
@@ -162,6 +171,13 @@ def draw_cost(points: Sequence[CostPoint], metric: str, path: Path | str) -> Non
         axes.set_xscale('log')
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ''))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:,.6g}'))
+    for place, (name, value) in enumerate(sorted((references or {}).items(),
+                                                 key=lambda pair: pair[1])):
+        axes.axhline(value, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+        # The lowest below its line, where the next cannot lie.
+        axes.annotate(shorten(name, 34), (0, value), xycoords=('axes fraction', 'data'),
+                      xytext=(3, 2 if place else -2), va='bottom' if place else 'top',
+                      textcoords='offset points', fontsize=8, color=MUTED)
     axes.margins(x=0.16, y=0.12)
     if axes.get_xscale() == 'linear':
         axes.set_xlim(left=max(axes.get_xlim()[0], 0))

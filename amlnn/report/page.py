@@ -5,26 +5,50 @@ import json
 import secrets
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from amlnn import __version__
 from amlnn.errors import DataError
-from amlnn.report.figures import CostPoint, draw_comparison, draw_cost, metric_label
+from amlnn.report.figures import (
+    CostPoint,
+    draw_comparison,
+    draw_cost,
+    metric_label,
+    metric_text,
+)
+from amlnn.report.forecasting import draw_error_by_step
 from amlnn.report.sections import Picture, Section, picture, run_section, slug
 from amlnn.report.stylesheet import STYLESHEET
 from amlnn.report.tables import (
+    count,
     difference_text,
     escape_markdown,
     html_table,
     markdown_table,
 )
+from amlnn.results.forecasting import error_by_step, reference_errors
 from amlnn.results.store import StoredRun
-from amlnn.results.summary import Row, Summary, summarise
+from amlnn.results.summary import Row, Summary, compare
 
-__all__ = ['write_report', 'write_summary']
+__all__ = ['write_report', 'write_summaries']
 
 _MARKER = '.amlnn-report.json'  # the names of the files that a report put into its folder
+
+_TRUTH = 'noise-free truth'  # as amlnn/engine/baseline_rows.py names it
+
+
+@dataclass
+class _Part:
+    """One comparison on the page: runs that can be compared."""
+
+    heading: str
+    finding: str
+    html: str
+    markdown: str
+    notes: list[str]
+    pictures: list[Picture]
 
 
 def write_report(runs: Sequence[StoredRun], out: Path | str, split: str | None = None,
@@ -37,28 +61,29 @@ def write_report(runs: Sequence[StoredRun], out: Path | str, split: str | None =
     Args:
         runs: At least one.
         out: A folder that does not exist, is empty, or holds an earlier report.
-        split: 'val' or 'test'; see `amlnn.results.summary.summarise`.
+        split: 'val' or 'test'; see `amlnn.results.summary.compare`.
         baseline: A run of the configuration to compare with; by default the first.
 
     Returns:
         The path of `index.html`.
 
     Raises:
-        DataError: the folder holds something else, cannot be written, or the runs cannot be
-            compared.
+        DataError: the folder holds something else or cannot be written, or the baseline is not
+            among the runs.
     """
-    return write_summary(summarise(runs, split, baseline), runs, out)
+    return write_summaries(compare(runs, split, baseline), runs, out)
 
 
-def write_summary(summary: Summary, runs: Sequence[StoredRun], out: Path | str) -> Path:
-    """Do what `write_report` does, for a summary that was already made of `runs`."""
+def write_summaries(summaries: Sequence[Summary], runs: Sequence[StoredRun],
+                    out: Path | str) -> Path:
+    """Do what `write_report` does, for what `compare` already made of `runs`."""
     out = Path(out)
     _refuse_foreign(out)
     target = out.resolve()
     temporary = target.with_name(f'.{target.name}.{secrets.token_hex(4)}')
     try:
         temporary.mkdir(parents=True)
-        _fill(temporary, summary, runs)
+        _fill(temporary, summaries, runs)
         names = sorted(path.name for path in temporary.iterdir())
         (temporary / _MARKER).write_text(json.dumps(names, indent=1) + '\n', encoding='utf-8')
         _swap(temporary, target)
@@ -105,48 +130,87 @@ def _swap(temporary: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _fill(folder: Path, summary: Summary, runs: Sequence[StoredRun]) -> None:
-    titles = _titles(summary)
-    overview = _overview(folder, summary, runs, titles)
-    sections = []
-    links: dict[str, str] = {}
-    for number, run in enumerate(_in_table_order(summary), start=1):
-        row, counted = _row_of(summary, run)
-        anchor = f'{number:02d}_{slug(titles[run.folder])[:60]}'
-        links.setdefault(row.name, anchor)
-        sections.append(run_section(run, titles[run.folder], anchor, summary.split, folder,
-                                    detailed=counted))
-    title = _title(summary)
+def _fill(folder: Path, summaries: Sequence[Summary], runs: Sequence[StoredRun]) -> None:
+    parts, sections = [], []
+    for place, summary in enumerate(summaries, start=1):
+        titles = _titles(summary)
+        pictures = _overview(folder, summary, titles, f'_{place}' if place > 1 else '')
+        links: dict[str, str] = {}
+        for run in _in_table_order(summary):
+            row, counted = _row_of(summary, run)
+            anchor = f'{len(sections) + 1:02d}_{slug(titles[run.folder])[:60]}'
+            links.setdefault(row.name, anchor)
+            sections.append(run_section(run, titles[run.folder], anchor, summary.split, folder,
+                                        detailed=counted))
+        parts.append(_Part(_heading(summary, len(summaries)), _finding(summary),
+                           html_table(summary, links), markdown_table(summary), _notes(summary),
+                           pictures))
+    title = _title(summaries)
     stamp = datetime.now(UTC).strftime('%Y-%m-%d %H:%M UTC')
     counted = f'{len(runs)} run{"s" * (len(runs) != 1)}, made {stamp} with amlnn {__version__}'
-    finding = _finding(summary)
-    notes = _notes(summary)
-    page = _page(title, counted, finding, html_table(summary, links), notes, overview, sections)
+    page = _page(title, counted, parts, sections)
     (folder / 'index.html').write_text(page, encoding='utf-8')
-    text = _markdown(title, counted, finding, markdown_table(summary), notes, overview, sections)
+    text = _markdown(title, counted, parts, sections)
     (folder / 'report.md').write_text(text, encoding='utf-8')
 
 
-def _overview(folder: Path, summary: Summary, runs: Sequence[StoredRun],
-              titles: dict[Path, str]) -> list[Picture]:
+def _overview(folder: Path, summary: Summary, titles: dict[Path, str],
+              ending: str) -> list[Picture]:
     """The figures about all runs, where there is something to compare."""
     pictures = []
     counted = [run for row in summary.rows for run in row.group.runs if run.record.epochs]
     if len(counted) > 1:
-        path = folder / 'comparison.png'
+        path = folder / f'comparison{ending}.png'
         draw_comparison([(titles[run.folder], run.record) for run in counted], path)
         pictures.append(picture(path, f'Validation metric and training loss by epoch of '
                                       f'{len(counted)} runs', wide=True))
-    points = [CostPoint(row.name, row.seconds, row.value,
-                        row.value if row.low is None else row.low,
-                        row.value if row.high is None else row.high, row.status == 'done')
+    points = [CostPoint(row.name, row.seconds, row.value, *_bars(row), row.status == 'done')
               for row in summary.rows if row.seconds is not None and row.value is not None]
     if len(points) > 1:
-        path = folder / 'cost.png'
-        draw_cost(points, summary.metric, path)
+        path = folder / f'cost{ending}.png'
+        spread = any(row.sd is not None for row in summary.rows)
+        forecast = {'bars': 'standard deviation over seeds' if spread else 'none, one seed each',
+                    'references': _references(summary)}
+        draw_cost(points, summary.metric, path,
+                  **(forecast if summary.kind == 'forecasting' else {}))
         pictures.append(picture(path, f'{metric_label(summary.metric)} on {summary.split} against '
                                       f'seconds of training of {len(points)} configurations'))
+    if summary.kind == 'forecasting' and len(summary.rows) > 1:
+        pictures += _step_picture(folder / f'steps{ending}.png', summary)
     return pictures
+
+
+def _bars(row: Row) -> tuple[float, float]:
+    """Lower and upper end of the bar in the figure of cost."""
+    if row.low is not None:
+        return row.low, row.high
+    spread = row.sd or 0.0
+    return row.value - spread, row.value + spread
+
+
+def _references(summary: Summary) -> dict[str, float]:
+    """Simple methods that leave the figure its scale: none that errs over twice the worst run."""
+    worst = max(row.value for row in summary.rows if row.value is not None)
+    found = {row.name: row.metrics[summary.metric] for row in summary.simple
+             if summary.metric in row.metrics}
+    return {name: value for name, value in found.items() if value <= 2 * worst}
+
+
+def _step_picture(path: Path, summary: Summary) -> list[Picture]:
+    """Error by step ahead of each configuration's first seed, where its forecasts are stored."""
+    known = []
+    for row in summary.rows:
+        try:
+            known.append((row.name, row.group.runs[0].forecasts(summary.split)))
+        except DataError:
+            continue
+    horizons = {forecasts.horizon for _, forecasts in known}
+    if len(known) < 2 or len(horizons) != 1 or horizons == {1}:
+        return []
+    draw_error_by_step([(name, error_by_step(forecasts)) for name, forecasts in known], path,
+                       reference_errors(known[0][1]), len(known[0][1].ids))
+    return [picture(path, f'Error by step ahead on {summary.split} of {len(known)} '
+                          'configurations')]
 
 
 def _titles(summary: Summary) -> dict[Path, str]:
@@ -177,14 +241,44 @@ def _row_of(summary: Summary, run: StoredRun) -> tuple[Row, bool]:
     raise ValueError(f'{run.name} is in no row')
 
 
-def _title(summary: Summary) -> str:
-    if len(summary.rows) == 1:
-        return summary.rows[0].name
-    return f'{len(summary.rows)} configurations compared'
+def _title(summaries: Sequence[Summary]) -> str:
+    rows = [row for summary in summaries for row in summary.rows]
+    if len(rows) == 1:
+        return rows[0].name
+    return f'{len(rows)} configurations {"compared" if len(summaries) == 1 else "in tables"}'
+
+
+def _heading(summary: Summary, tables: int) -> str:
+    if summary.kind == 'forecasting':
+        return f'Forecasts of {summary.data}'
+    return 'Classification' if tables > 1 else ''
+
+
+def _forecast_finding(summary: Summary) -> str:
+    """The best forecaster beside the best simple method and, if it is known, the truth."""
+    rows = [row for row in summary.rows if row.value is not None and row.status == 'done']
+    simple = [row for row in summary.simple if summary.metric in row.metrics]
+    # The truth without noise is no forecast: nobody has it.
+    methods = [row for row in simple if not row.name.startswith(_TRUTH)]
+    if not rows or not methods:
+        return ''
+    best = min(rows, key=lambda row: row.value)
+    method = min(methods, key=lambda row: row.metrics[summary.metric])
+    label = metric_label(summary.metric)
+    text = (f'{best.name} has the least {label} on {summary.split}, '
+            f'{metric_text(summary.metric, best.value)}; the best simple method, {method.name}, '
+            f'{metric_text(summary.metric, method.metrics[summary.metric])}')
+    for row in simple:
+        if row.name == _TRUTH:
+            text += f'; the noise that nobody can forecast, ' \
+                    f'{metric_text(summary.metric, row.metrics[summary.metric])}'
+    return f'{text} ({count(best.samples)} windows).'
 
 
 def _finding(summary: Summary) -> str:
     """The table in one or two sentences, as far as it bears any."""
+    if summary.kind == 'forecasting':
+        return _forecast_finding(summary)
     label = metric_label(summary.metric).removesuffix(' (%)')
     compared = [row for row in summary.rows
                 if row.status == 'done' and row.difference is not None
@@ -228,35 +322,39 @@ def _notes(summary: Summary) -> list[str]:
     return notes + list(dict.fromkeys(summary.notes))
 
 
-def _page(title: str, counted: str, finding: str, table: str, notes: list[str],
-          overview: list[Picture], sections: list[Section]) -> str:
-    listed = ''.join(f'<li>{html.escape(note)}</li>' for note in notes)
+def _page(title: str, counted: str, comparisons: list[_Part], sections: list[Section]) -> str:
     parts = [
         '<!DOCTYPE html>', '<html lang="en">', '<head>', '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f'<title>{html.escape(title)}</title>', f'<style>\n{STYLESHEET}\n</style>', '</head>',
         '<body>', f'<h1>{html.escape(title)}</h1>', f'<p class="quiet">{html.escape(counted)}</p>']
-    if finding:
-        parts.append(f'<p class="finding">{html.escape(finding)}</p>')
-    parts.append(table)
-    if listed:
-        parts.append(f'<ul class="notes">{listed}</ul>')
-    parts += [shown.element for shown in overview]
+    for each in comparisons:
+        if each.heading:
+            parts.append(f'<h2>{html.escape(each.heading)}</h2>')
+        if each.finding:
+            parts.append(f'<p class="finding">{html.escape(each.finding)}</p>')
+        parts.append(each.html)
+        listed = ''.join(f'<li>{html.escape(note)}</li>' for note in each.notes)
+        if listed:
+            parts.append(f'<ul class="notes">{listed}</ul>')
+        parts += [shown.element for shown in each.pictures]
     parts += [section.element for section in sections]
     parts += ['</body>', '</html>', '']
     return '\n'.join(parts)
 
 
-def _markdown(title: str, counted: str, finding: str, table: str, notes: list[str],
-              overview: list[Picture], sections: list[Section]) -> str:
+def _markdown(title: str, counted: str, comparisons: list[_Part], sections: list[Section]) -> str:
     lines = [f'# {escape_markdown(title)}', '', escape_markdown(counted), '']
-    if finding:
-        lines += [escape_markdown(finding), '']
-    lines += [table]
-    lines += [f'- {escape_markdown(note)}' for note in notes]
-    lines += [''] * bool(notes)
-    for shown in overview:
-        lines += [f'![{escape_markdown(shown.alt)}]({shown.file})', '']
+    for each in comparisons:
+        if each.heading:
+            lines += [f'## {escape_markdown(each.heading)}', '']
+        if each.finding:
+            lines += [escape_markdown(each.finding), '']
+        lines += [each.markdown]
+        lines += [f'- {escape_markdown(note)}' for note in each.notes]
+        lines += [''] * bool(each.notes)
+        for shown in each.pictures:
+            lines += [f'![{escape_markdown(shown.alt)}]({shown.file})', '']
     for section in sections:
         lines += [f'## {escape_markdown(section.title)}', '', escape_markdown(section.state), '']
         lines += [f'- {name}: {escape_markdown(value)}' for name, value in section.facts]

@@ -10,6 +10,7 @@ from pathlib import Path
 from amlnn.errors import DataError
 from amlnn.report.classification import draw_confusion, draw_mistakes, draw_reliability
 from amlnn.report.figures import draw_curves, metric_label, metric_text
+from amlnn.report.forecasting import draw_error_by_step, draw_forecasts
 from amlnn.report.tables import count, seconds_text
 from amlnn.results.classification import (
     ClassScore,
@@ -19,6 +20,7 @@ from amlnn.results.classification import (
     confusions,
     worst_mistakes,
 )
+from amlnn.results.forecasting import error_by_step, find_intervals, reference_errors
 from amlnn.results.intervals import wilson
 from amlnn.results.store import Predictions, StoredRun
 
@@ -74,7 +76,7 @@ def run_section(run: StoredRun, title: str, anchor: str, split: str, folder: Pat
     section.pictures.append(curves)
     parts.append(curves.element)
     # What else there is to see depends on the kind; a kind without an entry has facts and curves.
-    details = {'classification': _classification}.get(record.kind)
+    details = {'classification': _classification, 'forecasting': _forecasting}.get(record.kind)
     if detailed and details is not None:
         parts += details(run, split, section, folder)
     parts.append('<h3>How it was run</h3>')
@@ -186,6 +188,51 @@ def _classification(run: StoredRun, split: str, section: Section, folder: Path) 
         section.pictures.append(worst)
         parts.append(worst.element)
     return parts
+
+
+def _forecasting(run: StoredRun, split: str, section: Section, folder: Path) -> list[str]:
+    split = next((name for name in (split, 'test', 'val') if run.has_predictions(name)), split)
+    if not run.has_predictions(split):
+        return ['<p class="quiet">No forecasts are stored for this run.</p>']
+    try:
+        forecasts = run.forecasts(split)
+    except DataError as error:
+        return [f'<p class="error">{html.escape(error.message)}</p>']
+    windows = f'{len(forecasts.ids):,} window{"s" * (len(forecasts.ids) != 1)}'
+    parts = [f'<h3>Forecasts on {html.escape(split)}</h3>', f'<p>{windows}, {forecasts.horizon:,} '
+             f'step{"s" * (forecasts.horizon != 1)} ahead of {_listed(forecasts.columns)}: mean '
+             f'squared error {metric_text("forecast/mse", forecasts.mse)} in scaled units.</p>']
+    intervals = find_intervals(run, split)
+    stem = folder / section.anchor
+    path = Path(f'{stem}_forecasts.png')
+    draw_forecasts(forecasts, intervals, path, f'{section.title} on {split}')
+    shown = [picture(path, f'Forecasts of {section.title} on {split} against the truth, {windows}',
+                     _intervals_text(run, split, bool(intervals)), wide=True)]
+    if forecasts.horizon > 1:
+        path = Path(f'{stem}_steps.png')
+        draw_error_by_step([(section.title, error_by_step(forecasts))], path,
+                           reference_errors(forecasts), len(forecasts.ids))
+        shown.append(picture(path, f'Error by step ahead of {section.title} on {split}'))
+    section.pictures += shown
+    return parts + [each.element for each in shown]
+
+
+def _listed(columns: Sequence[str]) -> str:
+    more = f' and {len(columns) - 8} more' if len(columns) > 8 else ''
+    return html.escape(', '.join(columns[:8])) + more
+
+
+def _intervals_text(run: StoredRun, split: str, drawn: bool) -> str:
+    """What the intervals are, and what they held."""
+    if not drawn:
+        return ''
+    if split == 'val':
+        return 'Intervals: from the errors on these same windows, so they hold what they claim.'
+    metrics = run.tests[split].metrics if split in run.tests else {}
+    held = [f'{100 * value:.1f} % of the values lie in the {name.rpartition("_")[2]} % interval'
+            for name, value in metrics.items() if name.startswith('interval/coverage_')]
+    return '; '.join(['Intervals: split-conformal, from the errors on the validation part', *held]
+                     ) + '.'
 
 
 def _data_root(run: StoredRun, split: str) -> str | None:

@@ -45,6 +45,7 @@ thead th, tbody th { white-space: nowrap; }
 .number { text-align: right; }
 td.number { white-space: nowrap; }
 tr.baseline > * { background: var(--panel); }
+tr.simple > * { color: var(--muted); font-weight: 400; }
 tbody tr:last-child > * { border-bottom-width: 2px; }
 section.run { border-top: 1px solid var(--line); margin-top: 3.5rem; }
 section.run h2 { margin-top: 1.5rem; }

@@ -11,10 +11,11 @@ from amlnn.report.figures import metric_label
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from amlnn.results.summary import Difference, Row, Summary
+    from amlnn.results.summary import Difference, Row, SimpleRow, Summary
 
-__all__ = ['Column', 'comparison_columns', 'count', 'difference_text', 'escape_markdown',
-           'html_table', 'markdown_table', 'rich_table', 'seconds_text', 'terminal_columns']
+__all__ = ['Column', 'comparison_columns', 'count', 'difference_text', 'error_text',
+           'escape_markdown', 'html_table', 'markdown_table', 'rich_table', 'seconds_text',
+           'terminal_columns']
 
 _UNKNOWN = '–'  # noqa: RUF001  an en dash, as tables use it for "none"
 
@@ -24,7 +25,7 @@ class Column:
     """One column: its heading, what a row shows in it, and how much it matters."""
 
     title: str
-    cell: Callable[['Row'], str]
+    cell: Callable[['Row | SimpleRow'], str]
     right: bool = True
     """Right-aligned, as numbers are."""
     rank: int = 0
@@ -33,6 +34,8 @@ class Column:
 
 def comparison_columns(summary: 'Summary') -> list[Column]:
     """Return the columns in which the summary has something to say."""
+    if summary.kind == 'forecasting':
+        return _forecast_columns(summary)
     rows = summary.rows
     label = metric_label(summary.metric).removesuffix(' (%)').replace(' accuracy', '')
     samples = {row.samples for row in rows if row.value is not None}
@@ -70,6 +73,75 @@ def comparison_columns(summary: 'Summary') -> list[Column]:
     return columns
 
 
+def _forecast_columns(summary: 'Summary') -> list[Column]:
+    """Columns of forecasters and of simple methods, which have errors and windows only."""
+    from amlnn.results.summary import Row
+    rows, split = summary.rows, summary.split
+
+    def trained(cell: Callable[['Row'], str]) -> Callable[['Row | SimpleRow'], str]:
+        return lambda row: cell(row) if isinstance(row, Row) else ''
+
+    def error(title: str, metric: str, rank: int) -> list[Column]:
+        cells = {id(row): _error_cell(row, metric, summary) for row in summary.table_rows}
+        known = any(cell != _UNKNOWN for cell in cells.values())
+        return [Column(title, lambda row: cells[id(row)], rank=rank)] if known else []
+
+    reported = [] if not any(row.reported is not None for row in rows) else [Column(
+        'reported', trained(lambda row: _UNKNOWN if row.reported is None
+                            else error_text(row.reported.value)))]
+    finished = all(row.status == 'done' for row in rows)
+    differs = any(row.difference is not None for row in rows)
+    return [
+        Column('forecast', lambda row: row.name, right=False),
+        *([] if finished else [Column('status', trained(lambda row: row.status), right=False)]),
+        Column('trainable', trained(lambda row: count(row.record.trainable_parameters)), rank=5),
+        *error(f'scaled MSE\n({split})', 'forecast/mse', 0),
+        *([Column(f'minus\n{summary.baseline.name}', trained(lambda row: _minus(row, summary)))]
+          if differs else []),
+        *error('scaled\nMAE', 'forecast/mae', 1),
+        *error('MSE, original\nunits', 'forecast/mse_original', 3),
+        *error('MAE, original\nunits', 'forecast/mae_original', 4),
+        *error('MASE', 'forecast/mase', 6),
+        *error('sMAPE', 'forecast/smape', 8),
+        *error('scaled\nCRPS', 'quantile/crps', 7),
+        Column('windows', lambda row: count(row.samples)),
+        *reported,
+        Column('seconds', trained(lambda row: seconds_text(row.seconds)), rank=2),
+        Column('windows/s', trained(lambda row: _UNKNOWN if row.images_per_second is None
+                                    else f'{row.images_per_second:,.0f}'), rank=10),
+        Column('epochs', trained(_epochs), rank=9),
+        Column('best', trained(_best_epoch), rank=12),
+        Column('seeds', trained(lambda row: str(len(row.group.runs))), rank=11),
+    ]
+
+
+def _error_cell(row: 'Row | SimpleRow', metric: str, summary: 'Summary') -> str:
+    """A mean error, with its spread over seeds where there are several."""
+    from amlnn.results.summary import SimpleRow
+    if isinstance(row, SimpleRow):
+        return error_text(row.metrics.get(metric))
+    value = (row.value, row.sd) if metric == summary.metric else \
+        row.over_seeds(metric, summary.split)
+    if value is None or value[0] is None:
+        return _UNKNOWN
+    return error_text(value[0]) + (f' ± {error_text(value[1])}' if value[1] is not None else '')
+
+
+def error_text(value: float | None) -> str:
+    """An error as a table shows it: four digits.
+
+    >>> error_text(0.37), error_text(12.3456), error_text(123456.7), error_text(0.0000123)
+    ('0.3700', '12.35', '123,457', '1.23e-05')
+    """
+    if value is None:
+        return _UNKNOWN
+    if value >= 1000:
+        return f'{value:,.0f}'
+    if 0 < value < 1e-3:
+        return f'{value:.3g}'
+    return f'{value:.{4 if value < 1 else 3 if value < 10 else 2 if value < 100 else 1}f}'
+
+
 def terminal_columns(summary: 'Summary', width: int) -> tuple[list[Column], list[str]]:
     """Return the columns that fit into `width` characters, and the titles of those that do not."""
     columns = comparison_columns(summary)
@@ -91,7 +163,7 @@ def rich_table(summary: 'Summary', columns: Sequence[Column] | None = None) -> '
     for column in columns:
         table.add_column(Text(column.title), justify='right' if column.right else 'left',
                          no_wrap=column.right, vertical='bottom')
-    for row in summary.rows:
+    for row in summary.table_rows:
         # Text, not str: a name like `[red]` is a name, not a style.
         table.add_row(*(Text(column.cell(row)) for column in columns),
                       style='bold' if row is summary.baseline else '')
@@ -102,7 +174,8 @@ def markdown_table(summary: 'Summary', columns: Sequence[Column] | None = None) 
     """Return the table as GitHub's Markdown, its columns padded so that it reads as text too."""
     columns = comparison_columns(summary) if columns is None else columns
     cells = [[escape_markdown(column.title) for column in columns],
-             *([escape_markdown(column.cell(row)) for column in columns] for row in summary.rows)]
+             *([escape_markdown(column.cell(row)) for column in columns]
+               for row in summary.table_rows)]
     widths = [max(3, *(len(line[index]) for line in cells)) for index in range(len(columns))]
     lines = []
     for number, line in enumerate(cells):
@@ -128,7 +201,7 @@ def html_table(summary: 'Summary', links: dict[str, str] | None = None) -> str:
     head = ''.join(f'<th scope="col"{_css(column)}>{_lines(column.title)}</th>'
                    for column in columns)
     lines = []
-    for row in summary.rows:
+    for row in summary.table_rows:
         cells = []
         for index, column in enumerate(columns):
             text = html.escape(column.cell(row))
@@ -139,7 +212,8 @@ def html_table(summary: 'Summary', links: dict[str, str] | None = None) -> str:
                 cells.append(f'<th scope="row">{text}</th>')
             else:
                 cells.append(f'<td{_css(column)}>{text}</td>')
-        mark = ' class="baseline"' if row is summary.baseline and len(summary.rows) > 1 else ''
+        mark = ' class="baseline"' if row is summary.baseline and len(summary.rows) > 1 else \
+            ' class="simple"' if any(row is simple for simple in summary.simple) else ''
         lines.append(f'<tr{mark}>{"".join(cells)}</tr>')
     body = '\n'.join(lines)
     return (f'<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n'
@@ -230,7 +304,8 @@ def _best_epoch(row: 'Row') -> str:
 def _width(columns: Sequence[Column], summary: 'Summary') -> int:
     # Between two columns lie three spaces; the table's own edge is two more.
     return 3 * len(columns) - 1 + sum(
-        max(*map(len, column.title.split('\n')), *(len(column.cell(row)) for row in summary.rows))
+        max(*map(len, column.title.split('\n')), *(len(column.cell(row))
+                                                       for row in summary.table_rows))
         for column in columns)
 
 

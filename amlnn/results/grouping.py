@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from amlnn.results.store import StoredRun
 
-__all__ = ['Group', 'group_runs']
+__all__ = ['Group', 'group_runs', 'settings']
 
 # Keys of a resolved config, at any depth, that change between seeds and restarts of an experiment.
 _NOT_THE_EXPERIMENT = {'randomness', 'seed', 'work_dir', 'resume', 'launcher'}
@@ -90,14 +90,59 @@ class _Experiment(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
+def settings(run: StoredRun) -> dict[str, str]:
+    """The run's resolved config as the source text of each value by its dotted key.
+
+    Empty if it cannot be read. `model.encoder.hidden_size` is `'64'`.
+    """
+    try:
+        tree = ast.parse((run.folder / 'config.py').read_text(encoding='utf-8'))
+    except (OSError, SyntaxError, ValueError):
+        return {}
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found |= _flat(node.value, node.targets[0].id)
+    return found
+
+
+def _flat(node: ast.expr, key: str) -> dict[str, str]:
+    if isinstance(node, ast.Call) and node.keywords and not node.args:
+        pairs = [(each.arg, each.value) for each in node.keywords]
+    elif isinstance(node, ast.Dict) and node.keys:
+        pairs = [(each.value if isinstance(each, ast.Constant) else ast.unparse(each), value)
+                 for each, value in zip(node.keys, node.values, strict=True) if each is not None]
+    else:
+        return {key: ast.unparse(node)}
+    return {name: text for part, value in pairs
+            for name, text in _flat(value, f'{key}.{part}').items()}
+
+
 def _name(groups: list[Group]) -> None:
-    """Tell configurations of one name apart: by their overrides, else by their run folder."""
-    for describe in (_overrides, lambda run: run.folder.name):
+    """Tell configurations of one name apart.
+
+    By their overrides on the command line, else by what differs in their configs, else by their run
+    folder.
+    """
+    for describe in (lambda same: [_overrides(group.runs[0]) for group in same], _differences,
+                     lambda same: [group.runs[0].folder.name for group in same]):
         repeated = {name for name, n in Counter(group.name for group in groups).items() if n > 1}
-        for group in groups:
-            if group.name in repeated:
-                extra = describe(group.runs[0])
+        for name in repeated:
+            same = [group for group in groups if group.name == name]
+            for group, extra in zip(same, describe(same), strict=True):
                 group.name = f'{group.runs[0].record.config_name} {extra}'.strip()
+
+
+def _differences(groups: list[Group]) -> list[str]:
+    """Values by which the configs of the groups differ, each key by its last part: `append=2`."""
+    known = [settings(group.runs[0]) for group in groups]
+    keys = [key for key in dict.fromkeys(key for each in known for key in each)
+            if len({each.get(key) for each in known}) > 1
+            and not _NOT_THE_EXPERIMENT & set(key.split('.'))]
+    if len(keys) > 4:  # they have little more than the name in common
+        return [''] * len(groups)
+    return [' '.join(f'{key.rpartition(".")[2]}={each[key]}' for key in keys if key in each)
+            for each in known]
 
 
 def _overrides(run: StoredRun) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from amlnn.errors import DataError
 from amlnn.records import RunRecord
 
-__all__ = ['Reported', 'find_reported']
+__all__ = ['Reported', 'find_reported', 'read_reported']
 
 _PROJECT = Path(__file__).parents[2]
 
@@ -19,12 +19,15 @@ class Reported:
     metric: str
     value: float
     source: str
+    seconds: float | None = None
+    """What the training is said to have taken."""
 
 
 def find_reported(record: RunRecord) -> Reported | None:
     """Look for the run's config in `reported.json` beside the config and above it, up to `configs`.
 
-    The file is an object: {config name: {"metric": str, "value": number, "source": str}}.
+    The file is an object: {config name: {"metric": str, "value": number, "source": str}}, each
+    perhaps with "seconds". A study names variants of a config there too, by names of its own.
 
     Raises:
         DataError: such a file is not of this form.
@@ -44,6 +47,15 @@ def find_reported(record: RunRecord) -> Reported | None:
     return None
 
 
+def read_reported(file: Path) -> dict[str, Reported]:
+    """Every entry of a `reported.json` by its name.
+
+    Raises:
+        DataError: the file is not of that form.
+    """
+    return {name: _construct(entry, file, name) for name, entry in _read(file).items()}
+
+
 def _read(file: Path) -> dict:
     try:
         values = json.loads(file.read_text(encoding='utf-8'))
@@ -57,7 +69,9 @@ def _read(file: Path) -> dict:
 
 def _construct(entry: object, file: Path, name: str) -> Reported:
     try:
-        return Reported(str(entry['metric']), float(entry['value']), str(entry.get('source', '')))
+        seconds = entry.get('seconds')
+        return Reported(str(entry['metric']), float(entry['value']), str(entry.get('source', '')),
+                        None if seconds is None else float(seconds))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f'`{file}`, entry `{name}` is not complete: {error!r}',
                         hint='{"metric": "accuracy/top1", "value": 95.95, "source": "..."}'

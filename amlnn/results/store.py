@@ -1,8 +1,6 @@
 """Run folders found on the disk, read through the schema in `amlnn/records.py`."""
 
 import sys
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -13,6 +11,8 @@ import numpy as np
 
 from amlnn.errors import AmlnnError, DataError
 from amlnn.records import RunRecord, Split, TestRecord, read_run, read_test
+from amlnn.results.arrays import HINT, read_arrays
+from amlnn.results.forecasts import Forecasts, read_forecasts
 
 __all__ = ['Predictions', 'StoredRun', 'find_runs', 'read_predictions']
 
@@ -53,6 +53,7 @@ class StoredRun:
     tests: dict[str, TestRecord] = field(default_factory=dict)
     """By split."""
     _predictions: dict[str, Predictions] = field(default_factory=dict, repr=False)
+    _forecasts: dict[str, Forecasts] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -63,8 +64,14 @@ class StoredRun:
         """Whether the run stored predictions for `split`."""
         return self._predictions_path(split).is_file()
 
+    def forecasts(self, split: str) -> Forecasts:
+        """Read `predictions_<split>.npz` of a forecaster once; errors as those of `predictions`."""
+        if split not in self._forecasts:
+            self._forecasts[split] = read_forecasts(self._predictions_path(split))
+        return self._forecasts[split]
+
     def predictions(self, split: str) -> Predictions:
-        """Read `predictions_<split>.npz` once.
+        """Read `predictions_<split>.npz` of a classifier once.
 
         Raises:
             DataError: there is none, it is truncated, or it does not hold what it should.
@@ -125,23 +132,10 @@ def read_predictions(path: Path | str) -> Predictions:
         DataError: there are none, the file is truncated, or an array is missing, of the wrong shape
             or type, or not finite.
     """
-    path = Path(path)
-    hint = 'write it again: python tools/test.py CONFIG CHECKPOINT'
-    try:
-        # The file is opened here because np.load leaves it open when the archive is damaged;
-        # allow_pickle stays off: a run folder from somebody else must not run code.
-        with path.open('rb') as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except FileNotFoundError:
-        raise DataError(f'no predictions at `{path}`', hint=hint) from None
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, TypeError) as error:
-        raise DataError(f'`{path}` is damaged or only half written: {error}', hint=hint) from None
-    missing = sorted({'id', 'label', 'prob', 'classes'} - set(arrays))
-    if missing:
-        raise DataError(f'`{path}` has no array named {", ".join(missing)}', hint=hint)
+    arrays = read_arrays(path, ('id', 'label', 'prob', 'classes'))
     problem = _problem(arrays)
     if problem:
-        raise DataError(f'`{path}`: {problem}', hint=hint)
+        raise DataError(f'`{path}`: {problem}', hint=HINT)
     return Predictions(arrays['id'], arrays['label'].astype(np.int64),
                        arrays['prob'].astype(np.float32), arrays['classes'].tolist())
 

@@ -4,20 +4,23 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from amlnn.errors import DataError
 from amlnn.records import RunRecord
-from amlnn.results.grouping import Group, group_runs
+from amlnn.results.grouping import Group, group_runs, settings
 from amlnn.results.intervals import newcombe, paired, paired_bootstrap, wilson
 from amlnn.results.reported import Reported, find_reported
 from amlnn.results.store import Predictions, StoredRun
 
-__all__ = ['Difference', 'Result', 'Row', 'Summary', 'result_of', 'summarise']
+__all__ = ['Difference', 'Result', 'Row', 'SimpleRow', 'Summary', 'compare', 'result_of',
+           'summarise']
 
 TOP1 = 'accuracy/top1'
+MSE = 'forecast/mse'
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,24 @@ class Row:
         return ', '.join(sorted({record.status for record in self.records}))
 
 
+    def over_seeds(self, metric: str, split: str) -> tuple[float, float | None] | None:
+        """Mean and standard deviation over seeds of a metric of the test records; None without."""
+        values = [run.tests[split].metrics[metric] for run in self.group.runs
+                  if split in run.tests and _finite(run.tests[split].metrics.get(metric))]
+        if not values:
+            return None
+        return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+@dataclass(frozen=True)
+class SimpleRow:
+    """A simple method on the same windows as the forecasters of a table; nothing is trained."""
+
+    name: str
+    metrics: dict[str, float]
+    samples: int
+
+
 @dataclass
 class Summary:
     """A comparison of configurations on one split."""
@@ -110,6 +131,46 @@ class Summary:
     baseline: Row | None
     notes: list[str] = field(default_factory=list)
     """What a reader must know to trust the table, one sentence each."""
+    simple: list[SimpleRow] = field(default_factory=list)
+    """What simple methods reach, for forecasts."""
+    data: str = ''
+    """What is forecast, in words."""
+
+    @property
+    def kind(self) -> str:
+        """'classification' or 'forecasting'."""
+        return self.rows[0].record.kind
+
+    @property
+    def table_rows(self) -> list[Row | SimpleRow]:
+        """All rows of the table."""
+        return [*self.rows, *self.simple]
+
+
+def compare(runs: Sequence[StoredRun], split: str | None = None,
+            baseline: StoredRun | None = None) -> list[Summary]:
+    """Compare runs that can be compared: one summary for classifiers, one for each forecast task.
+
+    Forecasters have one task if their series, its parts, the horizon and the distance of the
+    windows are the same.
+
+    Args:
+        runs: At least one.
+        split: See `summarise`.
+        baseline: Of one of the summaries.
+
+    Raises:
+        DataError: the baseline is not among the runs.
+    """
+    tasks: dict[tuple, list[StoredRun]] = {}
+    for run in runs:
+        tasks.setdefault(_task(run), []).append(run)
+    holds = [baseline is not None and any(run.folder == baseline.folder for run in members)
+             for members in tasks.values()]
+    if baseline is not None and not any(holds):
+        holds[0] = True  # which says what is wrong
+    return [summarise(members, split, baseline if mine else None)
+            for members, mine in zip(tasks.values(), holds, strict=True)]
 
 
 def summarise(runs: Sequence[StoredRun], split: str | None = None,
@@ -121,7 +182,8 @@ def summarise(runs: Sequence[StoredRun], split: str | None = None,
         split: 'val' or 'test'; by default 'test' if every configuration has a result on it, else
             'val'.
         baseline: A run of the configuration that the others are compared with; by default the first
-            finished one that has a result.
+            finished one of the classifiers that has a result. Forecasters are compared with the
+            simple methods.
 
     Raises:
         DataError: runs of different kinds, or a baseline that is not among them.
@@ -135,15 +197,21 @@ def summarise(runs: Sequence[StoredRun], split: str | None = None,
              for group in groups for run, reason in group.left_out]
     split = split or _common_split(groups)
     rows = [_row(group, split, notes) for group in groups]
-    metric = next((row.results[0].metric for row in rows if row.results), TOP1)
+    forecast = kinds == {'forecasting'}
+    metric = next((row.results[0].metric for row in rows if row.results),
+                  MSE if forecast else TOP1)
     for row in rows:
         _add_reported(row, metric, notes)
-    reference = _baseline(rows, baseline)
+    reference = None if forecast and baseline is None else _baseline(rows, baseline)
     for row in rows:
         if reference is not None and row is not reference and row.value is not None:
             row.difference = _difference(row, reference, split)
     _note_what_matters(rows, reference, split, notes)
-    return Summary(rows, split, metric, reference, notes)
+    if not forecast:
+        return Summary(rows, split, metric, reference, notes)
+    _note_forecasts(rows, split, notes)
+    return Summary(rows, split, metric, reference, notes, _simple_rows(rows, split),
+                   _describe(rows))
 
 
 def result_of(run: StoredRun, split: str) -> Result | None:
@@ -152,7 +220,8 @@ def result_of(run: StoredRun, split: str) -> Result | None:
     For 'val' without predictions it is the metric of the best epoch.
     """
     record = run.record
-    metric = TOP1 if record.kind == 'classification' else record.monitor
+    metric = TOP1 if record.kind == 'classification' else \
+        MSE if record.monitor is None or record.monitor == 'val_loss' else record.monitor
     if record.kind == 'classification':
         predictions = _predictions(run, split)
         if predictions is not None:
@@ -259,6 +328,10 @@ def _add_reported(row: Row, metric: str, notes: list[str]) -> None:
 
 def _contradictions(run: StoredRun, split: str) -> list[str]:
     """Say where a run's predictions and its records disagree by an image or more."""
+    if run.record.kind != 'classification':
+        return _unlike_forecasts(run, split)
+    if run.record.kind != 'classification':
+        return []
     try:
         predictions = run.predictions(split)
     except DataError as error:
@@ -283,6 +356,21 @@ def _contradictions(run: StoredRun, split: str) -> list[str]:
     return [note]
 
 
+def _unlike_forecasts(run: StoredRun, split: str) -> list[str]:
+    """Say where a run's forecasts and its test record disagree."""
+    if split not in run.tests or not run.has_predictions(split):
+        return []
+    try:
+        measured = run.forecasts(split).mse
+    except DataError as error:
+        return [f'{run.name}: {error.message}.']
+    recorded = run.tests[split].metrics.get(MSE)
+    if not _finite(recorded) or math.isclose(recorded, measured, rel_tol=1e-3):
+        return []
+    return [f'{run.name}: predictions_{split}.npz gives an MSE of {measured:.4g}, '
+            f'test_{split}.json {recorded:.4g}; the table shows the latter.']
+
+
 def _tied_with_label(predictions: Predictions) -> int:
     """The number of images whose label shares the largest probability with another class."""
     top = predictions.probs == predictions.probs.max(axis=1, keepdims=True)
@@ -293,15 +381,95 @@ def _tied_with_label(predictions: Predictions) -> int:
 def _note_what_matters(rows: list[Row], reference: Row | None, split: str,
                        notes: list[str]) -> None:
     trained = any(record.epochs for row in rows for record in row.records)
+    samples = 'images' if rows[0].record.kind == 'classification' else 'windows'
     if split == 'val' and trained and any(row.results for row in rows):
-        notes.append('Each run shows its best epoch, chosen on the same validation images: this '
-                     'flatters every row a little.')
+        notes.append(f'Each run shows its best epoch, chosen on the same validation {samples}: '
+                     'this flatters every row a little.')
     if reference is None:
         return
     for row in rows:
         mine, other = row.record.data_manifest_hash, reference.record.data_manifest_hash
         if row.value is not None and mine and other and mine != other:
             notes.append(f'{row.name} used other data than {reference.name}.')
+
+
+def _note_forecasts(rows: list[Row], split: str, notes: list[str]) -> None:
+    """What a table of forecasts must say: copies of test windows, and rows that are not there."""
+    for row in rows:
+        test = row.group.runs[0].tests.get(split)
+        if test is not None and test.repeated_windows:
+            notes.append(
+                f'{row.name}: {test.repeated_windows:,} of {test.samples:,} windows of {split} '
+                'occur in the training part too, number by number; their error says nothing about '
+                'a forecast.')
+    if rows and not any(split in run.tests for row in rows for run in row.group.runs):
+        notes.append('The rows of simple methods come with an evaluation: python tools/test.py '
+                     'CONFIG CHECKPOINT.')
+
+
+def _simple_rows(rows: list[Row], split: str) -> list[SimpleRow]:
+    """What the test records say of simple methods; where two disagree, the row it belongs to.
+
+    Some depend on the look-back, which may differ between the rows of a table.
+    """
+    found: dict[str, list[tuple[SimpleRow, str]]] = {}
+    for row in rows:
+        for run in row.group.runs:
+            test = run.tests.get(split)
+            for name, values in (test.baselines if test is not None else {}).items():
+                metrics = {key: value for key, value in values.items()
+                           if key != 'windows' and value is not None}
+                simple = SimpleRow(name, metrics | _in_original_units(run, split, metrics),
+                                   int(values['windows']))
+                known = found.setdefault(name, [])
+                if not any(_alike(simple, other) for other, _ in known):
+                    known.append((simple, row.name))
+    shown = []
+    for name, known in found.items():
+        shown += [simple if len(known) == 1 else
+                  SimpleRow(f'{name} (windows of {owner})', simple.metrics, simple.samples)
+                  for simple, owner in known]
+    return shown
+
+
+def _alike(one: SimpleRow, other: SimpleRow) -> bool:
+    return one.samples == other.samples and all(
+        math.isclose(value, other.metrics.get(key, math.nan), rel_tol=1e-5)
+        for key, value in one.metrics.items())
+
+
+def _in_original_units(run: StoredRun, split: str, metrics: dict[str, float]) -> dict[str, float]:
+    """MSE and MAE in the units of the data, where there is one column and so one scale."""
+    try:
+        deviation = run.forecasts(split).deviation
+    except DataError:
+        return {}
+    if len(deviation) != 1:
+        return {}
+    factors = {'forecast/mse': deviation[0] ** 2, 'forecast/mae': deviation[0]}
+    return {f'{name}_original': float(metrics[name] * factor)
+            for name, factor in factors.items() if name in metrics}
+
+
+def _task(run: StoredRun) -> tuple:
+    """What runs must share to be compared."""
+    if run.record.kind == 'classification':
+        return ('classification',)
+    known = settings(run)
+    sizes = (known.get(f'{part}_dataloader.dataset.{name}')
+             for part in ('train', 'val', 'test') for name in ('horizon', 'stride')
+             if (part, name) != ('train', 'stride'))
+    return (run.record.kind, run.record.data_manifest_hash, *sizes)
+
+
+def _describe(rows: list[Row]) -> str:
+    run = rows[0].group.runs[0]
+    known = settings(run)
+    horizon = known.get('train_dataloader.dataset.horizon')
+    steps = f', {horizon} step{"s" * (horizon != "1")} ahead' if horizon else ''
+    preset = known.get('train_dataloader.dataset.source.preset', '').strip("'")
+    made = f'the generated series {preset}' if preset else 'a generated series'
+    return f'{Path(run.record.data_root).name if run.record.data_root else made}{steps}'
 
 
 def _predictions(run: StoredRun, split: str) -> Predictions | None:

@@ -1,18 +1,16 @@
 """The fast path agrees with the plain one, and is refused where it would not."""
 
-import json
 from pathlib import Path
 
 import pytest
 import torch
 from generated import write_small_config
+from trunk_runs import FREEZE, losses, run
 
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import ConfigError
 from amlnn.records import read_run
 
-FREEZE = {'three stages': 'model = dict(frozen_stages=3)',
-          'everything': "model = dict(frozen_stages='all')"}
 BACKBONES = {
     'ResNet18': '',
     'ResNet50': 'model = dict(backbone=dict(depth=50), head=dict(in_channels=512), '
@@ -21,22 +19,7 @@ BACKBONES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv('AMLNN_CACHE', str(tmp_path / 'cache'))
-    return tmp_path / 'cache'
-
-
-def run(config: Path, work_dir: Path, *options: str) -> Path:
-    options = [f'execution.{option}' if not option.startswith(('train', 'model')) else option
-               for option in options]
-    return train(TrainOptions(config, work_dir=work_dir,
-                              cfg_options=['default_hooks.logger.interval=1', *options]))
-
-
-def losses(folder: Path) -> list[float]:
-    lines = (folder / 'scalars.jsonl').read_text().splitlines()
-    return [json.loads(line)['loss'] for line in lines]
+pytestmark = pytest.mark.usefixtures('own_cache')
 
 
 def assert_same_run(left: Path, right: Path, tolerance: float) -> None:

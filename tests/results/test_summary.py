@@ -113,9 +113,16 @@ def test_runs_of_one_name_and_other_configs_are_told_apart_by_their_overrides(ad
     assert [row.name for row in rows] == ['one lr=0.01', 'one lr=0.001']
 
 
+def test_runs_without_overrides_are_told_apart_by_what_differs_in_their_configs(add, tmp_path):
+    for append in (1, 2):
+        add('one', config=f"data = dict(source=dict(append={append}, preset='b'))\nseed = 3\n")
+    rows = summarise(find_runs([tmp_path / 'work_dirs'])).rows
+    assert [row.name for row in rows] == ['one append=1', 'one append=2']
+
+
 def test_runs_that_nothing_else_tells_apart_are_named_by_their_folder(add, tmp_path):
-    add('one', config='a = 1\n')
-    add('one', config='a = 2\n')
+    add('one', data_manifest_hash='a')
+    add('one', data_manifest_hash='b')
     rows = summarise(find_runs([tmp_path / 'work_dirs'])).rows
     assert [row.name for row in rows] == ['one run00', 'one run01']
 

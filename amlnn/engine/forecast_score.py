@@ -1,0 +1,137 @@
+"""Evaluates a forecaster's checkpoint on a part of its series, with the baselines beside it."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from amlnn.atomic import write_text
+from amlnn.config.load import config_hash, resolved_text
+from amlnn.engine.adapt import Plan
+from amlnn.engine.baseline_rows import baseline_rows
+from amlnn.engine.build import (
+    build_evaluator,
+    build_loader,
+    build_model,
+    device_name,
+    forward_context,
+    in_scope,
+)
+from amlnn.engine.checkpoint import load_weights
+from amlnn.engine.folder import (
+    checkpoint_run,
+    create_run_folder,
+    new_run_name,
+    point_latest,
+    utc_now,
+)
+from amlnn.engine.forecasting import evaluate_forecaster, interval_bounds, write_forecasts
+from amlnn.engine.runner import library_versions
+from amlnn.errors import UsageError
+from amlnn.metrics.forecasting_formulas import coverage, interval_width
+from amlnn.models.freezing import count_parameters, stage_table
+from amlnn.records import RunRecord, TestRecord, write_record
+
+__all__ = ['score_forecaster']
+
+
+def score_forecaster(plan: Plan, checkpoint: dict, options, console: Console) -> TestRecord:
+    """Evaluate, print, and write the record and the forecasts into the checkpoint's run folder.
+
+    Args:
+        plan: A forecast's, of the checkpoint.
+        checkpoint: What was read.
+        options: TestOptions of `amlnn.engine.test`.
+        console: Where to print.
+
+    Raises:
+        AmlnnError: config, checkpoint and data do not fit one another.
+    """
+    if options.tta:
+        raise UsageError('--tta averages over views of images, and this is a forecast',
+                         hint='leave it out')
+    split = options.split or ('test' if plan.config.get('test_dataloader') else 'val')
+    with in_scope(plan.config):
+        loader = build_loader(plan, split)
+        model, _ = build_model(plan, weights=False)
+        load_weights(model, checkpoint, options.checkpoint)
+        evaluator = build_evaluator(plan, split, loader)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task(f'testing on {split}', total=len(loader.dataset))
+            result = evaluate_forecaster(model, loader, evaluator, forward_context(plan),
+                                         lambda count: bar.advance(task, count))
+        baselines = baseline_rows(plan.series, split)
+    metrics = dict(result.metrics)
+    for level, low, high in interval_bounds(checkpoint.get('intervals') or [], result.forecasts,
+                                            result.quantiles):
+        name = f'{100 * level:g}'
+        metrics[f'interval/coverage_{name}'] = float(np.mean(
+            coverage(result.targets, low, high, result.observed)))
+        metrics[f'interval/width_{name}'] = float(np.mean(
+            interval_width(low, high, result.observed)))
+    folder = checkpoint_run(options.checkpoint) or _untrained_run(options, plan, model, split)
+    try:
+        name = str(options.checkpoint.absolute().relative_to(folder.absolute()))
+    except ValueError:
+        name = str(options.checkpoint)
+    overlap = loader.dataset.overlap() if split == 'test' else None
+    record = TestRecord(
+        checkpoint=name, checkpoint_epoch=checkpoint['meta'].get('epoch'), split=split,
+        samples=result.samples, loss=result.loss, metrics=metrics,
+        seconds=round(result.seconds, 3),
+        images_per_second=round(result.samples / result.seconds, 2),
+        device=device_name(plan.device), precision=plan.precision, data_root=plan.data_root,
+        data_manifest_hash=plan.series.data_hash(), versions=library_versions('forecasting'),
+        created=utc_now(), baselines=baselines,
+        repeated_windows=overlap.count if overlap else None)
+    write_forecasts(folder / f'predictions_{split}.npz', result, plan.series.metainfo)
+    write_record(folder / f'test_{split}.json', record)
+    if options.out:
+        write_record(options.out, record)
+    _print(record, folder, plan, console)
+    if overlap and overlap.count:
+        console.print(f'warning: {overlap.describe()}', highlight=False, soft_wrap=True)
+    return record
+
+
+def _untrained_run(options, plan: Plan, model, split: str) -> Path:
+    """A run folder for a forecaster that was not trained here."""
+    digest = config_hash(plan.loaded.config)
+    folder = create_run_folder(Path('work_dirs') / plan.loaded.name, new_run_name(digest))
+    trainable, total = count_parameters(model)
+    write_text(folder / 'config.py', resolved_text(plan.loaded.config))
+    write_record(folder / 'run.json', RunRecord(
+        kind='forecasting', config_name=plan.loaded.name, config_path=str(plan.loaded.path),
+        command=list(options.command), config_hash=digest, started=utc_now(), finished=utc_now(),
+        seed=plan.seed, status='done', data_root=plan.data_root,
+        data_manifest_hash=plan.series.data_hash(),
+        samples={split: len(plan.series.dataset(split))}, versions=library_versions('forecasting'),
+        device=device_name(plan.device), threads=torch.get_num_threads(),
+        precision=plan.precision, pretrained=str(options.checkpoint), stages=stage_table(model),
+        trainable_parameters=trainable, total_parameters=total, max_epochs=0))
+    point_latest(folder)
+    return folder
+
+
+def _print(record: TestRecord, folder: Path, plan: Plan, console: Console) -> None:
+    table = Table('', 'MSE', 'MAE', 'windows', box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = 'right'
+    own = {name: record.metrics.get(name) for name in ('forecast/mse', 'forecast/mae')}
+    for name, row in {plan.loaded.name: {**own, 'windows': record.samples},
+                      **record.baselines}.items():
+        errors = ['' if row[key] is None else f'{row[key]:.4f}' for key in own]
+        table.add_row(name, *errors, f'{row["windows"]:,}')
+    console.print(table)
+    shown = {name: value for name, value in record.metrics.items() if name not in own}
+    parts = [f'{name} {value:.4f}' for name, value in shown.items()]
+    parts += [f'loss {record.loss:.4f}', f'{record.images_per_second:.1f} windows/s']
+    epoch = f' (epoch {record.checkpoint_epoch})' if record.checkpoint_epoch else ''
+    console.print(f'{record.checkpoint}{epoch} on the {record.samples:,} windows of '
+                  f'`{record.split}`, errors above in scaled units: {", ".join(parts)}',
+                  highlight=False, soft_wrap=True)
+    console.print(f'written: {folder / f"test_{record.split}.json"}', highlight=False,
+                  soft_wrap=True)

@@ -1,0 +1,260 @@
+"""Evaluating a forecaster, and a Runner that keeps what only a forecaster has.
+
+A checkpoint of a forecaster holds, beside what every checkpoint has, its data's metainfo under
+`meta.dataset_meta` (columns, look-back, horizon, scaler) and `intervals`: how far the validation
+part lay from its forecasts.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.model import is_model_wrapper
+from torch import nn
+
+from amlnn.atomic import replacing
+from amlnn.data.windows import SeriesWindows
+from amlnn.engine.evaluation import EvaluationLoop
+from amlnn.engine.runner import FolderRunner
+from amlnn.engine.series import FirstBatch
+from amlnn.errors import DataError
+from amlnn.models.conformal import Conformal, fit_conformal
+
+__all__ = ['INTERVAL_LEVELS', 'ForecastEvaluation', 'ForecastLoop', 'ForecastRunner',
+           'evaluate_forecaster', 'interval_bounds', 'try_evaluation', 'window_names',
+           'write_forecasts']
+
+# N windows, P future steps, C target columns, Q quantile levels
+
+INTERVAL_LEVELS = (0.8, 0.95)
+"""Share of values that each interval of a checkpoint claims to hold."""
+
+
+@dataclass
+class ForecastEvaluation:
+    """What one pass over windows gives, in scaled units."""
+
+    metrics: dict[str, float]
+    loss: float | None
+    """Mean over windows of the head's loss."""
+    dataset: SeriesWindows
+    forecasts: np.ndarray
+    """float32 [N, P, C]: point forecasts of the first N windows, in the order of time."""
+    quantiles: np.ndarray | None
+    """float32 [N, P, C, Q]; None from a head that gives a point alone."""
+    levels: tuple[float, ...] | None
+    """The Q levels."""
+    samples: int
+    """N."""
+    seconds: float
+    _targets: tuple[np.ndarray, np.ndarray | None] | None = field(default=None, repr=False)
+
+    @property
+    def targets(self) -> np.ndarray:
+        """float32 [N, P, C]; 0 where missing."""
+        return self._truth()[0]
+
+    @property
+    def observed(self) -> np.ndarray | None:
+        """bool [N, P, C]: False where the target is missing; None where none is."""
+        return self._truth()[1]
+
+    def _truth(self):
+        # Gathered on demand: most epochs need metrics alone.
+        if self._targets is None:
+            batch = self.dataset.__getitems__(list(range(self.samples)))
+            observed = batch.get('target_observed')
+            self._targets = (batch['targets'].numpy(),
+                             None if observed is None else observed.numpy())
+        return self._targets
+
+    def intervals(self) -> list[dict]:
+        """Conformal margins for INTERVAL_LEVELS (see `amlnn.models.conformal`), for a checkpoint.
+
+        Returns:
+            [{'level': float, 'ends': places of the two quantiles that are widened or None for the
+            point, 'margin': tensor [P, C]}, ...]; a level that takes more windows is left out.
+        """
+        found = []
+        for level in INTERVAL_LEVELS:
+            ends = _ends(self.levels, level)
+            given = dict(point=self.forecasts) if ends is None else dict(
+                low=self.quantiles[..., ends[0]], high=self.quantiles[..., ends[1]])
+            try:
+                fitted = fit_conformal(self.targets, **given, level=level, observed=self.observed)
+            except DataError:
+                continue
+            found.append({'level': level, 'ends': ends,
+                          'margin': torch.from_numpy(fitted.margin.astype(np.float32))})
+        return found
+
+
+@torch.inference_mode()
+def evaluate_forecaster(model: nn.Module, loader, evaluator, context: Callable,
+                        on_batch: Callable[[int], None] = lambda windows: None
+                        ) -> ForecastEvaluation:
+    """Run a forecaster over all windows of a part in eval mode; every window counts once.
+
+    Args:
+        model: A Forecaster, or what it is wrapped in.
+        loader: A WindowLoader in the order of time.
+        evaluator: MMEngine's Evaluator.
+        context: Makes the context of a forward pass, such as autocast.
+        on_batch: Told the number of windows after each batch.
+    """
+    inner = model.module if is_model_wrapper(model) else model
+    inner.eval()
+    begin = time.perf_counter()
+    points, quantiles, levels = [], [], None
+    loss_sum, samples = 0.0, 0
+    for batch in loader:
+        batch = inner.data_preprocessor(batch, False)
+        with context():
+            forecast, loss = _forecast(inner, batch)
+        count = len(batch['inputs'])
+        loss_sum = loss_sum + loss * count  # a tensor: one wait for the device at the end
+        samples += count
+        points.append(forecast.point.float().cpu())
+        if forecast.quantiles is not None:
+            quantiles.append(forecast.quantiles.float().cpu())
+            levels = tuple(forecast.levels)
+        evaluator.process(data_samples=[forecast], data_batch=batch)
+        on_batch(count)
+    metrics = {name: float(value) for name, value in evaluator.evaluate(samples).items()}
+    return ForecastEvaluation(
+        metrics=metrics, loss=float(loss_sum) / samples, dataset=loader.dataset,
+        forecasts=torch.cat(points).numpy(),
+        quantiles=torch.cat(quantiles).numpy() if quantiles else None, levels=levels,
+        samples=samples, seconds=time.perf_counter() - begin)
+
+
+def try_evaluation(model: nn.Module, loader, evaluator, context: Callable) -> None:
+    """Evaluate two windows, so that what an evaluator asks in vain is said before any training.
+
+    Arguments are those of `evaluate_forecaster`, errors those of model and evaluator.
+    """
+    evaluate_forecaster(model, FirstBatch(loader.dataset, 2), evaluator, context)
+
+
+def write_forecasts(path: Path, evaluation: ForecastEvaluation, metainfo: dict) -> None:
+    """Write `predictions_<split>.npz` (see amlnn.records)."""
+    count = len(metainfo['columns'])
+    arrays = dict(
+        id=window_names(evaluation.dataset, evaluation.samples), target=evaluation.targets,
+        forecast=evaluation.forecasts, columns=np.array(metainfo['columns']),
+        mean=np.array(metainfo['scaler']['mean'][:count]),
+        deviation=np.array(metainfo['scaler']['deviation'][:count]))
+    if evaluation.observed is not None:
+        arrays['observed'] = evaluation.observed
+    if evaluation.quantiles is not None:
+        arrays |= dict(quantiles=evaluation.quantiles, levels=np.array(evaluation.levels))
+    # Not compressed: floats of a network hardly shrink, and it would take longer than the forecast.
+    with replacing(path) as temporary:
+        np.savez(temporary, **arrays)
+
+
+def window_names(dataset: SeriesWindows, count: int) -> np.ndarray:
+    """[N] str: the time of each window's first target, or its row in a series without times."""
+    rows = dataset.window_start_rows(np.arange(count)) + dataset.look_back
+    return (rows if dataset.times is None else dataset.times[rows]).astype(str)
+
+
+def interval_bounds(intervals: list[dict], point: np.ndarray, quantiles: np.ndarray | None
+                    ) -> list[tuple[float, np.ndarray, np.ndarray]]:
+    """Level, lower and upper bounds [N, P, C] of each interval that a checkpoint holds.
+
+    Args:
+        intervals: `intervals` of the checkpoint.
+        point: [N, P, C].
+        quantiles: [N, P, C, Q], of a head that gives them.
+    """
+    found = []
+    for each in intervals:
+        fitted = Conformal(each['margin'].numpy(), each['level'])
+        if each['ends'] is None:
+            found.append((each['level'], *fitted.around(point)))
+        else:
+            low, high = (quantiles[..., place] for place in each['ends'])
+            found.append((each['level'], *fitted.widen(low, high)))
+    return found
+
+
+class ForecastLoop(EvaluationLoop):
+    """Validation of a forecaster."""
+
+    def evaluate(self) -> ForecastEvaluation:
+        """One pass over the data."""
+        return evaluate_forecaster(self.runner.model, self.dataloader, self.evaluator,
+                                   self.context, self.on_batch)
+
+
+class ForecastRunner(FolderRunner):
+    """The Runner of a forecaster. Arguments are those of FolderRunner."""
+
+    _best: ForecastEvaluation | None = None
+    _validated: int | None = None
+
+    @property
+    def metainfo(self) -> dict:
+        """What the checkpoint says of the data."""
+        return self.train_dataloader.dataset.metainfo
+
+    def build_val_loop(self, loop):
+        """Validation is a ForecastLoop, whatever the config calls it."""
+        if isinstance(loop, ForecastLoop):
+            return loop
+        return ForecastLoop(self.forward_context, self.progress.validating, runner=self,
+                            dataloader=self._val_dataloader, evaluator=self._val_evaluator)
+
+    def train(self) -> nn.Module:
+        """Train. However it ends, the best forecasts of the validation part are on the disk."""
+        try:
+            return super().train()
+        finally:
+            if self._best is not None:
+                write_forecasts(self.folder / 'predictions_val.npz', self._best, self.metainfo)
+                self._best = None
+
+    def end_epoch(self, metrics: dict) -> None:
+        """Record an epoch, then let hooks save it."""
+        if metrics:
+            self._validated = self.epoch
+        super().end_epoch(metrics)
+
+    def keep_predictions(self) -> None:
+        """Remember the forecasts. They are large, and the next epoch may be better."""
+        self._best = self.val_loop.last
+
+    def make_checkpoint(self) -> dict:
+        """What resuming exactly and forecasting need, of tensors and plain values."""
+        checkpoint = super().make_checkpoint()
+        checkpoint['meta']['dataset_meta'] = self.metainfo
+        if self._validated == self.epoch:
+            checkpoint['intervals'] = self.val_loop.last.intervals()
+        return checkpoint
+
+    def _log_env(self, env_cfg: dict) -> None:
+        """MMEngine asks compilers for their versions, for seconds; run.json has what matters."""
+
+
+def _ends(levels: tuple[float, ...] | None, level: float) -> list[int] | None:
+    """Places of the quantiles that bound the central interval of a level, None without them."""
+    wanted = [(1 - level) / 2, (1 + level) / 2]
+    found = [place for each in wanted for place, known in enumerate(levels or ())
+             if abs(known - each) < 1e-6]
+    return found if len(found) == 2 else None
+
+
+def _forecast(model: nn.Module, batch: dict):
+    """Forecast of a batch, and its loss, in one pass where the model is a Forecaster."""
+    head = getattr(model, 'head', None)
+    if head is None or not hasattr(head, 'forecast'):
+        return model(**batch, mode='predict'), model(**batch, mode='loss')['loss']
+    given = {name: value for name, value in batch.items()
+             if name not in ('targets', 'target_observed')}
+    output = model(**given, mode='tensor')
+    return head.forecast(output), head.loss(output, batch['targets'],
+                                            batch.get('target_observed'))

@@ -1,0 +1,343 @@
+"""From a config to windows of a series, and to the model that fits them.
+
+A series is read once, whatever the number of its parts. What a model has to know of it (columns,
+look-back, horizon, scaler) is its metainfo: a training takes it from the data, everything later
+from the checkpoint.
+"""
+
+import copy
+import hashlib
+import inspect
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from mmengine.registry import DATASETS, MODELS
+from torch import nn
+
+from amlnn.config.load import LoadedConfig
+from amlnn.data.series import Series
+from amlnn.data.windows import SeriesWindows, WindowLoader
+from amlnn.engine.adapt import Plan, common_steps
+from amlnn.engine.checkpoint import load_weights, read_checkpoint
+from amlnn.errors import CheckpointError, ConfigError, DataError
+from amlnn.metrics.forecasting_formulas import seasonal_naive_error
+
+__all__ = ['FirstBatch', 'SeriesTask', 'adapt_series', 'checkpoint_metainfo', 'naive_error']
+
+# What a model has to know of its data, and a checkpoint says.
+_SIZES = ('look_back', 'horizon')
+_COLUMNS = ('columns', 'extra_columns')
+
+
+@dataclass
+class SeriesTask:
+    """The windows of one config."""
+
+    loaded: LoadedConfig
+    config: object
+    """The adapted config."""
+    seed: int
+    trained: dict | None = None
+    """Metainfo of a checkpoint, whose scaler counts then; None: that of the training rows does."""
+    checkpoint: Path | None = None
+    """The checkpoint's path, for messages."""
+    _datasets: dict[str, SeriesWindows] = field(default_factory=dict)
+    _read: dict[str, Series] = field(default_factory=dict)
+
+    @property
+    def metainfo(self) -> dict:
+        """Of the checkpoint, else of the data."""
+        if self.trained:
+            return self.trained
+        parts = ('train', 'val', 'test')
+        part = next(part for part in parts if self.config.get(f'{part}_dataloader'))
+        return self.dataset(part).metainfo
+
+    def dataset(self, part: str) -> SeriesWindows:
+        """The windows of 'train', 'val' or 'test'.
+
+        Raises:
+            DataError: the series cannot be read, or no window fits into a part.
+            ConfigError: the parts are not of one series.
+            CheckpointError: the checkpoint is of other columns, look-back or horizon.
+        """
+        if part not in self._datasets:
+            section = self.section(part)
+            for name in ('source', *_SIZES):
+                if section.get(name) is None:
+                    raise ConfigError(
+                        f'`{self.loaded.path}` has no `{part}_dataloader.dataset.{name}`, nor one '
+                        'in the training part', hint=f'set train_dataloader.dataset.{name}')
+            if self.trained:
+                self.check_fits(_names_and_sizes(section))
+                section['scaler'] = self.trained['scaler']
+            dataset = DATASETS.build(section)
+            for other, known in self._datasets.items():
+                self._check_same(part, dataset.metainfo, other, known.metainfo)
+            self._datasets[part] = dataset
+        return self._datasets[part]
+
+    def loader(self, part: str) -> WindowLoader:
+        """The batches of a part.
+
+        Raises:
+            ConfigError: windows of the validation or test part would be dropped.
+        """
+        section = dict(self.config[f'{part}_dataloader'])
+        place = self.loaded.origins.get(f'{part}_dataloader', self.loaded.path)
+        if section.get('drop_last') and part != 'train':
+            raise ConfigError(f'{place}: `{part}_dataloader.drop_last` is True',
+                              hint='every window counts in an evaluation; take it out')
+        if section.get('batch_size') is None:
+            raise ConfigError(f'{place}: `{part}_dataloader` has no `batch_size`',
+                              hint=f'{part}_dataloader.batch_size=32')
+        return WindowLoader(
+            self.dataset(part), section['batch_size'], section.get('shuffle', part == 'train'),
+            self.seed, section.get('drop_last', False))
+
+    def evaluation_meta(self, part: str) -> dict:
+        """What metrics need to know: the metainfo, and `naive_error` (see the function)."""
+        return {**self.metainfo, 'naive_error': naive_error(self.dataset(part))}
+
+    def fill_model(self, section: dict) -> None:
+        """Give the model section what is derived from the data.
+
+        Raises:
+            ConfigError: it is typed too, and otherwise.
+        """
+        kind = MODELS.get(str(section.get('type')))
+        if kind is None:
+            return
+        info = self.metainfo
+        derived = {name: info[name] for name in _SIZES} | {
+            'channels': len(info['columns']), 'extra_channels': len(info['extra_columns'])}
+        for name in derived.keys() & inspect.signature(kind).parameters.keys():
+            typed = section.get(name)
+            if typed is not None and typed != derived[name]:
+                place = self.loaded.origins.get(f'model.{name}', self.loaded.path)
+                source = 'the checkpoint' if self.trained else 'the data set'
+                raise ConfigError(
+                    f'{place}: `model.{name}` is {typed}, and {source} has {derived[name]}',
+                    hint=f'leave model.{name} out: it is derived')
+            section[name] = derived[name]
+
+    def load_pretrained(self, model: nn.Module, path: str) -> str:
+        """Begin with the weights of another run; what was done, in words.
+
+        Raises:
+            CheckpointError: it is of other columns, look-back or horizon, or of another model.
+        """
+        checkpoint = read_checkpoint(Path(path))
+        self.check_fits(self.metainfo, checkpoint_metainfo(checkpoint, Path(path)), Path(path))
+        load_weights(model, checkpoint, Path(path))
+        return f'begins with all weights of `{path}`'
+
+    def check_fits(self, info: dict, trained: dict | None = None,
+                   checkpoint: Path | None = None) -> None:
+        """Refuse data that a checkpoint's model was not made for.
+
+        Args:
+            info: Metainfo of the data.
+            trained: Metainfo of the checkpoint, by default that of this task.
+            checkpoint: Its path, likewise.
+
+        Raises:
+            CheckpointError: names the first thing that differs.
+        """
+        trained, checkpoint = trained or self.trained, checkpoint or self.checkpoint
+        for name in (*_COLUMNS, *_SIZES):
+            if info[name] != trained[name]:
+                was, now = (_shown(each[name]) for each in (trained, info))
+                raise CheckpointError(
+                    f'`{checkpoint}` was trained with {name} {was}, and the config has {now}',
+                    hint='give the config that the checkpoint was trained with; it is config.py in '
+                    'the run folder')
+
+    def check_sizes(self) -> None:
+        """Compare what the config says with the checkpoint, without reading any data."""
+        for part in ('train', 'val', 'test'):
+            section = self.section(part) if self.config.get(f'{part}_dataloader') else {}
+            typed = {name: section[name] for name in _SIZES if section.get(name) is not None}
+            self.check_fits({**self.trained, **typed})
+
+    def _check_same(self, part: str, info: dict, other: str, known: dict) -> None:
+        for name in (*_COLUMNS, *_SIZES, 'scaler'):
+            if info[name] != known[name]:
+                place = self.loaded.origins.get(f'{part}_dataloader.dataset', self.loaded.path)
+                what = 'source or borders' if name == 'scaler' else name
+                raise ConfigError(
+                    f'{place}: the {part} windows have another {what} than the {other} windows'
+                    + ('' if name == 'scaler' else f': {_shown(info[name])}, not '
+                       f'{_shown(known[name])}'),
+                    hint=f'set it alike in {other}_dataloader.dataset and {part}_dataloader.dataset'
+                    '; only split and stride may differ')
+
+    def section(self, part: str) -> dict:
+        """What SeriesWindows takes; a part that leaves something out has it as in training."""
+        shared = dict(self.config.get('train_dataloader', {}).get('dataset', {}))
+        for name in ('split', 'stride'):
+            shared.pop(name, None)
+        own = self.config[f'{part}_dataloader']['dataset']
+        section = copy.deepcopy({'split': part, **shared, **own})
+        if section.get('source'):
+            section['source'] = _ReadOnce(section['source'], self._read)
+        return section
+
+    def source_section(self, part: str) -> dict:
+        """The source of a part as the config has it."""
+        for name in (part, 'train'):
+            section = self.config.get(f'{name}_dataloader') or {'dataset': {}}
+            if section['dataset'].get('source'):
+                return section['dataset']['source']
+        return {}
+
+    @property
+    def path(self) -> str | None:
+        """The file that the series is read from, None where it is generated."""
+        for part in ('train', 'val', 'test'):
+            section = self.config.get(f'{part}_dataloader')
+            path = section and (section['dataset'].get('source') or {}).get('path')
+            if path:
+                return str(Path(path).absolute())
+        return None
+
+    def describe(self) -> str:
+        """Columns and sizes, in words."""
+        info = self.metainfo
+        count = len(info['columns'])
+        extra = f' and {len(info["extra_columns"])} extra' if info['extra_columns'] else ''
+        return (f'{count} column{"s" * (count != 1)}{extra}, {info["look_back"]} rows back, '
+                f'{info["horizon"]} ahead')
+
+    def warnings(self) -> list[str]:
+        """What makes an error of this data look better than it is."""
+        if not self._datasets:
+            return []
+        found = next(iter(self._datasets.values())).overlap()
+        return [found.describe()] if found.count else []
+
+    def data_hash(self) -> str:
+        """SHA-256 of the numbers that were read, their columns and the parts' borders."""
+        digest = hashlib.sha256()
+        for dataset in list(self._datasets.values())[:1]:
+            digest.update(f'{dataset.columns} {dataset.extra_columns} '
+                          f'{tuple(dataset.borders)}'.encode())
+        for series in self._read.values():
+            digest.update(np.ascontiguousarray(series.values).tobytes())
+        return digest.hexdigest()
+
+
+class FirstBatch:
+    """A loader of the first windows of a part.
+
+    Args:
+        dataset: The windows.
+        batch_size: How many, at most.
+    """
+
+    def __init__(self, dataset: SeriesWindows, batch_size: int):
+        self.dataset = dataset
+        self.batch_size = min(batch_size, len(dataset))
+        self.sampler = None
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[dict]:
+        yield self.dataset.__getitems__(list(range(self.batch_size)))
+
+
+class _ReadOnce:
+    """A source whose series is read by the first part that asks for it."""
+
+    def __init__(self, section: dict, read: dict[str, Series]):
+        self._section = section
+        self._known = read
+
+    def read(self) -> Series:
+        """The series."""
+        key = repr(self._section)
+        if key not in self._known:
+            self._known[key] = DATASETS.build(self._section).read()
+        return self._known[key]
+
+
+def _names_and_sizes(section: dict) -> dict:
+    """Those parts of the metainfo that need no window."""
+    extra = list(section.get('extra') or ())
+    columns = section.get('targets') or [
+        name for name in section['source'].read().columns if name not in extra]
+    return {'columns': list(columns), 'extra_columns': extra,
+            **{name: section[name] for name in _SIZES}}
+
+
+def adapt_series(loaded: LoadedConfig, device: str, seed: int | None = None,
+                 pretrained: str | None = None, trained: dict | None = None,
+                 checkpoint: Path | None = None) -> Plan:
+    """Make a Plan for a forecast.
+
+    Args:
+        loaded: From `load_config`.
+        device: 'cpu' or 'cuda'.
+        seed: Overrides `randomness.seed`.
+        pretrained: Overrides `model.pretrained`; 'none' for no weights.
+        trained: Metainfo of a checkpoint.
+        checkpoint: Its path.
+
+    Raises:
+        AmlnnError: an option means nothing to a forecaster, the data cannot be read, or it does not
+            fit the checkpoint.
+    """
+    # On processors that emulate bfloat16's small products, small recurrent steps gain nothing.
+    plan = common_steps(loaded, device, seed, pretrained, dict(precision='fp32'))
+    options = plan.model_options
+    for name, value in (('frozen_stages', options.frozen_stages not in (None, -1)),
+                        ('trainable', options.trainable),
+                        ('pretrained_head', options.pretrained_head)):
+        if value:
+            raise ConfigError(
+                f'{loaded.origins.get(f"model.{name}", loaded.path)}: `model.{name}` is set, and a '
+                'forecaster has no stages', hint='take it out; model.pretrained=<a checkpoint> '
+                'begins with all its weights')
+    plan.series = SeriesTask(loaded, plan.config, plan.seed, trained, checkpoint)
+    plan.data_root = plan.series.path
+    if trained:
+        plan.series.check_sizes()
+    plan.series.fill_model(plan.config['model'])
+    return plan
+
+
+def checkpoint_metainfo(checkpoint: dict, path: Path) -> dict:
+    """What a forecaster's checkpoint says of its data.
+
+    Raises:
+        CheckpointError: it is no forecaster's.
+    """
+    info = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+    if info.get('kind') != 'series':
+        raise CheckpointError(f'`{path}` is not the checkpoint of a forecaster: it has no scaler',
+                              hint='give a checkpoint that tools/train.py wrote')
+    return info
+
+
+def naive_error(dataset: SeriesWindows) -> list[float]:
+    """Mean absolute error of repeating the value of a season ago, in the training rows.
+
+    Args:
+        dataset: Windows of any part.
+
+    Returns:
+        One number a target column, in scaled units; where the season is not known, that of
+        repeating the value before.
+    """
+    try:
+        return seasonal_naive_error(dataset.training_values, dataset.season or 1).tolist()
+    except DataError:  # a training part shorter than a season: the errors that need it are NaN
+        return [math.nan] * len(dataset.columns)
+
+
+def _shown(value: object) -> str:
+    return ', '.join(map(str, value)) or 'none' if isinstance(value, list) else str(value)

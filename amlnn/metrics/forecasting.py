@@ -1,0 +1,186 @@
+"""Errors of forecasts, summed up batch by batch.
+
+A batch is what `SeriesWindows` gives, its forecast what a `Forecaster` makes of it: `point`
+[B, P, C], and from some heads `quantiles` [B, P, C, Q] with their `levels` [Q], all in scaled
+units. Values that are missing do not count.
+"""
+
+# B windows of a batch, P future steps, C target columns, Q quantile levels
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.registry import METRICS
+from torch import Tensor
+
+from amlnn.errors import ConfigError
+
+__all__ = ['ForecastError', 'QuantileError']
+
+
+class _SummedMetric(BaseMetric):
+    """A metric that keeps sums and no forecasts.
+
+    Args:
+        items: What to report.
+        prefix: Put before every name instead of the metric's own.
+    """
+
+    known: tuple[str, ...]
+
+    def __init__(self, items: Sequence[str], prefix: str | None):
+        super().__init__(prefix=prefix)
+        unknown = [name for name in items if name not in self.known]
+        if unknown or isinstance(items, str) or not items:
+            raise ConfigError(
+                f'{type(self).__name__} got items={items!r}' if isinstance(items, str) or not items
+                else f'{type(self).__name__} has no item `{unknown[0]}`',
+                hint=f'a list of some of {", ".join(self.known)}')
+        self.items = tuple(items)
+
+    def process(self, data_batch: dict, data_samples: Sequence) -> None:
+        """Add a batch; `data_samples` holds its forecast as the only element."""
+        forecast = data_samples[0]
+        observed = data_batch.get('target_observed')
+        sums = self.sums(forecast, data_batch['targets'], observed)
+        sums['count'] = torch.full_like(sums['count'], len(data_batch['targets'])) \
+            if observed is None else observed.sum(0)
+        sums = {name: value.double() for name, value in sums.items()}
+        if not self.results:
+            self.results.append(sums)
+            return
+        for name, value in sums.items():
+            self.results[0][name] += value
+
+    def sums(self, forecast, target_BPC: Tensor, observed_BPC: Tensor | None) -> dict[str, Tensor]:
+        """Sums over the windows of a batch, [P, C] each."""
+        raise NotImplementedError
+
+    def scale(self, name: str) -> Tensor:
+        """[C] float64: the data set's numbers of each target column."""
+        state = self.dataset_meta['scaler'] if name in ('mean', 'deviation') else self.dataset_meta
+        return torch.tensor(state[name][:len(self.dataset_meta['columns'])], dtype=torch.float64)
+
+
+@METRICS.register_module()
+class ForecastError(_SummedMetric):
+    """Errors of point forecasts: means over windows, steps and columns.
+
+    `mse` and `mae` are in scaled units, as published tables have them; `mse_original` and
+    `mae_original` in those of the data. `mase` divides each column's absolute error by that of the
+    seasonal naive forecast within the training rows (Hyndman and Koehler 2006, "Another look at
+    measures of forecast accuracy"); `smape` is 200 |e| / (|y| + |f|), in percent of 200, in the
+    units of the data (Makridakis 1993).
+
+    Args:
+        items: What to report: of mse, mae, mse_original, mae_original, mase, smape.
+        prefix: Put before every name instead of 'forecast'.
+
+    Raises:
+        ConfigError: there is no such item.
+    """
+
+    default_prefix = 'forecast'
+    known = ('mse', 'mae', 'mse_original', 'mae_original', 'mase', 'smape')
+
+    def __init__(self, items: Sequence[str] = ('mse', 'mae', 'mse_original', 'mae_original'),
+                 prefix: str | None = None):
+        super().__init__(items, prefix)
+
+    def sums(self, forecast, target_BPC: Tensor, observed_BPC: Tensor | None) -> dict[str, Tensor]:
+        """See the class above."""
+        error_BPC = forecast.point.float() - target_BPC
+        if observed_BPC is not None:
+            error_BPC = torch.where(observed_BPC, error_BPC, 0.0)
+        absolute_BPC = error_BPC.abs()
+        found = dict(squared=error_BPC.square().sum(0), absolute=absolute_BPC.sum(0))
+        found['count'] = found['squared']
+        if 'smape' in self.items:
+            mean_C, deviation_C = (self.scale(name).to(target_BPC) for name in
+                                   ('mean', 'deviation'))
+            size_BPC = (forecast.point * deviation_C + mean_C).abs() \
+                + (target_BPC * deviation_C + mean_C).abs()
+            relative_BPC = torch.where(size_BPC > 0, absolute_BPC * deviation_C / size_BPC, 0.0)
+            found['relative'] = relative_BPC.sum(0)
+        return found
+
+    def compute_metrics(self, results: list[dict[str, Tensor]]) -> dict[str, float]:
+        """The items, of sums [P, C]."""
+        by_column = {name: value.sum(0).cpu() for name, value in results[0].items()}
+        count = by_column['count'].sum().clamp(min=1)
+        deviation = self.scale('deviation')
+        values = {}
+        for name in self.items:
+            if name == 'mase':
+                means = by_column['absolute'] / by_column['count'].clamp(min=1)
+                values[name] = (means / self.scale('naive_error')).mean()
+            elif name == 'smape':
+                values[name] = 200 * by_column['relative'].sum() / count
+            else:
+                summed = by_column['squared' if name.startswith('mse') else 'absolute']
+                power = 2 if name.startswith('mse') else 1
+                factor = deviation ** power if name.endswith('_original') else 1.0
+                values[name] = (summed * factor).sum() / count
+        return {name: float(value) for name, value in values.items()}
+
+
+@METRICS.register_module()
+class QuantileError(_SummedMetric):
+    """How good quantile forecasts are: means over windows, steps and columns, in scaled units.
+
+    `crps` is twice the mean pinball loss over the head's levels, which for evenly spaced levels is
+    the continuous ranked probability score's approximation (Laio and Tamea 2007, equation 6);
+    `coverage` is the share of values inside the central interval of `level`, `width` that
+    interval's mean width.
+
+    Args:
+        level: Share of values that the central interval claims to hold.
+        items: What to report: of crps, coverage, width.
+        prefix: Put before every name instead of 'quantile'.
+
+    Raises:
+        ConfigError: there is no such item, or the head does not forecast the interval's ends.
+    """
+
+    default_prefix = 'quantile'
+    known = ('crps', 'coverage', 'width')
+
+    def __init__(self, level: float = 0.8, items: Sequence[str] = ('crps', 'coverage', 'width'),
+                 prefix: str | None = None):
+        super().__init__(items, prefix)
+        if not 0 < level < 1:
+            raise ConfigError(f'QuantileError got level={level}', hint='between 0 and 1: 0.8, say')
+        self.level = level
+
+    def sums(self, forecast, target_BPC: Tensor, observed_BPC: Tensor | None) -> dict[str, Tensor]:
+        """See the class above."""
+        if forecast.quantiles is None:
+            raise ConfigError('QuantileError needs quantiles, and the head gives a point alone',
+                              hint="model.head.type='QuantileHead', or take the metric out")
+        low, high = (self._place(forecast.levels, (1 + sign * self.level) / 2)
+                     for sign in (-1, 1))
+        quantiles_BPCQ = forecast.quantiles.float()
+        levels_Q = quantiles_BPCQ.new_tensor(forecast.levels)
+        error_BPCQ = target_BPC.unsqueeze(-1) - quantiles_BPCQ
+        pinball_BPC = torch.maximum(levels_Q * error_BPCQ, (levels_Q - 1) * error_BPCQ).mean(-1)
+        inside_BPC = (error_BPCQ[..., low] >= 0) & (error_BPCQ[..., high] <= 0)
+        found = dict(crps=2 * pinball_BPC, coverage=inside_BPC.float(),
+                     width=quantiles_BPCQ[..., high] - quantiles_BPCQ[..., low])
+        if observed_BPC is not None:
+            found = {name: torch.where(observed_BPC, value, 0.0) for name, value in found.items()}
+        found = {name: value.sum(0) for name, value in found.items()}
+        return {**found, 'count': found['width']}
+
+    def compute_metrics(self, results: list[dict[str, Tensor]]) -> dict[str, float]:
+        """The items, of sums [P, C]."""
+        count = results[0]['count'].sum().clamp(min=1)
+        return {name: float(results[0][name].sum() / count) for name in self.items}
+
+    def _place(self, levels: Sequence[float], wanted: float) -> int:
+        for place, level in enumerate(levels):
+            if abs(level - wanted) < 1e-6:
+                return place
+        raise ConfigError(f'QuantileError needs the level {wanted:g}, and the head has '
+                          f'{", ".join(f"{level:g}" for level in levels)}',
+                          hint='add it to model.head.levels, or choose another `level`')

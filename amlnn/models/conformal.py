@@ -1,0 +1,105 @@
+"""Intervals from the errors on the validation part: split-conformal prediction.
+
+Whatever a model forecasts, an interval as wide as the right rank of its absolute errors on windows
+that it was not trained on holds a new value with the chance asked for, if those windows and the new
+one are exchangeable. Neighbouring windows of a series overlap and series drift, so on real data the
+promise holds only roughly: tables show the coverage measured on the test part beside it.
+"""
+
+# N windows, P future steps, C target columns, Q quantile levels
+
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+
+from amlnn.errors import DataError
+
+__all__ = ['Conformal', 'conformal_rank', 'fit_conformal']
+
+
+class Conformal(NamedTuple):
+    """Half widths of intervals, or what quantile forecasts are widened by."""
+
+    margin: np.ndarray
+    """[P, C] float64, in the units of the forecasts; negative where quantiles were too wide."""
+    level: float
+    """The chance with which an interval is to hold the truth."""
+
+    def around(self, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper bounds around point forecasts [N, P, C]."""
+        return point - self.margin, point + self.margin
+
+    def widen(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper bounds from lower and upper quantiles, each [N, P, C].
+
+        Where a negative margin would make them cross, both are their middle.
+        """
+        middle = (low + high) / 2
+        return np.minimum(low - self.margin, middle), np.maximum(high + self.margin, middle)
+
+
+def conformal_rank(count: int, level: float) -> int:
+    """The rank, from 1, of the score that holds a new score with chance `level`.
+
+    ceil((count + 1) level), Vovk et al. 2005; Lei et al. 2018, algorithm 2.
+
+    Raises:
+        DataError: there are too few scores for that level.
+
+    >>> conformal_rank(99, 0.9)
+    90
+    >>> conformal_rank(9, 0.9)
+    9
+    """
+    # Rounded first: 10 * 0.7 is a little above 7.
+    rank = ceil(round((count + 1) * level, 9))
+    if rank > count:
+        needed = ceil(round(level / (1 - level), 9))
+        raise DataError(
+            f'an interval of level {level} cannot be had from {count} validation values',
+            hint=f'it takes at least {needed}; or ask for a lower level')
+    return max(rank, 1)
+
+
+def fit_conformal(target: np.ndarray, point: np.ndarray | None = None,
+                  low: np.ndarray | None = None, high: np.ndarray | None = None,
+                  level: float = 0.9, observed: np.ndarray | None = None) -> Conformal:
+    """Take the margins of each step and column from the validation part.
+
+    Give `point` for intervals of one width around point forecasts, or `low` and `high` for
+    conformalised quantiles (Romano et al. 2019, arXiv:1905.03222), which keep the widths that the
+    model itself saw fit.
+
+    Args:
+        target: What came true, [N, P, C].
+        point: Point forecasts, [N, P, C].
+        low: Forecasts of the lower quantile, [N, P, C].
+        high: Forecasts of the upper quantile, [N, P, C].
+        level: The chance with which an interval is to hold the truth, in (0, 1).
+        observed: False where the truth is missing, [N, P, C].
+
+    Raises:
+        DataError: a step and column has too few values for that level.
+        ValueError: neither a point nor both quantiles were given, or all of them, or the level is
+            not in (0, 1).
+
+    >>> target = np.arange(1.0, 10.0).reshape(9, 1, 1)
+    >>> fit_conformal(target, point=np.zeros((9, 1, 1)), level=0.8).margin
+    array([[8.]])
+    """
+    if (point is None) == (low is None) or (low is None) != (high is None):
+        raise ValueError('give `point`, or `low` and `high`')
+    if not 0 < level < 1:
+        raise ValueError(f'`level` {level} is not between 0 and 1')
+    score = np.abs(target - point) if point is not None else np.maximum(low - target, target - high)
+    score = np.asarray(score, dtype=np.float64)
+    if observed is None:
+        rank = conformal_rank(len(score), level)
+        return Conformal(np.partition(score, rank - 1, axis=0)[rank - 1], level)
+    # Missing ones are sorted to the end, where no rank reaches.
+    ordered = np.sort(np.where(observed, score, np.inf), axis=0)
+    counts, at = np.unique(observed.sum(axis=0), return_inverse=True)
+    ranks = np.array([conformal_rank(int(count), level) for count in counts])[at]
+    ranks = ranks.reshape(1, *ordered.shape[1:])
+    return Conformal(np.take_along_axis(ordered, ranks - 1, axis=0)[0], level)

@@ -1,0 +1,232 @@
+"""Figures of forecasts: against the truth, their error by step, and the parts of a series."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from amlnn.report.canvas import (
+    COLOURS,
+    INK,
+    MUTED,
+    heading,
+    new_figure,
+    save,
+    shorten,
+    style_axes,
+)
+from amlnn.results.forecasting import ChosenWindow, Interval, chosen_windows, window_times
+from amlnn.results.forecasts import Forecasts
+
+__all__ = ['draw_components', 'draw_error_by_step', 'draw_forecasts']
+
+# N windows in the order of time, P steps ahead, C columns, T rows of a series
+
+_TRUTH, _FORECAST = INK, COLOURS[1]
+_BANDS = ('#fbdcc4', '#f6b98d')  # the widest interval first
+_FEW_STEPS = 6  # fewer steps make no picture of a window: then window follows window
+_COLUMNS, _WINDOWS = 4, 200  # shown at most
+
+
+def draw_forecasts(forecasts: Forecasts, intervals: Sequence[Interval], path: Path | str,
+                   title: str = 'Forecasts') -> None:
+    """Draw forecasts, their intervals and the truth, in the units of the data.
+
+    From six steps ahead on it is windows by the rank of their error, with what came before each
+    where that is stored; of several columns the first four, a typical and a hard window. Below, it
+    is the first step ahead, window after window, the last 200.
+
+    Args:
+        forecasts: Of one run on one split.
+        intervals: Of the same forecasts.
+        path: Where the PNG goes.
+        title: At the top of the figure.
+    """
+    count = len(forecasts.ids)
+    if forecasts.horizon < _FEW_STEPS:
+        shown = min(count, _WINDOWS)
+        last = f'the last {shown:,} of {count:,} windows' if shown < count else \
+            f'all {count:,} windows'
+        figure, panels = _panels(min(len(forecasts.columns), _COLUMNS), 1, title,
+                                 f'one step ahead, {last}')
+        for column, axes in enumerate(panels[:, 0]):
+            _draw_course(axes, forecasts, intervals, column, count - shown)
+    else:
+        several = len(forecasts.columns) > 1
+        windows = chosen_windows(forecasts, 4)
+        if several:  # the typical and the hard one
+            windows = [windows[0], *windows[2:3]]
+        rows = min(len(forecasts.columns), _COLUMNS) if several else math.ceil(len(windows) / 2)
+        wide = min(len(windows), 2)
+        left = len(forecasts.columns) - _COLUMNS
+        more = f'; {left} more columns not shown' if left > 0 else ''
+        figure, panels = _panels(rows, wide, title, f'windows chosen by the rank of their error '
+                                                    f'among {count:,}{more}')
+        places = [(window, column) for column in range(rows) for window in windows] if several \
+            else [(window, 0) for window in windows]
+        for axes, (window, column) in zip(panels.flat, places, strict=False):
+            _draw_window(axes, forecasts, intervals, window, column)
+        for axes in panels.flat[len(places):]:
+            axes.axis('off')
+    handles = panels[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc='outside lower left', ncols=5, frameon=False, fontsize=8.5,
+                  labelcolor=INK)
+    save(figure, path)
+
+
+def draw_error_by_step(errors: Sequence[tuple[str, np.ndarray]], path: Path | str,
+                       references: Mapping[str, np.ndarray] | None = None, windows: int = 0,
+                       title: str = 'Error by step ahead') -> None:
+    """Draw the mean squared error of each step ahead, in scaled units.
+
+    Args:
+        errors: (label, [P]) of each run.
+        path: Where the PNG goes.
+        references: [P] of simple methods by name, drawn as grey dashes.
+        windows: The number of windows behind it.
+        title: At the top of the figure.
+    """
+    figure = new_figure(8.2, 4.3 + 0.2 * math.ceil(len(errors) / 3))
+    heading(figure, title, f'{windows:,} windows, mean over all columns')
+    axes = figure.subplots()
+    style_axes(axes, xlabel='steps ahead', ylabel='mean squared error, scaled units')
+    for index, (label, error) in enumerate(errors):
+        look = {'color': COLOURS[index % len(COLOURS)],
+                'linestyle': ('-', (0, (5, 2)), (0, (1.5, 1.5)))[index // len(COLOURS) % 3]}
+        _step_line(axes, error, label=shorten(label, 40), **look)
+    for (name, error), dashes in zip((references or {}).items(), ((4, 3), (1, 2)), strict=False):
+        _step_line(axes, error, label=name, color=MUTED, linestyle=(0, dashes))
+    axes.set_ylim(bottom=0)
+    axes.locator_params(axis='x', integer=True)
+    axes.set_xlim(1, max(len(error) for _, error in errors))
+    figure.legend(loc='outside lower left', ncols=3, frameon=False, fontsize=8.5, labelcolor=INK)
+    save(figure, path)
+
+
+def draw_components(parts: Mapping[str, np.ndarray], path: Path | str,
+                    times: np.ndarray | None = None, borders: Sequence[int] = (),
+                    title: str = 'Components of the series', column: int = 0) -> None:
+    """Draw a generated series, and below it each part that is not 0 throughout.
+
+    Args:
+        parts: [T, C] by name: trend, seasons, shifts, noise, outliers, and gaps (bool).
+        path: Where the PNG goes.
+        times: [T] datetime64; None for row numbers.
+        borders: Rows at which the training, validation and test part end.
+        title: At the top of the figure.
+        column: Which of the C series.
+    """
+    drawn = {name: values[:, column] for name, values in parts.items()
+             if name != 'gaps' and np.any(values[:, column])}
+    truth = sum(parts[name][:, column] for name in ('trend', 'seasons', 'shifts'))
+    gaps = parts['gaps'][:, column]
+    values = np.where(gaps, np.nan,
+                      truth + parts['noise'][:, column] + parts['outliers'][:, column])
+    x = np.arange(len(values)) if times is None else times.astype('datetime64[s]').tolist()
+    figure = new_figure(11.4, 2.6 + 1.25 * len(drawn))
+    heading(figure, title, f'{len(values):,} rows = {" + ".join(drawn)}'
+                           + (f', {int(gaps.sum()):,} missing' if gaps.any() else ''))
+    panels = figure.subplots(1 + len(drawn), 1, sharex=True, squeeze=False,
+                             height_ratios=[2, *[1] * len(drawn)])[:, 0]
+    style_axes(panels[0], 'series, and its truth without noise and outliers')
+    panels[0].plot(x, values, color='#9aa7b4', linewidth=0.9)
+    panels[0].plot(x, truth, color=COLOURS[0], linewidth=1.3 if len(x) <= 1000 else 0.7)
+    for axes, (name, part) in zip(panels[1:], drawn.items(), strict=True):
+        style_axes(axes, name)
+        if name == 'outliers':
+            hit = np.flatnonzero(part)
+            axes.vlines([x[row] for row in hit], 0, part[hit], color=COLOURS[1], linewidth=1.2)
+        else:
+            axes.plot(x, part, linewidth=0.9,
+                      color=COLOURS[0] if name in ('trend', 'seasons', 'shifts') else COLOURS[1])
+        axes.locator_params(axis='y', nbins=3)
+    for border, name in zip(borders[:2], ('validation', 'test'), strict=False):
+        for axes in panels:
+            axes.axvline(x[border], color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
+        panels[0].annotate(f' {name}', (x[border], 1), xycoords=('data', 'axes fraction'),
+                           va='top', fontsize=8.5, color=MUTED)
+    panels[0].set_xlim(x[0], x[-1])
+    _time_axis(panels[-1], times is not None)
+    save(figure, path)
+
+
+def _panels(rows: int, columns: int, title: str, subtitle: str):
+    """The figure and its [rows, columns] axes."""
+    figure = new_figure(11.4, (3.9 if rows == 1 else 2.5 * rows + 1.1))
+    heading(figure, title, subtitle)
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _draw_course(axes, forecasts: Forecasts, intervals: Sequence[Interval], column: int,
+                 first: int) -> None:
+    """The first step ahead of every window from `first` on."""
+    times = window_times(forecasts)
+    x = forecasts.ids[first:].astype(int) if times is None else times[first:].tolist()
+    style_axes(axes, shorten(forecasts.columns[column], 40))
+    part = (slice(first, None), 0, column)
+    _draw(axes, x, forecasts, intervals, part, column)
+    truth = _truth(forecasts, part, column)
+    axes.plot(x, truth, color=_TRUTH, linewidth=1.2, label='truth', zorder=3)
+    _time_axis(axes, times is not None)
+
+
+def _draw_window(axes, forecasts: Forecasts, intervals: Sequence[Interval], window: ChosenWindow,
+                 column: int) -> None:
+    """One window, and what came before it."""
+    horizon, place = forecasts.horizon, window.index
+    name = f'{shorten(forecasts.columns[column], 24)}, ' if len(forecasts.columns) > 1 else ''
+    start = str(forecasts.ids[place]).removesuffix(':00').replace('T', ' ')
+    where = f'row {start}' if window_times(forecasts) is None else start
+    style_axes(axes, f'{name}{window.reason}', xlabel=f'steps ahead; 1 is {where}')
+    x = np.arange(1, horizon + 1)
+    part = (place, slice(None), column)
+    _draw(axes, x, forecasts, intervals, part, column)
+    truth = _truth(forecasts, part, column)
+    if forecasts.series is not None:
+        here = place * forecasts.stride
+        before = forecasts.series[max(0, here - max(2 * horizon, 24)):here]
+        truth = np.concatenate([forecasts.original(before)[:, column], truth])
+    axes.plot(np.arange(horizon - len(truth), horizon) + 1, truth, color=_TRUTH, linewidth=1.2,
+              label='truth', zorder=3)
+    axes.axvline(0.5, color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
+    axes.margins(x=0.01)
+    axes.locator_params(axis='x', integer=True)
+
+
+def _draw(axes, x, forecasts: Forecasts, intervals: Sequence[Interval], part: tuple,
+          column: int) -> None:
+    """Forecast and intervals of a part of [N, P, C]."""
+    scale, shift = forecasts.deviation[column], forecasts.mean[column]
+    ordered = sorted(intervals, key=lambda interval: -interval.level)
+    for interval, colour in zip(ordered, _BANDS[-len(ordered):], strict=False):
+        low, high = (each[part] * scale + shift for each in (interval.low, interval.high))
+        axes.fill_between(x, low, high, color=colour, linewidth=0,
+                          label=f'{100 * interval.level:g} % interval')
+    axes.plot(x, forecasts.forecasts[part] * scale + shift, color=_FORECAST, linewidth=1.7,
+              label='forecast')
+
+
+def _truth(forecasts: Forecasts, part: tuple, column: int) -> np.ndarray:
+    """Targets in original units, NaN where missing."""
+    values = forecasts.targets[part] * forecasts.deviation[column] + forecasts.mean[column]
+    return values if forecasts.observed is None else np.where(forecasts.observed[part], values,
+                                                              np.nan)
+
+
+def _step_line(axes, error: np.ndarray, **look) -> None:
+    marks = {'marker': 'o', 'markersize': 4} if len(error) <= 30 else {}
+    axes.plot(np.arange(1, len(error) + 1), error, linewidth=1.8, markeredgewidth=0, **marks,
+              **look)
+
+
+def _time_axis(axes, times: bool) -> None:
+    """Few, short dates, or whole rows."""
+    if times:
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+        locator = AutoDateLocator(minticks=3, maxticks=9)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    else:
+        axes.set_xlabel('row')
+        axes.locator_params(axis='x', integer=True)

@@ -1,0 +1,8 @@
+"""Bidirectional LSTM over the look-back; its sizes come from the data set."""
+model = dict(
+    type='Forecaster',
+    encoder=dict(type='BidirectionalRNN', hidden_size=64),
+    head=dict(type='PointHead', loss='mse'),
+    channel_independent=True,
+    decoding='direct',
+    normalization='last')

@@ -1,0 +1,6 @@
+"""ETTh1, 336 rows ahead: segmented GRU.
+
+python tools/train.py configs/series/etth1_seggru_336.py
+"""
+_base_ = 'etth1_seggru_96.py'
+train_dataloader = dict(dataset=dict(horizon=336))

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from amlnn.errors import DataError
+from amlnn.models.conformal import conformal_rank, fit_conformal
+
+
+@pytest.mark.parametrize('count, level, rank', [
+    (9, 0.9, 9), (10, 0.9, 10), (19, 0.9, 18), (99, 0.95, 95), (100, 0.95, 96), (9, 0.7, 7),
+    (1, 0.5, 1), (4, 0.2, 1), (1000, 0.8, 801)])
+def test_the_rank_is_the_one_worked_out_by_hand(count, level, rank):
+    assert conformal_rank(count, level) == rank
+
+
+def test_too_few_values_say_how_many_it_takes():
+    with pytest.raises(DataError, match=r'level 0.95 cannot be had from 18') as error:
+        conformal_rank(18, 0.95)
+    assert 'at least 19' in error.value.hint
+    assert conformal_rank(19, 0.95) == 19
+
+
+def test_each_step_and_column_has_its_own_margin():
+    point = np.zeros((4, 2, 2))
+    target = np.array([[[1, -10], [.1, 0]], [[-2, 20], [.2, 0]], [[3, 30], [-.3, 0]],
+                       [[4, 40], [.4, 7]]], dtype=float)
+    # four values, level 0.6: the third smallest
+    assert fit_conformal(target, point, level=0.6).margin == pytest.approx(
+        np.array([[3, 30], [.3, 0]]))
+
+
+def test_missing_values_do_not_count_in_the_rank():
+    target = np.arange(1.0, 8.0).reshape(7, 1, 1)
+    observed = np.array([True, False, True, True, False, True, True]).reshape(7, 1, 1)
+    # of 1, 3, 4, 6, 7 at level 0.6 the fourth smallest
+    assert fit_conformal(np.where(observed, target, np.nan), np.zeros_like(target), level=0.6,
+                         observed=observed).margin.item() == 6
+    two = np.concatenate([observed, np.ones_like(observed)], 2)
+    margin = fit_conformal(np.repeat(target, 2, 2), np.zeros((7, 1, 2)), level=0.6,
+                           observed=two).margin
+    assert margin.tolist() == [[6, 5]]  # of seven the fifth smallest
+    with pytest.raises(DataError):
+        fit_conformal(target, np.zeros_like(target), level=0.9, observed=observed)
+
+
+@pytest.mark.parametrize('level', [0.5, 0.8, 0.95])
+@pytest.mark.parametrize('quantiles', [False, True])
+def test_exchangeable_data_are_covered_as_often_as_asked(level, quantiles):
+    random = np.random.default_rng(0)
+    calibration, new, repeats = 39, 50, 400
+    inside = []
+    for _ in range(repeats):
+        centre, spread = random.normal(size=(2, calibration + new, 1, 1))
+        truth = centre + np.exp(spread) * random.standard_t(3, size=(calibration + new, 1, 1))
+        given = dict(low=centre - np.exp(spread), high=centre + np.exp(spread)) if quantiles \
+            else dict(point=centre)
+        fitted = fit_conformal(truth[:calibration], level=level, **{
+            name: value[:calibration] for name, value in given.items()})
+        rest = [value[calibration:] for value in given.values()]
+        low, high = (fitted.widen if quantiles else fitted.around)(*rest)
+        inside.append(np.mean((low <= truth[calibration:]) & (truth[calibration:] <= high)))
+    # In 40 exchangeable values a new one is within the rank of 39 with chance rank / 40.
+    assert np.mean(inside) == pytest.approx(conformal_rank(calibration, level) / 40, abs=0.015)
+    assert conformal_rank(calibration, level) / 40 >= level - 1e-12
+
+
+def test_quantiles_that_were_too_wide_are_narrowed_and_never_cross():
+    zeros = np.zeros((9, 1, 1))
+    low, high = zeros - 5, zeros + 5
+    fitted = fit_conformal(zeros, low=low, high=high)
+    assert fitted.margin.item() == -5
+    low, high = fitted.widen(zeros - 1, zeros + 3)
+    assert low == pytest.approx(zeros + 1) and high == pytest.approx(zeros + 1)
+
+
+def test_the_score_of_quantiles_is_that_of_romano_et_al():
+    target = np.array([0.0, 5.0, 11.0]).reshape(3, 1, 1)
+    # low 1, high 9: the scores are 1, -4, 2
+    fitted = [fit_conformal(target, low=target * 0 + 1, high=target * 0 + 9, level=level)
+              for level in (0.25, 0.5, 0.75)]
+    assert [each.margin.item() for each in fitted] == [-4, 1, 2]
+
+
+@pytest.mark.parametrize('given', [
+    {}, dict(low=np.zeros((9, 1, 1))), dict(point=np.zeros((9, 1, 1)), high=np.zeros((9, 1, 1))),
+    dict(point=np.zeros((9, 1, 1)), level=1.0)], ids=lambda given: str(list(given)))
+def test_arguments_that_do_not_go_together_are_refused(given):
+    with pytest.raises(ValueError, match=r'give|level'):
+        fit_conformal(np.zeros((9, 1, 1)), **given)

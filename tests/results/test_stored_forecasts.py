@@ -1,0 +1,161 @@
+"""Stored forecasts: read, checked, and what is computed from them."""
+
+import numpy as np
+import pytest
+from forecast_folders import HORIZON, arrays, write_forecaster
+
+from amlnn.errors import DataError
+from amlnn.metrics import forecasting_formulas
+from amlnn.models.baselines import RepeatLast
+from amlnn.models.conformal import fit_conformal
+from amlnn.results.forecasting import (
+    chosen_windows,
+    error_by_step,
+    find_intervals,
+    reference_errors,
+    window_times,
+)
+from amlnn.results.forecasts import read_forecasts
+from amlnn.results.store import find_runs
+
+
+@pytest.fixture
+def stored(tmp_path):
+    def write(**changes):
+        options = {name: changes.pop(name) for name in ('columns', 'horizon', 'stride', 'rows')
+                   if isinstance(changes.get(name), int)}
+        np.savez(tmp_path / 'f.npz', **{**arrays(**options), **changes})
+        return read_forecasts(tmp_path / 'f.npz')
+    return write
+
+
+def test_the_error_is_that_of_the_formulas(stored):
+    known = stored(columns=2)
+    assert known.mse == pytest.approx(forecasting_formulas.mse(known.targets, known.forecasts))
+    np.testing.assert_allclose(
+        error_by_step(known),
+        forecasting_formulas.error_by_step(known.targets, known.forecasts), rtol=1e-6)
+
+
+def test_a_missing_target_does_not_count(stored):
+    plain = arrays()
+    observed = np.ones(plain['target'].shape, dtype=bool)
+    observed[::3, 2] = False
+    wrong = np.where(observed, plain['forecast'], 1e6).astype(np.float32)
+    known = stored(observed=observed, forecast=wrong)
+    expected = forecasting_formulas.error_by_step(known.targets, known.forecasts, observed)
+    np.testing.assert_allclose(error_by_step(known), expected, rtol=1e-6)
+    assert known.mse < 1
+
+
+@pytest.mark.parametrize('stride', [1, 3, 7])
+def test_overlapping_windows_give_the_series_back(stored, stride):
+    known = stored(stride=stride)
+    assert known.stride == stride
+    for window in (0, 5):
+        row = window * stride
+        np.testing.assert_array_equal(known.series[row:row + stride],
+                                      known.targets[window, :stride])
+
+
+def test_windows_that_do_not_overlap_tell_no_stride(stored):
+    known = stored(stride=HORIZON + 2)
+    assert known.stride is None and known.series is None
+    assert list(reference_errors(known)) == ['train mean']
+
+
+@pytest.mark.parametrize('stride', [1, 3])
+def test_references_are_those_of_the_baselines(stored, stride):
+    known = stored(columns=2, stride=stride)
+    inputs = np.stack([known.series[:window * stride][-1:] for window
+                       in range(1, len(known.ids))])
+    repeated = RepeatLast().fit(known.series, 1, HORIZON, None).predict(inputs)
+    found = reference_errors(known)
+    np.testing.assert_allclose(
+        found['repeat last'], forecasting_formulas.error_by_step(known.targets[1:], repeated),
+        rtol=1e-6)
+    np.testing.assert_allclose(
+        found['train mean'], forecasting_formulas.error_by_step(
+            known.targets, np.zeros(known.targets.shape)), rtol=1e-6)
+
+
+def test_unscaled_values_have_no_train_mean(stored):
+    assert 'train mean' not in reference_errors(stored(mean=np.zeros(1), deviation=np.ones(1)))
+
+
+def test_windows_are_chosen_by_the_rank_of_their_error(stored):
+    known = stored(rows=1000 + HORIZON - 1)
+    ranks = np.square(known.errors).mean(axis=(1, 2)).argsort().argsort()
+    assert [int(ranks[each.index]) for each in chosen_windows(known)] == [500, 100, 900, 990]
+    assert 'half' in chosen_windows(known)[0].reason
+
+
+def test_few_windows_are_each_chosen_once(stored):
+    known = stored(rows=HORIZON + 1)
+    indices = [each.index for each in chosen_windows(known)]
+    assert len(indices) == len(set(indices)) <= 2 and indices
+
+
+def test_ids_are_times_or_rows(stored):
+    assert window_times(stored())[1] == np.datetime64('2020-01-01T01:00:00')
+    assert window_times(stored(id=np.arange(93).astype(str))) is None
+
+
+def test_intervals_are_the_conformal_ones_of_the_validation_part(tmp_path):
+    run, = find_runs([write_forecaster(tmp_path / 'run', columns=2)])
+    validation, shown = run.forecasts('val'), run.forecasts('test')
+    found = find_intervals(run, 'test')
+    assert [each.level for each in found] == [0.8, 0.95]
+    for each in found:
+        fitted = fit_conformal(validation.targets, validation.forecasts, level=each.level)
+        low, high = fitted.around(shown.forecasts)
+        np.testing.assert_allclose(each.low, low, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(each.high, high, rtol=1e-5, atol=1e-5)
+
+
+def test_quantiles_are_widened_as_the_checkpoint_widens_them(tmp_path):
+    folder = write_forecaster(tmp_path / 'run')
+    for split in ('val', 'test'):
+        plain = dict(np.load(folder / f'predictions_{split}.npz'))
+        levels = np.array([0.1, 0.5, 0.9])
+        quantiles = plain['forecast'][..., None] + np.array([-0.1, 0, 0.2], dtype=np.float32)
+        np.savez(folder / f'predictions_{split}.npz', **plain, quantiles=quantiles, levels=levels)
+    run, = find_runs([folder])
+    validation, shown = run.forecasts('val'), run.forecasts('test')
+    fitted = fit_conformal(validation.targets, low=validation.quantiles[..., 0],
+                           high=validation.quantiles[..., 2], level=0.8)
+    low, high = fitted.widen(shown.quantiles[..., 0], shown.quantiles[..., 2])
+    first = find_intervals(run, 'test')[0]
+    np.testing.assert_allclose(first.low, low, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(first.high, high, rtol=1e-5, atol=1e-5)
+
+
+def test_there_are_no_intervals_from_another_epoch_or_too_few_windows(tmp_path):
+    folder = write_forecaster(tmp_path / 'run', best_epoch=2)
+    assert find_intervals(find_runs([folder])[0], 'test') == []
+    folder = write_forecaster(tmp_path / 'short')
+    np.savez(folder / 'predictions_val.npz', **arrays(rows=HORIZON + 9))  # 10 windows
+    assert [each.level for each in find_intervals(find_runs([folder])[0], 'test')] == [0.8]
+    (folder / 'predictions_val.npz').unlink()
+    assert find_intervals(find_runs([folder])[0], 'test') == []
+
+
+@pytest.mark.parametrize(('changes', 'message'), [
+    ({'forecast': np.zeros((93, 8, 2), np.float32)}, 'forecast has the shape'),
+    ({'mean': np.zeros(3)}, 'mean has the shape'),
+    ({'target': np.full((93, 8, 1), np.nan, np.float32)}, 'target holds values'),
+    ({'target': np.zeros((93, 8), np.float32)}, 'want \\[N, P, C\\]'),
+    ({'id': np.arange(93)}, 'must be strings'),
+    ({'levels': np.array([0.5])}, 'come together'),
+    ({'observed': np.ones((93, 8, 1))}, 'observed must be bool'),
+])
+def test_arrays_that_do_not_fit_are_refused(stored, changes, message):
+    with pytest.raises(DataError, match=message) as caught:
+        stored(**changes)
+    assert 'tools/test.py' in caught.value.hint
+
+
+def test_a_missing_array_is_named(tmp_path):
+    np.savez(tmp_path / 'f.npz', id=np.array(['0']))
+    with pytest.raises(DataError, match='columns, deviation, forecast, mean, target'):
+        read_forecasts(tmp_path / 'f.npz')
