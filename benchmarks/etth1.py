@@ -342,15 +342,16 @@ def chosen_table(searched: dict, tested: dict) -> str:
     rows = []
     for horizon, entries in tested.items():
         entry = entries[0]
-        tests = ', '.join(f'{each["test_mse"]:.4f}' for each in entries)
+        validated, tests = (', '.join(f'{each[name]:.4f}' for each in entries)
+                            for name in ('val_mse', 'test_mse'))
         rows.append((
             horizon, describe(searched[horizon][0].changes), entry['look_back'],
-            f'{entry["parameters"]:,}', f'{entry["val_mse"]:.4f}', tests,
+            f'{entry["parameters"]:,}', validated, tests,
             spread(entries, 'test_mae'), f'{entry["windows"]:,}',
             f'{statistics.fmean(each["seconds"] for each in entries):.0f}'))
-    return markdown(('horizon', 'recipe', 'look-back', 'parameters', 'validation MSE',
-                     'test MSE of each seed', 'test MAE', 'test windows', 'seconds a training'),
-                    rows)
+    return markdown(
+        ('horizon', 'recipe', 'look-back', 'parameters', 'validation MSE of each seed',
+         'test MSE of each seed', 'test MAE', 'test windows', 'seconds a training'), rows)
 
 
 def earlier_table(ledger: Ledger, searched: dict[int, list[Result]]) -> str:
