@@ -165,7 +165,8 @@ def test_after_a_kill_the_next_run_finds_a_whole_data_set_and_clears_up(
 @pytest.mark.parametrize(('number', 'status'), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_leaves_nothing_behind(raw, tmp_path, old, number, status):
     script = '''
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 sys.path.insert(0, sys.argv[1])
 import data_preprocess
 from amlnn.command import run_command
