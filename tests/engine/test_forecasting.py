@@ -345,7 +345,7 @@ def test_a_report_of_forecasts_shows_curves_and_errors(config, run_tool, run):
     status, _, errors = run_tool('report', run, '--out', 'report')
     assert status == 0, errors
     page = Path('report/index.html').read_text()
-    assert 'forecast/mse' in page and list(Path('report').glob('*_curves.png'))
+    assert 'scaled MSE' in page and list(Path('report').glob('*_curves.png'))
 
 
 def test_tta_is_for_images(config, run_tool, run):

@@ -10,7 +10,7 @@ from amlnn.engine.train import TrainOptions, train
 from amlnn.records import read_run
 
 MODELS = sorted(path.stem for path in (ROOT / 'configs/_base_/models').glob('*.py')
-                if 'ImageClassifier' in path.read_text())
+                if 'Forecaster' not in path.read_text())
 SIDES = {'inceptionv3': 80, 'inceptionv4': 80}  # pixels; the others take less
 
 
