@@ -114,17 +114,24 @@ SEARCH = {
         dict(hidden=128, epochs=1, decay=0.9, patience=3, precision='fp32'),
         dict(epochs=1, decay=0.9, patience=3),
         dict(epochs=1, decay=0.9, patience=3, precision='fp32'),
+        dict(normalization='season', rate=2e-4, patience=1),
+        dict(normalization='season', rate=2e-4, patience=1, look_back=336),
     ],
     192: [
         dict(),
         dict(rate=5e-4, dropout=0.7),
         dict(normalization='revin', rate=5e-4, patience=1),
+        dict(normalization='season', rate=2e-4, patience=1),
+        dict(normalization='season', rate=2e-4, patience=1, look_back=336),
     ],
     336: [
         dict(),
         dict(normalization='revin', rate=5e-4, patience=1),
         dict(hidden=128, rate=5e-4, patience=1),
         dict(normalization='revin', hidden=128, rate=5e-4, patience=1, look_back=336),
+        dict(normalization='season', rate=2e-4, patience=1),
+        dict(normalization='season', rate=2e-4, patience=1, look_back=336),
+        dict(normalization='season', rate=1e-4, patience=1),
     ],
     720: [
         dict(),
@@ -132,6 +139,9 @@ SEARCH = {
         dict(look_back=336),
         dict(hidden=128, rate=5e-4, patience=1),
         dict(normalization='revin', hidden=128, rate=5e-4, patience=1, look_back=336),
+        dict(normalization='season', rate=2e-4, patience=1),
+        dict(normalization='season', rate=2e-4, patience=1, look_back=336),
+        dict(normalization='season', rate=1e-4, patience=1),
     ],
 }
 

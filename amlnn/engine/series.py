@@ -113,7 +113,8 @@ class SeriesTask:
             return
         info = self.metainfo
         derived = {name: info[name] for name in _SIZES} | {
-            'channels': len(info['columns']), 'extra_channels': len(info['extra_columns'])}
+            'channels': len(info['columns']), 'extra_channels': len(info['extra_columns']),
+            'season': info.get('season')}
         for name in derived.keys() & inspect.signature(kind).parameters.keys():
             typed = section.get(name)
             if typed is not None and typed != derived[name]:

@@ -17,7 +17,7 @@ from amlnn.errors import ConfigError, DataError
 from amlnn.models.forecast_heads import Forecast
 from amlnn.models.recurrent import Task
 
-__all__ = ['Forecaster', 'LastValue', 'RevIN', 'carry_forward']
+__all__ = ['Forecaster', 'LastValue', 'RevIN', 'SeasonalMean', 'carry_forward']
 
 
 @MODELS.register_module()
@@ -47,7 +47,9 @@ class Forecaster(BaseModel):
             horizon as well, so both meet the same inputs.
         normalization: 'last' subtracts a window's last value per column and adds it to the
             forecast (NLinear, Zeng et al. 2022, arXiv:2205.13504), 'revin' does so with mean and
-            deviation (`RevIN`), 'none' nothing.
+            deviation (`RevIN`), 'season' subtracts the mean over the same steps of all whole
+            periods in the window (`SeasonalMean`), 'none' nothing.
+        season: Steps of a period, for 'season'.
         missing_indicator: Whether the encoder reads which values were missing.
 
     Raises:
@@ -65,7 +67,7 @@ class Forecaster(BaseModel):
                  horizon: int | None = None, channels: int | None = None,
                  extra_channels: int | None = 0, channel_independent: bool = True,
                  decoding: str = 'direct', normalization: str = 'last',
-                 missing_indicator: bool = False):
+                 season: int | None = None, missing_indicator: bool = False):
         super().__init__()
         sizes = dict(look_back=look_back, horizon=horizon, channels=channels)
         for name, size in sizes.items():
@@ -73,12 +75,15 @@ class Forecaster(BaseModel):
                 raise ConfigError(f'Forecaster got `{name}` {size}',
                                   hint='a number from 1; a training run takes it from the data set')
         _one_of('decoding', decoding, ('direct', 'recursive'))
-        _one_of('normalization', normalization, tuple(_NORMALIZATIONS))
+        _one_of('normalization', normalization, (*_NORMALIZATIONS, 'season'))
         self.look_back, self.horizon, self.channels = look_back, horizon, channels
         self.extra_channels = extra_channels or 0
         self.channel_independent = channel_independent
         self.missing_indicator = missing_indicator
-        self.normalization = _NORMALIZATIONS[normalization](channels)
+        if normalization == 'season':
+            self.normalization = SeasonalMean(look_back, horizon, season)
+        else:
+            self.normalization = _NORMALIZATIONS[normalization](channels)
         self.head = MODELS.build(head)
         together = 1 if channel_independent else channels
         self.encoder = MODELS.build(encoder, default_args=dict(task=Task(
@@ -110,11 +115,11 @@ class Forecaster(BaseModel):
         x_BLD = inputs if observed is None else carry_forward(inputs, observed)
         _check_finite(x_BLD, index, 'inputs')
         C = self.channels
-        z_BLC, shift_B1C, scale_B1C = self.normalization(
+        z_BLC, shift_BPC, scale_B1C = self.normalization(
             x_BLD[..., :C], None if observed is None else observed[..., :C])
         x_SLF, feed_back = self._series(z_BLC, x_BLD[..., C:], observed)
         raw_SPK = self.encoder(x_SLF, feed_back)
-        output_BPCR = self.head(self._columns(raw_SPK), shift_B1C, scale_B1C)
+        output_BPCR = self.head(self._columns(raw_SPK), shift_BPC, scale_B1C)
         if mode == 'tensor':
             return output_BPCR
         if mode == 'predict':
@@ -222,6 +227,39 @@ class LastValue(nn.Module):
         """Normalise; arguments and results as those of `RevIN`."""
         last_B1C = x_BLC[:, -1:]
         return x_BLC - last_B1C, last_B1C, None
+
+
+class SeasonalMean(nn.Module):
+    """Subtracts the mean over the same steps of all whole periods in a window, such as the same
+    hours of all days: what is left to forecast is how the coming days differ from those past.
+
+    Args:
+        look_back: Past steps, L.
+        horizon: Future steps, P.
+        season: Steps of a period.
+
+    Raises:
+        ConfigError: there is no period, or none fits into the window.
+    """
+
+    def __init__(self, look_back: int, horizon: int, season: int | None):
+        super().__init__()
+        if season is None or not 1 <= season <= look_back:
+            raise ConfigError(
+                f"Forecaster has normalization 'season', and `season` {season} in a look-back of "
+                f'{look_back} steps', hint='train_dataloader.dataset.season=24 for hours of a day')
+        self.look_back, self.horizon, self.season = look_back, horizon, season
+
+    def forward(self, x_BLC: Tensor, observed_BLC: Tensor | None):
+        """Normalise; arguments and results as those of `RevIN`, the shift being [B, P, C]."""
+        B, L, C = x_BLC.shape
+        periods = L // self.season
+        whole_BLC = x_BLC[:, L - periods * self.season:]
+        mean_BsC = whole_BLC.reshape(B, periods, self.season, C).mean(1)
+        # Steps of a period are counted from the end of the window, where both sides meet.
+        past = torch.arange(-L, 0, device=x_BLC.device) % self.season
+        future = torch.arange(self.horizon, device=x_BLC.device) % self.season
+        return x_BLC - mean_BsC[:, past], mean_BsC[:, future], None
 
 
 class RevIN(nn.Module):

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from amlnn.errors import ConfigError, DataError
-from amlnn.models.forecaster import Forecaster, RevIN, carry_forward
+from amlnn.models.forecaster import Forecaster, RevIN, SeasonalMean, carry_forward
 
 ENCODERS = ['LSTM', 'GRU', 'BidirectionalRNN', 'DeepRNN', 'SegmentedGRU']
 
@@ -76,7 +76,8 @@ def test_windows_of_another_shape_are_refused():
 
 
 @pytest.mark.parametrize('options', [
-    dict(decoding='both'), dict(normalization='first'), dict(look_back=None), dict(horizon=0),
+    dict(decoding='both'), dict(normalization='first'), dict(normalization='season'),
+    dict(normalization='season', season=13), dict(look_back=None), dict(horizon=0),
     dict(head=dict(type='PointHead', loss='mad'))], ids=str)
 def test_an_option_without_meaning_is_an_error_with_a_hint(options):
     with pytest.raises(ConfigError) as error:
@@ -85,7 +86,8 @@ def test_an_option_without_meaning_is_an_error_with_a_hint(options):
 
 
 OPTIONS = [dict(channel_independent=False), dict(decoding='recursive'),
-           dict(normalization='revin'), dict(normalization='none')]
+           dict(normalization='revin'), dict(normalization='none'),
+           dict(normalization='season', season=5)]
 
 
 @pytest.mark.parametrize('option', OPTIONS, ids=str)
@@ -155,6 +157,32 @@ def test_revin_normalises_and_its_way_back_gives_the_window():
     moved, shift, scale = norm(inputs, None)
     torch.testing.assert_close(moved, z * 2.0137527 - 2)
     torch.testing.assert_close(moved * scale + shift, inputs)
+
+
+def test_the_seasonal_mean_is_that_of_the_same_steps_of_whole_periods():
+    L, P, season = 11, 6, 4
+    inputs = torch.randn(3, L, 2, generator=torch.Generator().manual_seed(2))
+    rest, shift, scale = SeasonalMean(L, P, season)(inputs, None)
+    whole = range(L - L // season * season, L)  # the window's first steps are no whole period
+
+    def mean(step):
+        return torch.stack([inputs[:, each] for each in whole if (each - step) % season == 0]
+                           ).mean(0)
+
+    for step in range(L):
+        torch.testing.assert_close(rest[:, step], inputs[:, step] - mean(step))
+    for step in range(P):
+        torch.testing.assert_close(shift[:, step], mean(L + step))
+    assert scale is None
+
+
+def test_a_network_that_adds_nothing_goes_on_with_the_season():
+    model = forecaster(normalization='season', season=4)
+    for parameter in model.encoder.readout.parameters():
+        nn.init.zeros_(parameter)
+    period = torch.randn(5, 4, 3, generator=torch.Generator().manual_seed(3))
+    forecast = model(period.repeat(1, 3, 1), mode='predict').point
+    torch.testing.assert_close(forecast, period)
 
 
 def test_missing_values_do_not_count_in_revin_s_mean_and_deviation():
