@@ -87,6 +87,13 @@ def spread(count: int, wanted: int) -> list[int]:
     return [index * count // wanted for index in range(wanted)]
 
 
+def emptied(folder: Path) -> Path:
+    """A folder without what an earlier benchmark left in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
 def timed(command: list[str], log: Path, folder: Path, **environment: str) -> float:
     """Run a command, keep its output, and give its seconds."""
     begin = time.perf_counter()
@@ -100,8 +107,7 @@ def timed(command: list[str], log: Path, folder: Path, **environment: str) -> fl
 
 def time_peer(args, sizes, frozen: int, workers: int, out: Path) -> dict[str, float]:
     """MMPretrain: seconds of start-up, and per image of training and of validation."""
-    folder = out / f'mmpretrain_frozen{frozen}_workers{workers}'
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = emptied(out / f'mmpretrain_frozen{frozen}_workers{workers}')
     config = folder / 'recipe.py'
     config.write_text(PEER.format(
         frozen=frozen, weights=str(args.weights.resolve()), classes=sizes['classes'], batch=BATCH,
@@ -165,9 +171,7 @@ def seconds_of(run: Path, wall: float, views: int | None) -> dict[str, float]:
 
 def time_ours(args, sizes, config: str, views: int | None, out: Path) -> dict[str, float]:
     """amlnn: the same, with epochs that read features apart from those that compute them."""
-    folder = out / f'amlnn_{config}_views{views or "epochs"}'
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = emptied(out / f'amlnn_{config}_views{views or "epochs"}')
     measured = views and 2  # two epochs compute, two read
     options = arguments_of_ours(args, sizes, measured, 4 if views else 2)
     wall = timed([sys.executable, str(ROOT / 'tools/train.py'), str(ROOT / f'configs/{config}.py'),
@@ -179,9 +183,7 @@ def time_ours(args, sizes, config: str, views: int | None, out: Path) -> dict[st
 
 def time_sweep(args, sizes, out: Path) -> list[dict[str, float]]:
     """amlnn: each trial of a sweep over learning rates, all in one process."""
-    folder = out / 'amlnn_sweep'
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = emptied(out / 'amlnn_sweep')
     trials = [{'config': str(ROOT / 'configs/resnet50_frozenall.py'),
                'pretrained': str(args.weights.resolve()), 'work_dir': str(folder / str(rate)),
                'cfg_options': [*arguments_of_ours(args, sizes, 2, 4),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig
+from amlnn.data.manifest import manifest_hash
 from amlnn.engine.precision import ExecutionPolicy
 from amlnn.errors import ConfigError, DataError
 from amlnn.registry import MODEL_KEYS
@@ -48,6 +49,12 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     series: object = None
     """A SeriesTask where the experiment is a forecast."""
+
+    def data_hash(self) -> str | None:
+        """What names the data in records; None where nothing does."""
+        if self.series is not None:
+            return self.series.data_hash()
+        return manifest_hash(self.data_root) if self.data_root else None
 
 
 def adapt(loaded: LoadedConfig, device: str, seed: int | None = None,

@@ -84,7 +84,7 @@ def score_forecaster(plan: Plan, checkpoint: dict, options, console: Console) ->
         seconds=round(result.seconds, 3),
         images_per_second=round(result.samples / result.seconds, 2),
         device=device_name(plan.device), precision=plan.precision, data_root=plan.data_root,
-        data_manifest_hash=plan.series.data_hash(), versions=library_versions('forecasting'),
+        data_manifest_hash=plan.data_hash(), versions=library_versions('forecasting'),
         created=utc_now(), baselines=baselines,
         repeated_windows=overlap.count if overlap else None)
     write_forecasts(folder / f'predictions_{split}.npz', result, plan.series.metainfo)
@@ -107,7 +107,7 @@ def _untrained_run(options, plan: Plan, model, split: str) -> Path:
         kind='forecasting', config_name=plan.loaded.name, config_path=str(plan.loaded.path),
         command=list(options.command), config_hash=digest, started=utc_now(), finished=utc_now(),
         seed=plan.seed, status='done', data_root=plan.data_root,
-        data_manifest_hash=plan.series.data_hash(),
+        data_manifest_hash=plan.data_hash(),
         samples={split: len(plan.series.dataset(split))}, versions=library_versions('forecasting'),
         device=device_name(plan.device), threads=torch.get_num_threads(),
         precision=plan.precision, pretrained=str(options.checkpoint), stages=stage_table(model),

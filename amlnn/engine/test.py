@@ -14,7 +14,7 @@ from torch import nn
 from amlnn.atomic import write_text
 from amlnn.config.kind import run_kind
 from amlnn.config.load import config_hash, load_config, resolved_text
-from amlnn.data.manifest import SPLIT_FOLDERS, manifest_hash
+from amlnn.data.manifest import SPLIT_FOLDERS
 from amlnn.engine.adapt import Plan, adapt, check_data_roots, part_datasets
 from amlnn.engine.build import (
     build_evaluator,
@@ -104,7 +104,7 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
         seconds=round(result.seconds, 3),
         images_per_second=round(result.samples / result.seconds, 2),
         device=device_name(plan.device), precision=plan.precision, data_root=plan.data_root,
-        data_manifest_hash=manifest_hash(Path(plan.data_root)) if plan.data_root else None,
+        data_manifest_hash=plan.data_hash(),
         versions=library_versions(), created=utc_now(), tta=options.tta)
     write_predictions(folder / f'predictions_{split}.npz', result, classes)
     write_record(folder / f'test_{split}.json', record)
@@ -177,7 +177,7 @@ def _untrained_run(options: TestOptions, plan: Plan, model, classes, samples, sp
         config_name=plan.loaded.name, config_path=str(plan.loaded.path),
         command=list(options.command), config_hash=digest, started=utc_now(), finished=utc_now(),
         seed=plan.seed, status='done', data_root=plan.data_root, classes=classes,
-        data_manifest_hash=manifest_hash(Path(plan.data_root)) if plan.data_root else None,
+        data_manifest_hash=plan.data_hash(),
         samples={split: samples}, versions=library_versions(), device=device_name(plan.device),
         threads=torch.get_num_threads(), precision=plan.precision,
         pretrained=str(options.checkpoint), frozen_stages=plan.model_options.frozen_stages,

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from amlnn.atomic import write_text
 from amlnn.config.check import check_parameters
+from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig, config_hash, load_config, resolved_text
-from amlnn.data.manifest import manifest_hash
 from amlnn.engine.adapt import Plan, adapt, check_data_roots
 from amlnn.engine.build import (
     build_evaluator,
@@ -221,16 +221,12 @@ def _effective_config(plan: Plan):
 
 def _new_record(plan: Plan, model, loaders, effective) -> RunRecord:
     trainable, total = count_parameters(model)
-    if plan.series is not None:
-        kind, data_hash = 'forecasting', plan.series.data_hash()
-    else:
-        kind = 'classification'
-        data_hash = manifest_hash(Path(plan.data_root)) if plan.data_root else None
+    kind = run_kind(plan.config)
     return RunRecord(
         kind=kind, config_name=plan.loaded.name, config_path=str(plan.loaded.path),
         command=list(sys.argv), config_hash=config_hash(effective), started=utc_now(),
         seed=plan.seed,
-        data_root=plan.data_root, data_manifest_hash=data_hash,
+        data_root=plan.data_root, data_manifest_hash=plan.data_hash(),
         classes=list(loaders['train'].dataset.metainfo.get('classes') or plan.classes or []),
         samples={part: len(loader.dataset) for part, loader in loaders.items()},
         versions=library_versions(kind), device=device_name(plan.device),

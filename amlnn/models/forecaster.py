@@ -75,15 +75,15 @@ class Forecaster(BaseModel):
                 raise ConfigError(f'Forecaster got `{name}` {size}',
                                   hint='a number from 1; a training run takes it from the data set')
         _one_of('decoding', decoding, ('direct', 'recursive'))
-        _one_of('normalization', normalization, (*_NORMALIZATIONS, 'season'))
+        normalizations = dict(
+            last=LastValue, revin=lambda: RevIN(channels), none=Unchanged,
+            season=lambda: SeasonalMean(look_back, horizon, season))
+        _one_of('normalization', normalization, tuple(normalizations))
         self.look_back, self.horizon, self.channels = look_back, horizon, channels
         self.extra_channels = extra_channels or 0
         self.channel_independent = channel_independent
         self.missing_indicator = missing_indicator
-        if normalization == 'season':
-            self.normalization = SeasonalMean(look_back, horizon, season)
-        else:
-            self.normalization = _NORMALIZATIONS[normalization](channels)
+        self.normalization = normalizations[normalization]()
         self.head = MODELS.build(head)
         together = 1 if channel_independent else channels
         self.encoder = MODELS.build(encoder, default_args=dict(task=Task(
@@ -206,22 +206,12 @@ def carry_forward(x_BLD: Tensor, observed_BLD: Tensor) -> Tensor:
 class Unchanged(nn.Module):
     """No normalisation."""
 
-    def __init__(self, channels: int):
-        super().__init__()
-
     def forward(self, x_BLC: Tensor, observed_BLC: Tensor | None):
         return x_BLC, None, None
 
 
 class LastValue(nn.Module):
-    """Subtracts the last value of a window, column by column.
-
-    Args:
-        channels: Not needed; there so that all normalisations are made alike.
-    """
-
-    def __init__(self, channels: int):
-        super().__init__()
+    """Subtracts the last value of a window, column by column."""
 
     def forward(self, x_BLC: Tensor, observed_BLC: Tensor | None):
         """Normalise; arguments and results as those of `RevIN`."""
@@ -301,9 +291,6 @@ class RevIN(nn.Module):
         scale_B1C = (variance_B1C + self.epsilon).sqrt() / self.log_factor_C.exp()
         shift_B1C = mean_B1C - self.offset_C * scale_B1C
         return (x_BLC - shift_B1C) / scale_B1C, shift_B1C, scale_B1C
-
-
-_NORMALIZATIONS = dict(last=LastValue, revin=RevIN, none=Unchanged)
 
 
 def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:

@@ -83,55 +83,47 @@ class RecurrentEncoder(nn.Module):
         return torch.cat(steps_S1K, 1)
 
 
-@MODELS.register_module()
-class LSTM(RecurrentEncoder):
-    """Long short-term memory (Hochreiter and Schmidhuber 1997), with forget gates.
+class StackedRNN(RecurrentEncoder):
+    """Recurrent layers of one kind, one reading the other's states.
 
     Args:
         task: Filled in by the forecaster.
         hidden_size: Units of each layer.
-        num_layers: Layers, one reading the other's states.
+        num_layers: How many.
         dropout: Chance of dropping an element between layers, and of the state read out.
     """
 
+    kind: type[nn.RNNBase]
+
     def __init__(self, task: Task, hidden_size: int = 64, num_layers: int = 1,
                  dropout: float = 0.0):
-        super().__init__(task, _stack(nn.LSTM, task, hidden_size, num_layers, dropout),
+        super().__init__(task, _stack(self.kind, task, hidden_size, num_layers, dropout),
                          hidden_size, dropout)
 
 
 @MODELS.register_module()
-class GRU(RecurrentEncoder):
-    """Gated recurrent unit (Cho et al. 2014, arXiv:1406.1078).
+class LSTM(StackedRNN):
+    """Long short-term memory (Hochreiter and Schmidhuber 1997), with forget gates."""
 
-    Args:
-        task: Filled in by the forecaster.
-        hidden_size: Units of each layer.
-        num_layers: Layers, one reading the other's states.
-        dropout: Chance of dropping an element between layers, and of the state read out.
-    """
-
-    def __init__(self, task: Task, hidden_size: int = 64, num_layers: int = 1,
-                 dropout: float = 0.0):
-        super().__init__(task, _stack(nn.GRU, task, hidden_size, num_layers, dropout),
-                         hidden_size, dropout)
+    kind = nn.LSTM
 
 
 @MODELS.register_module()
-class DeepRNN(RecurrentEncoder):
-    """Stacked simple recurrent layers with tanh (Elman 1990).
+class GRU(StackedRNN):
+    """Gated recurrent unit (Cho et al. 2014, arXiv:1406.1078)."""
 
-    Args:
-        task: Filled in by the forecaster.
-        hidden_size: Units of each layer.
-        num_layers: Layers, one reading the other's states.
-        dropout: Chance of dropping an element between layers, and of the state read out.
-    """
+    kind = nn.GRU
+
+
+@MODELS.register_module()
+class DeepRNN(StackedRNN):
+    """Simple recurrent layers with tanh (Elman 1990), two unless told otherwise."""
+
+    kind = nn.RNN
 
     def __init__(self, task: Task, hidden_size: int = 64, num_layers: int = 2,
                  dropout: float = 0.0):
-        super().__init__(task, _stack(nn.RNN, task, hidden_size, num_layers, dropout),
-                         hidden_size, dropout)
+        super().__init__(task, hidden_size, num_layers, dropout)
 
 
 _CELLS = dict(LSTM=nn.LSTM, GRU=nn.GRU)
