@@ -3,7 +3,6 @@
 Nothing here imports torch.
 """
 
-import ast
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -11,11 +10,12 @@ from dataclasses import dataclass, field
 from keyword import iskeyword
 from pathlib import Path
 
-from mmengine.config import ConfigDict, DictAction
+from mmengine.config import ConfigDict
 
 from amlnn.config.check import TOP_LEVEL, Finding, check_config
 from amlnn.config.files import find_file
-from amlnn.config.located import OPTIONS, Located, Place, located, merge, plain
+from amlnn.config.located import Located, Place, merge, plain
+from amlnn.config.options import parse_options
 from amlnn.config.source import Source, read_source
 from amlnn.errors import ConfigError
 
@@ -59,7 +59,7 @@ def load_config(path: Path | str, options: Sequence[str] = ()) -> LoadedConfig:
     resolution = _Resolution()
     config = resolution.resolve(file, scope, ())
     if options:
-        overrides = _parse_options(options)
+        overrides = parse_options(options)
         resolution.note_helpers(overrides, config, read=set())
         config = merge(overrides, config, into_lists=True)
     helpers = resolution.helpers & set(config)
@@ -198,43 +198,6 @@ def _with_scope(config: Located, scope: str) -> Located:
 
     mark(config)
     return config
-
-
-def _parse_options(options: Sequence[str]) -> Located:
-    result = Located()
-    for option in options:
-        key, equals, text = option.partition('=')
-        parts = key.strip().split('.')
-        if not equals or not all(parts):
-            raise ConfigError(f'--cfg-options: `{option}` is not of the form key=value',
-                              hint='--cfg-options optim_wrapper.optimizer.lr=0.01')
-        target = result
-        for part in parts[:-1]:
-            if not isinstance(target.get(part), dict):
-                if part in target:
-                    raise ConfigError(f'--cfg-options: `{key}` goes into `{part}`, which another '
-                                      'option sets to a value', hint='give one of the two')
-                target.put(part, Located(), OPTIONS)
-            target = target[part]
-        target.put(parts[-1], located(_parse_value(text, option), OPTIONS), OPTIONS)
-    return result
-
-
-def _parse_value(text: str, option: str) -> object:
-    if len(text) > 1 and text[0] == text[-1] and text[0] in '\'"':
-        try:  # quotes keep '5' a string, and its spaces
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            value = None
-        if isinstance(value, str):
-            return value
-    try:
-        if text.count('(') != text.count(')') or text.count('[') != text.count(']'):
-            raise AssertionError
-        return DictAction._parse_iterable(text)
-    except AssertionError:
-        raise ConfigError(f'--cfg-options: the brackets of `{option}` do not match',
-                          hint='quote the option for the shell: \'a.b=[1,2]\'') from None
 
 
 def _raise_first(findings: Sequence[Finding]) -> None:

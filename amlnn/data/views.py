@@ -9,7 +9,7 @@ In a plain run view = epoch.
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import PurePath
 from typing import NamedTuple
@@ -21,7 +21,15 @@ from mmengine.registry import DATA_SAMPLERS, DATASETS
 
 from amlnn.errors import DataError
 
-__all__ = ['View', 'ViewDataset', 'ViewSampler', 'seeded', 'view_seed']
+__all__ = ['View', 'ViewDataset', 'ViewSampler', 'draws_nothing', 'seeded', 'view_seed']
+
+# Of MMPretrain, mmcv and torchvision, those that do the same to an image every time.
+_FIXED = {
+    'CenterCrop', 'Collect', 'EfficientNetCenterCrop', 'LoadCachedImage', 'LoadImageFromFile',
+    'Normalize', 'NumpyToPIL', 'PILToNumpy', 'PackInputs', 'Pad', 'Resize', 'ResizeEdge',
+    'torchvision/CenterCrop', 'torchvision/Normalize', 'torchvision/Pad', 'torchvision/Resize',
+    'torchvision/ToTensor',
+}
 
 
 class View(NamedTuple):
@@ -62,6 +70,20 @@ def seeded(seed: int) -> Iterator[None]:
         random.setstate(states[0])
         np.random.set_state(states[1])
         torch.set_rng_state(states[2])
+
+
+def draws_nothing(pipeline: Sequence[dict]) -> bool:
+    """Whether every view of an image is the same, because no transform is random.
+
+    A transform that is not known counts as random.
+
+    >>> draws_nothing([dict(type='LoadImageFromFile'), dict(type='PackInputs')])
+    True
+    >>> draws_nothing([dict(type='LoadImageFromFile'), dict(type='RandomFlip', prob=0.5)])
+    False
+    """
+    names = (str(step.get('type')) for step in pipeline)
+    return all(name.removeprefix('mmpretrain.').removeprefix('mmcv.') in _FIXED for name in names)
 
 
 @DATASETS.register_module()

@@ -11,6 +11,7 @@ from pathlib import Path
 from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig
 from amlnn.data.manifest import manifest_hash
+from amlnn.data.views import draws_nothing
 from amlnn.engine.precision import ExecutionPolicy
 from amlnn.errors import ConfigError, DataError
 from amlnn.registry import MODEL_KEYS
@@ -89,6 +90,9 @@ def adapt(loaded: LoadedConfig, device: str, seed: int | None = None,
     count = _derive_classes(loaded, config, known, class_count, data_root, from_checkpoint)
     _cut_topk(config, count, notes)
     _fit_loaders(config)
+    if plan.policy.views is None and _draws_nothing((config.get('train_dataloader') or {})
+                                                    .get('dataset')):
+        plan.policy.views = 1  # else a frozen trunk would compute the same in every epoch
     plan.classes = known
     plan.data_root = data_root and str(Path(data_root).absolute())
     return plan
@@ -140,6 +144,14 @@ def first_data_root(config) -> str | None:
             if leaf.get('data_root'):
                 return str(leaf['data_root'])
     return None
+
+
+def _draws_nothing(dataset) -> bool:
+    """Whether a data set gives the same images in every epoch, as far as that is known."""
+    if not isinstance(dataset, dict):
+        return False
+    inner = dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else [])
+    return draws_nothing(dataset.get('pipeline') or ()) and all(map(_draws_nothing, inner))
 
 
 def check_data_roots(config, parts: tuple[str, ...]) -> None:

@@ -24,7 +24,7 @@ class ExecutionPolicy:
         trunk_cache: 'auto' computes what is frozen once a view and keeps on disk what will be read
             again in this run; True keeps all of it, for the next run; False is the plain path.
         views: Augmented views of each image; fewer than epochs, and they come again. None is one
-            for every epoch, as without a cache.
+            for every epoch, as without a cache, and one in all where the pipeline draws nothing.
         cache_gb: Gigabytes that the caches on disk may have; None is a quarter of what is free.
         decoded_cache: Keep the training images' pixels on disk instead of decoding them in every
             epoch; pays for large images and small networks.

@@ -79,7 +79,7 @@ class TrunkPath:
             f'the stages to {stages[split - 1].name}'
         folded = f', {trunk.folded} batch norms folded' if trunk.folded else ''
         notes = [f'trunk: {last} in {plan.precision}{folded}; '
-                 f'{views} views of each image for {epochs} epochs'
+                 f'{views} view{"s" * (views != 1)} of each image for {epochs} epochs'
                  + ('' if keep else ', computed as they come')]
         return cls(model, trunk, split, views, epochs, keep, notes)
 

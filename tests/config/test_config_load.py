@@ -355,6 +355,13 @@ def test_options_can_be_lists_and_tuples(configs, text, value):
     assert loaded.config.model.out_indices == value
 
 
+@pytest.mark.parametrize('text', [
+    "[dict(type='EMAHook', momentum=-0.5)]", "[{'type': 'EMAHook', 'momentum': -0.5}]"])
+def test_an_option_can_hold_dicts_as_a_config_does(configs, text):
+    loaded = configs.load('', f'custom_hooks={text}')
+    assert loaded.config.custom_hooks == [dict(type='EMAHook', momentum=-0.5)]
+
+
 def test_an_option_can_go_into_a_list(configs):
     loaded = configs.load("custom_hooks = [dict(type='EMAHook'), dict(type='EMAHook')]\n",
                           'custom_hooks.1.momentum=0.5')
@@ -363,7 +370,9 @@ def test_an_option_can_go_into_a_list(configs):
 
 @pytest.mark.parametrize(('option', 'said'), [
     ('train_cfg', 'not of the form key=value'), ('=3', 'not of the form key=value'),
-    ('model.out_indices=[1,2', 'brackets'), ('custom_hooks.3.type=A', 'custom_hooks.3')])
+    ('model.out_indices=[1,2', 'brackets'), ('custom_hooks.3.type=A', 'custom_hooks.3'),
+    ("custom_hooks=[dict(type='EMAHook']", 'has a dict'),
+    ("custom_hooks=[dict(type=open('x'))]", 'has a dict')])
 def test_an_option_that_cannot_be_read_is_an_error(configs, option, said):
     error = configs.error("custom_hooks = [dict(type='EMAHook')]\n", option)
     assert error.message.startswith('--cfg-options: ') and said in error.message

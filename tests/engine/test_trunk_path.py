@@ -85,6 +85,16 @@ def test_a_view_is_computed_once_and_validation_once_a_run(tmp_path, data_set, c
     assert sum(count_trunk) == 2 * 40 + 20 + SHAPES
 
 
+def test_without_random_transforms_one_view_serves_all_epochs(tmp_path, data_set, count_trunk):
+    fixed = ("train_dataloader.dataset.pipeline=[dict(type='LoadImageFromFile'), "
+             "dict(type='Resize', scale=(64,64)), dict(type='PackInputs')]")
+    config = write_small_config(tmp_path / 'small.py', data_set, FREEZE['three stages'], epochs=4)
+    cached = run(config, tmp_path / 'work', fixed, 'fold_batch_norm=False')
+    assert sum(count_trunk) == 40 + 20 + SHAPES
+    plain = run(config, tmp_path / 'plain', fixed, 'trunk_cache=False')
+    assert losses(cached) == pytest.approx(losses(plain), rel=1e-4)
+
+
 @pytest.mark.slow
 def test_the_next_trial_of_a_sweep_computes_nothing(tmp_path, data_set, count_trunk):
     config = write_small_config(tmp_path / 'small.py', data_set, FREEZE['everything'])

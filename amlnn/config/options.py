@@ -1,0 +1,82 @@
+"""What --cfg-options says, as a config."""
+
+import ast
+from collections.abc import Sequence
+
+from mmengine.config import DictAction
+
+from amlnn.config.located import OPTIONS, Located, located
+from amlnn.errors import ConfigError
+
+__all__ = ['parse_options']
+
+
+def parse_options(options: Sequence[str]) -> Located:
+    """The nested config that overrides given as 'a.b.c=value' make.
+
+    A value is what a config file would have, `dict(...)` included; what is none of that is a string
+    (`a.b=bf16`), or a list of strings (`a.b=x,y`), as MMEngine reads it.
+
+    Raises:
+        ConfigError: an option has no key or no value, contradicts another, or is half a bracket.
+    """
+    result = Located()
+    for option in options:
+        key, equals, text = option.partition('=')
+        parts = key.strip().split('.')
+        if not equals or not all(parts):
+            raise ConfigError(f'--cfg-options: `{option}` is not of the form key=value',
+                              hint='--cfg-options optim_wrapper.optimizer.lr=0.01')
+        target = result
+        for part in parts[:-1]:
+            if not isinstance(target.get(part), dict):
+                if part in target:
+                    raise ConfigError(f'--cfg-options: `{key}` goes into `{part}`, which another '
+                                      'option sets to a value', hint='give one of the two')
+                target.put(part, Located(), OPTIONS)
+            target = target[part]
+        target.put(parts[-1], located(_parse_value(text, option), OPTIONS), OPTIONS)
+    return result
+
+
+def _parse_value(text: str, option: str) -> object:
+    if len(text) > 1 and text[0] == text[-1] and text[0] in '\'"':
+        try:  # quotes keep '5' a string, and its spaces
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            value = None
+        if isinstance(value, str):
+            return value
+    if 'dict(' in text or '{' in text:  # MMEngine would make a string of it
+        try:
+            return _evaluate(ast.parse(text.strip(), mode='eval').body)
+        except (ValueError, SyntaxError):
+            raise ConfigError(f'--cfg-options: `{option}` has a dict that cannot be read',
+                              hint='write it as in a config, quoted for the shell: '
+                              '"a.b=[dict(type=\'PackInputs\')]"') from None
+    try:
+        if text.count('(') != text.count(')') or text.count('[') != text.count(']'):
+            raise AssertionError
+        return DictAction._parse_iterable(text)
+    except AssertionError:
+        raise ConfigError(f'--cfg-options: the brackets of `{option}` do not match',
+                          hint='quote the option for the shell: \'a.b=[1,2]\'') from None
+
+
+def _evaluate(node: ast.AST) -> object:
+    """The value of an expression of literals and `dict(...)`."""
+    if isinstance(node, ast.Call):
+        if not isinstance(node.func, ast.Name) or node.func.id != 'dict' or node.args \
+                or any(keyword.arg is None for keyword in node.keywords):
+            raise ValueError(ast.unparse(node))
+        return {keyword.arg: _evaluate(keyword.value) for keyword in node.keywords}
+    if isinstance(node, ast.Dict):
+        if None in node.keys:
+            raise ValueError(ast.unparse(node))
+        return {ast.literal_eval(key): _evaluate(value)
+                for key, value in zip(node.keys, node.values, strict=True)}
+    if isinstance(node, ast.List):
+        return [_evaluate(item) for item in node.elts]
+    if isinstance(node, ast.Tuple):
+        return tuple(_evaluate(item) for item in node.elts)
+    return ast.literal_eval(node)
