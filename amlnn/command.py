@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from amlnn.errors import AmlnnError, Terminated, UsageError
 
-__all__ = ['CommandParser', 'run_command']
+__all__ = ['CommandParser', 'InsteadOf', 'run_command']
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -29,6 +29,23 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str):
         raise UsageError(message, hint=f'{self.prog} --help')
+
+
+class InsteadOf(argparse.Action):
+    """An option with a value, after which positional arguments are not asked for.
+
+    Args:
+        instead_of: What `add_argument` returned for these positional arguments.
+    """
+
+    def __init__(self, *args, instead_of: Sequence[argparse.Action], **kwargs):
+        super().__init__(*args, **kwargs)
+        self.instead_of = instead_of
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        setattr(namespace, self.dest, values)
+        for action in self.instead_of:
+            action.required = False
 
 
 def run_command(parser: CommandParser, main: Callable[[argparse.Namespace], int | None],

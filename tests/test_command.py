@@ -3,8 +3,8 @@ import signal
 
 import pytest
 
-from amlnn.command import CommandParser, run_command
-from amlnn.errors import DataError, RunFailed
+from amlnn.command import CommandParser, InsteadOf, run_command
+from amlnn.errors import DataError, RunFailed, UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +71,17 @@ def test_help_ends_with_the_example(capsys):
         status_of(lambda: None, ['--help'])
     assert end.value.code == 0
     assert capsys.readouterr().out.rstrip().endswith('example:\n  python it.py')
+
+
+def test_an_option_can_stand_instead_of_positional_arguments():
+    def parse(*words):
+        command = CommandParser('Does it.', 'python it.py')
+        folders = [command.add_argument('source'), command.add_argument('target')]
+        command.add_argument('--fetch', action=InsteadOf, instead_of=folders)
+        command.add_argument('--seed')
+        found = command.parse_args(words)
+        return found.source, found.target, found.fetch
+    assert parse('a', '--seed', '1', 'b') == ('a', 'b', None)
+    assert parse('--seed', '1', '--fetch', 'c') == (None, None, 'c')
+    with pytest.raises(UsageError, match='required: target'):
+        parse('a')

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,7 +13,7 @@ try:
 except ImportError:  # Windows: without the lock, two runs on one folder at a time are not noticed
     fcntl = None
 
-__all__ = ['fsync_path', 'replacing_folder', 'work_folder']
+__all__ = ['fsync_path', 'locked', 'replacing_folder', 'work_folder']
 
 
 def work_folder(target: Path) -> Path:
@@ -21,8 +21,13 @@ def work_folder(target: Path) -> Path:
     return target.with_name(f'.{target.name}.amlnn-work')
 
 
+def _is_prepared(names: set[str]) -> bool:
+    return 'training_set' in names and bool(names & {'classes.txt', 'manifest.json'})
+
+
 @contextmanager
-def replacing_folder(target: Path, overwrite: bool) -> Iterator[Path]:
+def replacing_folder(target: Path, overwrite: bool,
+                     is_data_set: Callable[[set[str]], bool] = _is_prepared) -> Iterator[Path]:
     """Yield an empty work folder beside `target`; its `new` becomes `target` on a clean exit.
 
     The swap is three renames: `target` to `old` in the work folder, `new` to `target`, `old` to
@@ -33,6 +38,7 @@ def replacing_folder(target: Path, overwrite: bool) -> Iterator[Path]:
     Args:
         target: The folder to make or replace, an absolute path.
         overwrite: Replace a data set that is there. Anything but a data set is never replaced.
+        is_data_set: Tells from the names in a folder whether it is a data set of the kind to make.
 
     Raises:
         DataError: `target` is there and may not be replaced, or another run is writing it.
@@ -46,13 +52,14 @@ def replacing_folder(target: Path, overwrite: bool) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     done = False
     try:
-        with _locked(target):
+        with locked(target):
             _clear(work, target)
-            _refuse_existing(target, overwrite)
+            _refuse_existing(target, overwrite, is_data_set)
             work.mkdir()
             try:
                 yield work
-                _refuse_existing(target, overwrite)  # somebody may have made it since
+                # Somebody may have made it since.
+                _refuse_existing(target, overwrite, is_data_set)
                 _swap(work, target)
                 done = True
             finally:
@@ -92,7 +99,8 @@ def _clear(work: Path, target: Path) -> None:
         shutil.rmtree(work)
 
 
-def _refuse_existing(target: Path, overwrite: bool) -> None:
+def _refuse_existing(target: Path, overwrite: bool,
+                     is_data_set: Callable[[set[str]], bool]) -> None:
     if not target.exists():
         return
     if not target.is_dir():
@@ -101,7 +109,7 @@ def _refuse_existing(target: Path, overwrite: bool) -> None:
     if not names:
         return
     # A slip of the hand, such as naming one's home folder, must not delete it.
-    if 'training_set' not in names or not names & {'classes.txt', 'manifest.json'}:
+    if not is_data_set(names):
         raise DataError(f'`{target}` is not empty, and no data set that could be replaced',
                         hint='name a folder that does not exist yet')
     if not overwrite:
@@ -110,7 +118,7 @@ def _refuse_existing(target: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def _locked(target: Path) -> Iterator[None]:
+def locked(target: Path) -> Iterator[None]:
     """Hold the lock on `target`: a file beside it that the system frees when the process ends."""
     path = target.with_name(f'.{target.name}.amlnn-lock')
     while True:

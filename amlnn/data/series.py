@@ -14,6 +14,7 @@ import numpy as np
 from mmengine.registry import DATASETS
 
 from amlnn.config.suggest import did_you_mean
+from amlnn.data.download_table import download_command
 from amlnn.errors import DataError
 
 __all__ = ['ArraySeries', 'CSVSeries', 'Series', 'guess_season']
@@ -173,7 +174,8 @@ class CSVSeries:
                         break
         except FileNotFoundError:
             raise DataError(f'no file at `{self.path}`',
-                            hint='`path` of the source is looked up from the working folder') \
+                            hint=download_command(self.path) or '`path` of the source is looked up '
+                                                                'from the working folder') \
                 from None
         except OSError as error:
             raise DataError(f'`{self.path}` cannot be read: {error.strerror}',
@@ -341,7 +343,8 @@ class ArraySeries:
                 arrays = {name: loaded[name] for name in loaded.files}
         except FileNotFoundError:
             raise DataError(f'no file at `{self.path}`',
-                            hint='`path` of the source is looked up from the working folder') \
+                            hint=download_command(self.path) or '`path` of the source is looked up '
+                                                                'from the working folder') \
                 from None
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(f'`{self.path}` is not a numpy file of numbers: {error}',

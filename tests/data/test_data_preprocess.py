@@ -27,7 +27,7 @@ def test_help_is_quick_and_shows_an_example():
     text = done.stdout.decode()
     assert 'python data_preprocess.py data/raw/flowers data/flower_dataset' in text
     for option in ('--train-ratio', '--val-ratio', '--test-ratio', '--seed', '--overwrite',
-                   '--on-bad', '--on-duplicate'):
+                   '--on-bad', '--on-duplicate', '--download', '--to', 'tiny-', 'etth2'):
         assert option in text
     assert min(seconds) < 0.3
 
@@ -62,6 +62,11 @@ def test_neither_locale_nor_hash_seed_changes_the_data_set(tmp_path, environment
 
 @pytest.mark.parametrize(('words', 'error', 'hint'), [
     ([], 'the following arguments are required: SRC, DST', '--help'),
+    (['raw'], 'the following arguments are required: DST', '--help'),
+    (['raw', 'out', '--to', 'there'], '--to needs it', '--download NAME'),
+    (['raw', 'out', '--download', 'etth1'], '--to and --overwrite alone', '--download NAME'),
+    (['--download', 'etth1', '--seed', '3'], '--to and --overwrite alone', '--download NAME'),
+    (['--download', 'flower'], 'no data set `flower`', 'did you mean `flowers`'),
     (['raw', 'out', '--train-ratio', 'most'], 'invalid float value', '--help'),
     (['raw', 'out', '--on-bad', 'ignore'], 'ignore', '--help'),
     (['raw', 'out', '--train', '.8'], 'unrecognized arguments', '--help'),

@@ -3,6 +3,8 @@
 The usual parts: 12 months of training, 4 of validation, 4 of test; later rows are not used. Any
 file of the same shape: --cfg-options train_dataloader.dataset.source.path=data/ETTh2.csv
 
+python data_preprocess.py --download etth1
+
 What the validation and the test part do not set is as in the training part.
 """
 train_dataloader = dict(

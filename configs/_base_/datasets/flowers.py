@@ -1,5 +1,6 @@
 """Five flowers in ImageNet format at 224 pixels, as data_preprocess.py writes them.
 
+python data_preprocess.py --download flowers
 python data_preprocess.py data/raw/flowers data/flower_dataset --train-ratio 0.8 --val-ratio 0.2
 """
 _train_pipeline = [
