@@ -195,7 +195,8 @@ def _untrained_run(options: TestOptions, plan: Plan, model, classes, samples, sp
         data_manifest_hash=plan.data_hash(),
         samples={split: samples}, versions=library_versions(), device=device_name(plan.device),
         threads=torch.get_num_threads(), precision=plan.precision,
-        pretrained=plan.model_options.pretrained or str(options.checkpoint), frozen_stages=plan.model_options.frozen_stages,
+        pretrained=plan.model_options.pretrained or str(options.checkpoint),
+        frozen_stages=plan.model_options.frozen_stages,
         stages=stage_table(model), trainable_parameters=trainable, total_parameters=total,
         max_epochs=0))
     point_latest(folder)

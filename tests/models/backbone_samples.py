@@ -27,6 +27,7 @@ from mmpretrain.models.backbones import (
 )
 
 from amlnn.models.cnn import PlainCNN
+from amlnn.models.heads import DenseHead  # noqa: F401 - registers it
 from amlnn.models.inception import InceptionV3Features
 
 BACKBONES: dict[str, Callable[[], torch.nn.Module]] = {
