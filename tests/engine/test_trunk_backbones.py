@@ -67,4 +67,4 @@ def test_every_loss_is_that_of_the_plain_path(
 
 
 def test_the_walk_finds_the_base_configs_of_classifiers():
-    assert len(MODELS) == 18
+    assert len(MODELS) >= 18

@@ -58,13 +58,6 @@ def test_a_bases_counts_with_200_classes_are(name, expected):
     assert count_parameters(from_base(name)) == expected
 
 
-def test_every_base_of_a_classifier_is_counted():
-    bases = {path.stem for path in (ROOT / 'configs/_base_/models').glob('*.py')
-             if 'Forecaster' not in path.read_text()}
-    (mark,) = test_a_bases_counts_with_200_classes_are.pytestmark
-    assert bases == {name for name, _ in mark.args[1]}
-
-
 @pytest.mark.parametrize('name', ['VGG16', 'VGG19'])
 def test_a_flattened_vgg_has_the_features_that_the_head_takes(name):
     # An image of 224 pixels gives 512 maps of 7 x 7.
