@@ -27,6 +27,8 @@ COMPONENT_MODULES = (
     'amlnn.data.decoded',
     'amlnn.data.sources',
     'amlnn.data.views',
+    'amlnn.models.cnn',
+    'amlnn.models.heads',
     'amlnn.models.inception',
     *SERIES_MODULES,
 )

@@ -42,7 +42,7 @@ def parser() -> CommandParser:
     parser = CommandParser(__doc__, 'python tools/predict.py configs/resnet50_frozen3.py '
                            'work_dirs/resnet50_frozen3/latest/best.pth photos/')
     parser.add_argument('config', type=Path, help='the config it was trained with')
-    parser.add_argument('checkpoint', type=Path, help='a .pth file; names come from it')
+    parser.add_argument('checkpoint', type=Path, help='a .pth file, or `pretrained`')
     parser.add_argument('inputs', nargs='+', metavar='INPUT',
                         help='image files, folders, globs; for a forecaster one CSV file')
     parser.add_argument('--out', type=Path, metavar='FILE', help="of a forecaster: the CSV's file")

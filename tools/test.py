@@ -19,7 +19,8 @@ def parser() -> CommandParser:
     parser = CommandParser(__doc__, 'python tools/test.py configs/resnet50_frozen3.py '
                            'work_dirs/resnet50_frozen3/latest/best.pth')
     parser.add_argument('config', type=Path, help='the config it was trained with')
-    parser.add_argument('checkpoint', type=Path, help='a .pth file')
+    parser.add_argument('checkpoint', type=Path, help='a .pth file, or pretrained for the weights '
+                        'that the config names')
     parser.add_argument('--split', choices=['val', 'test'],
                         help='default: test where the data set has one, else val')
     parser.add_argument('--out', type=Path, metavar='FILE', help='write the record here too')

@@ -33,8 +33,8 @@ from amlnn.models.weights import LoadedWeights, find_weights, load_pretrained
 from amlnn.quiet import quiet_imports
 from amlnn.registry import SERIES_MODULES, import_components
 
-__all__ = ['build_evaluator', 'build_loader', 'build_model', 'choose_device', 'device_name',
-           'forward_context', 'in_scope', 'one_batch', 'parameter_names']
+__all__ = ['build_evaluator', 'build_loader', 'build_model', 'check_features', 'choose_device',
+           'device_name', 'forward_context', 'in_scope', 'one_batch', 'parameter_names']
 
 
 def choose_device(name: str) -> str:
@@ -161,6 +161,21 @@ def build_loader(plan: Plan, part: str):
                         f'`{different[0]}` where the model has `{different[1]}`',
                         hint='prepare the data with the same classes')
     return loader
+
+
+@torch.no_grad()
+def check_features(model: nn.Module, loader: DataLoader) -> None:
+    """Ask with one image whether a classifier's head takes what comes to it.
+
+    Raises:
+        ConfigError: it does not; said before a run begins.
+    """
+    from amlnn.models.heads import check_head  # brings in MMPretrain
+    if getattr(model, 'head', None) is None or not hasattr(model, 'extract_feat'):
+        return
+    batch = loader.collate_fn([loader.dataset[View(0, 0)]])
+    model.eval()
+    check_head(model.head, model.extract_feat(model.data_preprocessor(batch, False)['inputs']))
 
 
 def build_evaluator(plan: Plan, part: str, loader) -> Evaluator:

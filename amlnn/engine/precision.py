@@ -71,7 +71,11 @@ class ExecutionPolicy:
 
     def place(self, model: nn.Module) -> nn.Module:
         """Put the weights of 2-D convolutions into the memory layout."""
-        if self.memory_format == 'channels_last':
+        backbone = getattr(model, 'backbone', None)
+        # MMPretrain's VGG with a classifier of its own views its last map as vectors, which only a
+        # contiguous one allows.
+        views = type(backbone).__name__ == 'VGG' and hasattr(backbone, 'classifier')
+        if self.memory_format == 'channels_last' and not views:
             return model.to(memory_format=torch.channels_last)
         return model
 

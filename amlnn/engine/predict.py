@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from mmengine.dataset import Compose, default_collate
 from mmengine.registry import TRANSFORMS
+from rich.console import Console
 
 from amlnn.engine.adapt import part_datasets
-from amlnn.engine.build import build_model, forward_context, in_scope
-from amlnn.engine.checkpoint import load_weights
-from amlnn.engine.test import plan_for_checkpoint
+from amlnn.engine.build import forward_context, in_scope
+from amlnn.engine.test import model_of, plan_for_checkpoint
 from amlnn.errors import CheckpointError, ConfigError, DataError, UsageError
 
 __all__ = ['IMAGE_ENDINGS', 'PredictOptions', 'Prediction', 'find_images', 'predict']
@@ -30,6 +30,7 @@ class PredictOptions:
 
     config: Path
     checkpoint: Path
+    """A file, or `pretrained` for the config's own pretrained weights."""
     inputs: Sequence[str]
     topk: int = 10
     out: Path | None = None
@@ -67,8 +68,7 @@ def predict(options: PredictOptions, on_bad: Callable[[str, str], None]) -> Iter
     plan, checkpoint = plan_for_checkpoint(options.config, options.checkpoint, options.cfg_options,
                                            options.device, options.trust_checkpoint)
     with in_scope(plan.config):
-        model, _ = build_model(plan, weights=False)
-        load_weights(model, checkpoint, options.checkpoint)
+        model = model_of(plan, checkpoint, options.checkpoint, Console(stderr=True))
         pipeline = _pipeline(plan.config)
     names = (checkpoint.get('meta') or {}).get('dataset_meta', {}).get('classes') or plan.classes
     model.eval()

@@ -34,12 +34,13 @@ from amlnn.engine.folder import (
     point_latest,
     utc_now,
 )
+from amlnn.engine.pretrained import PRETRAINED, plan_for_pretrained
 from amlnn.engine.runner import library_versions
 from amlnn.errors import ConfigError
 from amlnn.models.freezing import count_parameters, stage_table
 from amlnn.records import RunRecord, TestRecord, write_record
 
-__all__ = ['TestOptions', 'plan_for_checkpoint', 'test']
+__all__ = ['TestOptions', 'model_of', 'plan_for_checkpoint', 'test']
 
 
 @dataclass
@@ -50,6 +51,7 @@ class TestOptions:
 
     config: Path
     checkpoint: Path
+    """A file, or `pretrained` for the config's own pretrained weights."""
     split: str | None = None
     """None: 'test' where the data set has one, else 'val'."""
     out: Path | None = None
@@ -83,8 +85,7 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
         if options.tta:
             _augment_pipeline(plan.config, split)
         loader = build_loader(plan, split)
-        model, _ = build_model(plan, weights=False)
-        load_weights(model, checkpoint, options.checkpoint)
+        model = model_of(plan, checkpoint, options.checkpoint, console)
         tester = _averaging(plan.config, model) if options.tta else model
         evaluator = build_evaluator(plan, split, loader)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -92,8 +93,9 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
             result = evaluate(tester, loader, evaluator, forward_context(plan),
                               lambda count: bar.advance(task, count))
     classes = list(loader.dataset.metainfo.get('classes') or plan.classes or [])
-    folder = checkpoint_run(options.checkpoint) or _untrained_run(options, plan, model, classes,
-                                                                  len(loader.dataset), split)
+    untrained = options.checkpoint == PRETRAINED
+    folder = (None if untrained else checkpoint_run(options.checkpoint)) or _untrained_run(
+        options, plan, model, classes, len(loader.dataset), split)
     try:
         name = str(options.checkpoint.absolute().relative_to(folder.absolute()))
     except ValueError:
@@ -122,6 +124,8 @@ def plan_for_checkpoint(config: Path, checkpoint_path: Path, cfg_options, device
         AmlnnError: config or checkpoint cannot be read, or they disagree on the class count.
     """
     loaded = load_config(config, cfg_options)
+    if checkpoint_path == PRETRAINED:
+        return plan_for_pretrained(loaded, device), {}
     checkpoint = read_checkpoint(checkpoint_path, trust)
     if device == 'cpu':  # MMEngine takes an accelerator wherever it sees one
         os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
@@ -137,6 +141,17 @@ def plan_for_checkpoint(config: Path, checkpoint_path: Path, cfg_options, device
                      classes=list(names) if names else None,
                      class_count=_class_count(checkpoint['state_dict']))
     return plan, checkpoint
+
+
+def model_of(plan: Plan, checkpoint: dict, path: Path, console: Console) -> nn.Module:
+    """The model with a checkpoint's weights, or for `pretrained` with those of the config."""
+    if path == PRETRAINED:
+        model, loaded = build_model(plan)
+        console.print(str(loaded), highlight=False, soft_wrap=True)
+        return model
+    model, _ = build_model(plan, weights=False)
+    load_weights(model, checkpoint, path)
+    return model
 
 
 def _augment_pipeline(config, split: str) -> None:
@@ -180,7 +195,8 @@ def _untrained_run(options: TestOptions, plan: Plan, model, classes, samples, sp
         data_manifest_hash=plan.data_hash(),
         samples={split: samples}, versions=library_versions(), device=device_name(plan.device),
         threads=torch.get_num_threads(), precision=plan.precision,
-        pretrained=str(options.checkpoint), frozen_stages=plan.model_options.frozen_stages,
+        pretrained=plan.model_options.pretrained or str(options.checkpoint),
+        frozen_stages=plan.model_options.frozen_stages,
         stages=stage_table(model), trainable_parameters=trainable, total_parameters=total,
         max_epochs=0))
     point_latest(folder)

@@ -21,6 +21,7 @@ from amlnn.engine.build import (
     build_evaluator,
     build_loader,
     build_model,
+    check_features,
     choose_device,
     device_name,
     forward_context,
@@ -119,6 +120,8 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
         if plan.series is not None and 'val' in loaders:
             try_evaluation(model, loaders['val'], build_evaluator(plan, 'val', loaders['val']),
                            forward_context(plan))
+        elif plan.series is None and checkpoint is None:
+            check_features(model, loaders['train'])
         path = _trunk_path(plan, model)
         record = read_run(folder) if place.resumed else _new_record(plan, model, loaders, effective)
     except BaseException:
@@ -291,6 +294,8 @@ def _dry_run(plan: Plan, console: Console) -> None:
                     raise
                 # Split 8:2, a data set has no test part, and training does not need one.
                 console.print(f'note: {error.message}', highlight=False, soft_wrap=True)
+        if plan.series is None:
+            check_features(model, loaders['train'])
         effective = _effective_config(plan)
         record = _new_record(plan, model, loaders, effective)
         record.max_epochs = 1

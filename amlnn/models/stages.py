@@ -121,10 +121,17 @@ def _inception_v4(network: nn.Module) -> list[Stage]:
             for name, span in spans.items()]
 
 
+def _plain_cnn(backbone: nn.Module) -> list[Stage]:
+    # No stem: groups of convolutions, each with the pooling that ends it.
+    return [Stage(f'stage{index + 1}', (f'groups.{index}',))
+            for index in range(len(backbone.groups))]
+
+
 _TABLE: dict[str, Callable[[nn.Module], list[Stage] | None]] = {
     'DenseNet': _densenet,
     'InceptionV3': _inception_v3,
     'MobileNetV3': _mobilenet_v3,
+    'PlainCNN': _plain_cnn,
     'ResNet': _resnet,
     'VGG': _vgg,
 }

@@ -12,12 +12,12 @@ from amlnn.errors import WeightsError
 from amlnn.models.conversion import convert
 from amlnn.models.stages import backbone_kind
 
-__all__ = ['LoadedWeights', 'find_weights', 'load_pretrained', 'read_tensors']
+__all__ = ['LoadedWeights', 'count_head_classes', 'find_weights', 'load_pretrained', 'read_tensors']
 
 _ENVIRONMENT = 'AMLNN_WEIGHTS'
 _LOCAL_FOLDER = 'weights'
 _LEAST_MATCHED = 0.95
-_HEAD_PREFIXES = ('head.fc.', 'fc.', 'classifier.', 'head.', 'last_linear.')
+_HEAD_PREFIXES = ('head.', 'fc.', 'classifier.', 'last_linear.')
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedW
     Args:
         model: An ImageClassifier: has `backbone` and `head`.
         path: From `find_weights`.
-        head: Load the classification layer too; the class counts must agree.
+        head: Load the classification layers too; their number, shapes and classes must agree.
 
     Raises:
         WeightsError: fewer than 95 % of the backbone's tensors match by name and shape, or the
@@ -115,26 +115,65 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedW
     return LoadedWeights(path, count, len(wanted), head)
 
 
+def count_head_classes(tensors: Mapping[str, Tensor]) -> int | None:
+    """Classes of the head among a file's tensors; None where there is no head."""
+    layers = _head_in(tensors)
+    return layers[-1]['weight'].shape[0] if layers else None
+
+
 def _load_head(head: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    layer = getattr(head, 'fc', None)
-    if not isinstance(layer, nn.Linear):
-        raise WeightsError(f'`model.pretrained_head` is set, and {type(head).__name__} has no '
-                           'single linear layer `fc`', hint='set model.pretrained_head=False')
-    for prefix in _HEAD_PREFIXES:
-        values = {name: tensors[prefix + name] for name in ('weight', 'bias')
-                  if prefix + name in tensors}
-        if values:
-            break
-    else:
+    layers = [(name, layer) for name, layer in head.named_modules() if isinstance(layer, nn.Linear)]
+    kind = type(head).__name__
+    if not layers:
+        raise WeightsError(f'`model.pretrained_head` is set, and {kind} has no dense layer',
+                           hint='set model.pretrained_head=False')
+    own = [_layer_in(tensors, f'head.{name}') for name, _ in layers]
+    found = own if all(own) else _head_in(tensors)
+    if not found:
         raise WeightsError(f'`model.pretrained_head` is set, and `{path}` holds no head',
                            hint='set model.pretrained_head=False')
-    if values['weight'].ndim == 4:  # some heads of timm's are convolutions of one pixel
-        values['weight'] = values['weight'].flatten(1)
-    classes, wanted = values['weight'].shape[0], layer.weight.shape[0]
-    if values['weight'].shape != layer.weight.shape:
+    if len(found) != len(layers):
+        hidden = tuple(each['weight'].shape[0] for each in found[:-1])
+        raise WeightsError(
+            f'the head in `{path}` has {len(found)} dense layers, {kind} has {len(layers)}',
+            hint=f"model.head=dict(type='DenseHead', hidden_channels={hidden}) has as many, or set "
+            'model.pretrained_head=False')
+    classes, wanted = found[-1]['weight'].shape[0], layers[-1][1].weight.shape[0]
+    if classes != wanted:
         raise WeightsError(f'the head in `{path}` has {classes} classes, the model has {wanted}',
                            hint='set model.pretrained_head=False to train a new head')
-    layer.load_state_dict(values)
+    for (name, layer), values in zip(layers, found, strict=True):
+        if values['weight'].shape != layer.weight.shape:
+            raise WeightsError(
+                f'the head in `{path}` has a dense layer of shape {tuple(values["weight"].shape)}, '
+                f'where `model.head` has {tuple(layer.weight.shape)} (`{name}`)',
+                hint='set model.pretrained_head=False to train a new head')
+        layer.load_state_dict(values)
+
+
+def _head_in(tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    """Weights and biases of a library's head, first layer to last."""
+    for prefix in _HEAD_PREFIXES:
+        names = sorted((name.removesuffix('.weight') for name in tensors
+                        if name.startswith(prefix) and name.endswith('.weight')), key=_by_number)
+        layers = [layer for name in names if (layer := _layer_in(tensors, name))]
+        if layers:
+            return layers
+    return []
+
+
+def _by_number(name: str) -> list[tuple[bool, int, str]]:
+    # Files of safetensors are in alphabetical order: 10 before 2.
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in name.split('.')]
+
+
+def _layer_in(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor] | None:
+    weight, bias = tensors.get(f'{name}.weight'), tensors.get(f'{name}.bias')
+    if weight is None or bias is None or weight.ndim < 2:
+        return None  # a norm, or nothing
+    if weight.shape[2:].numel() == 1:  # some heads of timm's are convolutions of one pixel
+        weight = weight.flatten(1)
+    return {'weight': weight, 'bias': bias}
 
 
 def _find_path(source: str) -> Path:

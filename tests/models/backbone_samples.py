@@ -26,6 +26,8 @@ from mmpretrain.models.backbones import (
     TIMMBackbone,
 )
 
+from amlnn.models.cnn import PlainCNN
+from amlnn.models.heads import DenseHead  # noqa: F401 - registers it
 from amlnn.models.inception import InceptionV3Features
 
 BACKBONES: dict[str, Callable[[], torch.nn.Module]] = {
@@ -46,6 +48,8 @@ BACKBONES: dict[str, Callable[[], torch.nn.Module]] = {
     'DenseNet-narrow': lambda: DenseNet(dict(growth_rate=8, depths=[2, 3, 2, 2], init_channels=16)),
     'MobileNetV3-small': lambda: MobileNetV3('small_050'),
     'ResNet18V2': lambda: TIMMBackbone('resnetv2_18'),
+    'SimpleCNN': PlainCNN,
+    'DeepCNN': lambda: PlainCNN((32, 64, 128, 256, 512), 2, 1, batch_norm=True),
     'ResNet101': lambda: ResNet(101),
     'ResNet50V2': lambda: TIMMBackbone('resnetv2_50'),
     'ResNet101V2': lambda: TIMMBackbone('resnetv2_101'),
@@ -62,12 +66,13 @@ BACKBONES: dict[str, Callable[[], torch.nn.Module]] = {
 # The backbones of the studies, whole.
 STUDIED = ('ResNet50', 'ResNet101', 'ResNet50V2', 'ResNet101V2', 'ResNeXt', 'DenseNet121', 'VGG16',
            'VGG16-BN', 'VGG19', 'VGG19-BN', 'MobileNetV3-large', 'InceptionV3', 'InceptionV4')
+SCRATCH = ('SimpleCNN', 'DeepCNN')  # the studies' networks without weights of another library
 _SIDES = {'InceptionV3': 96, 'InceptionV4': 96}  # they take 75 pixels and more
 
 # The deep ones take seconds each.
 SAMPLES = [pytest.param(name, marks=() if name in (
     'ResNet18', 'ResNet18-drop-path', 'ResNet18-two-stages', 'ResNetV1d', 'RegNet', 'VGG11',
-    'DenseNet-narrow', 'MobileNetV3-small', 'ResNet18V2')
+    'DenseNet-narrow', 'MobileNetV3-small', 'ResNet18V2', 'SimpleCNN', 'DeepCNN')
     else pytest.mark.slow) for name in BACKBONES]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from backbone_samples import BACKBONES, STUDIED, classifier, images, side_of, structure
+from backbone_samples import BACKBONES, SCRATCH, STUDIED, classifier, images, side_of, structure
 from mmpretrain.models.backbones import InceptionV3
 from torch import nn
 
@@ -31,8 +31,8 @@ def frozen_part(stages: list[Stage], value: int | str) -> list[Stage]:
 
 def cases() -> list:
     return [pytest.param(name, value, 2 if name in SMALL else 20, id=f'{name}-{value}',
-                         marks=() if name in SMALL else pytest.mark.slow)
-            for name in (*SMALL, *STUDIED) for value in values_of(name)]
+                         marks=() if name in (*SMALL, 'SimpleCNN') else pytest.mark.slow)
+            for name in (*SMALL, *STUDIED, *SCRATCH) for value in values_of(name)]
 
 
 def train(model: nn.Module, given: torch.Tensor, steps: int) -> set[str]:
@@ -84,13 +84,13 @@ def test_every_studied_backbone_is_put_to_every_value():
     given = {}
     for case in cases():
         given.setdefault(case.values[0], []).append(case.values[1])
-    assert set(given) == {*SMALL, *STUDIED}
+    assert set(given) == {*SMALL, *STUDIED, *SCRATCH}
     assert given['VGG16'] == [-1, 1, 2, 3, 4, 5, 'all']
     assert given['InceptionV4'] == [-1, 0, 1, 2, 3, 'all']
     assert given['MobileNetV3-large'] == [-1, 0, 1, 2, 3, 4, 5, 'all']
 
 
-@pytest.mark.parametrize('name', STUDIED)
+@pytest.mark.parametrize('name', [*STUDIED, *SCRATCH])
 def test_the_table_of_stages_adds_up_to_the_backbone(name):
     model = nn.Module()
     model.backbone = structure(name)

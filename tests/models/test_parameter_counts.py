@@ -4,23 +4,32 @@ Keras counts the moving mean and variance of a batch norm to a network's total; 
 buffers. What else differs is said beside each network.
 """
 
+from functools import partial
+from unittest.mock import patch
+
 import pytest
 import torch
 from backbone_samples import structure
+from generated import ROOT
 from mmpretrain.models import build_classifier
 from torch import nn
 
+from amlnn.config.load import load_config
 from amlnn.models.freezing import count_parameters, freeze
+from amlnn.registry import MODEL_KEYS
 
 CLASSES = 200
 
 
-def frozen_classifier(name: str, features: int) -> nn.Module:
-    with torch.device('meta'):
-        model = build_classifier(dict(
-            type='ImageClassifier', backbone=dict(type='ResNet', depth=18), head=dict(
-                type='LinearClsHead', num_classes=CLASSES, in_channels=features)))
-    model.backbone = structure(name)
+def from_base(name: str) -> nn.Module:
+    """The classifier of a base config with 200 classes, wholly frozen."""
+    section = load_config(ROOT / f'configs/_base_/models/{name}.py').config['model']
+    for key in MODEL_KEYS:
+        section.pop(key, None)
+    section['head']['num_classes'] = CLASSES
+    steps = partial(torch.linspace, device='cpu')  # as in backbone_samples.structure
+    with torch.device('meta'), patch('torch.linspace', steps):
+        model = build_classifier(section)
     freeze(model.backbone, 'all')
     return model
 
@@ -30,13 +39,32 @@ def moving_statistics(model: nn.Module) -> int:
                if isinstance(each, nn.BatchNorm2d))
 
 
-@pytest.mark.parametrize(('name', 'total'), [('VGG16', 19_732_488), ('VGG19', 25_042_184)])
-def test_vggs_counts_are_the_reports(name, total):
-    # An image of 224 pixels gives 512 maps of 7 x 7, which flatten to 25,088 features.
+@pytest.mark.parametrize(('name', 'expected'), [
+    # The report's: 25088 x 200 + 200 are trained.
+    ('vgg16_flatten', (5_017_800, 19_732_488)), ('vgg19_flatten', (5_017_800, 25_042_184)),
+    # 2048 x 200 + 200; the totals are torchvision's and timm's with their 1000 classes taken off.
+    ('resnet50', (409_800, 25_557_032 - 2_049_000 + 409_800)),
+    ('resnet101', (409_800, 44_549_160 - 2_049_000 + 409_800)),
+    ('resnext50', (409_800, 25_028_904 - 2_049_000 + 409_800)),
+    ('resnet50v2', (409_800, 25_549_352 - 2_049_000 + 409_800)),
+    ('resnet101v2', (409_800, 44_541_480 - 2_049_000 + 409_800)),
+    ('inceptionv3', (409_800, 22_195_368)), ('inceptionv4', (307_400, 41_450_216)),
+    ('densenet121', (205_000, 7_158_856)), ('mobilenetv3', (1_486_280, 4_458_232)),
+    ('vgg16', (102_600, 14_817_288)), ('vgg16bn', (102_600, 14_825_736)),
+    ('vgg19', (102_600, 20_126_984)), ('vgg19bn', (102_600, 20_137_992)),
+    ('simple_cnn', (78_600, 134_920)), ('deep_cnn', (102_600, 4_816_808)),
+    ('resnet18', (102_600, 11_279_112))])
+def test_a_bases_counts_with_200_classes_are(name, expected):
+    assert count_parameters(from_base(name)) == expected
+
+
+@pytest.mark.parametrize('name', ['VGG16', 'VGG19'])
+def test_a_flattened_vgg_has_the_features_that_the_head_takes(name):
+    # An image of 224 pixels gives 512 maps of 7 x 7.
     with torch.device('meta'):
         (features,) = structure(name)(torch.empty(1, 3, 224, 224))
-    assert features.flatten(1).shape[1] == 25_088
-    assert count_parameters(frozen_classifier(name, 25_088)) == (5_017_800, total)
+    head = from_base(f'{name.lower()}_flatten').head
+    assert features.flatten(1).shape[1] == 25_088 == head.in_channels == head.fc.in_features
 
 
 # Blocks of each stage, and the channels they give. Keras has a bias in the first convolution, in
@@ -48,7 +76,7 @@ WIDTHS = (256, 512, 1024, 2048)
 @pytest.mark.parametrize('name', RESNETS_V2)
 def test_resnet_v2s_total_is_the_reports_less_biases_and_moving_statistics(name):
     blocks, reported = RESNETS_V2[name]
-    model = frozen_classifier(name, 2048)
+    model = from_base(name.lower())
     trainable, total = count_parameters(model)
     assert trainable == 409_800
     biases = 64 + sum(WIDTHS) + sum(count * width for count, width in
@@ -58,7 +86,7 @@ def test_resnet_v2s_total_is_the_reports_less_biases_and_moving_statistics(name)
 
 def test_inception_v3s_total_is_the_reports_plus_scales_less_moving_statistics():
     # Keras's batch norms have no scale there, torch's have.
-    model = frozen_classifier('InceptionV3', 2048)
+    model = from_base('inceptionv3')
     trainable, total = count_parameters(model)
     assert trainable == 409_800
     scales = sum(each.num_features for each in model.modules()

@@ -70,7 +70,7 @@ def test_every_tensor_and_every_module_that_runs_lies_in_one_stage(name):
         module.register_forward_hook(lambda module, *_: ran.append(module))
     backbone(torch.empty(1, 3, side_of(name), side_of(name), device='meta'))
     stages = list_stages(backbone)
-    assert len(ran) > 10
+    assert len(ran) >= 8
     for path in backbone.state_dict():
         assert sum(stage.holds(path) for stage in stages) == 1, path
     for module in ran:
@@ -81,6 +81,7 @@ def test_every_tensor_and_every_module_that_runs_lies_in_one_stage(name):
 
 @pytest.mark.parametrize(('name', 'expected'), [
     ('VGG16', ['stage1', 'stage2', 'stage3', 'stage4', 'stage5']),
+    ('SimpleCNN', ['stage1', 'stage2', 'stage3']),
     ('DenseNet121', ['stem', 'stage1', 'stage2', 'stage3', 'stage4']),
     ('MobileNetV3-large', ['stem', 'stage1', 'stage2', 'stage3', 'stage4', 'stage5']),
     ('InceptionV3', ['stem', 'stage1', 'stage2', 'stage3']),
@@ -96,8 +97,10 @@ def test_a_backbone_has_the_stages_of_its_paper(name, expected):
     ('MobileNetV3-large', 224, [(16, 112), (16, 112), (24, 56), (40, 28), (112, 14), (960, 7)]),
     ('InceptionV3', 299, [(192, 35), (288, 35), (768, 17), (2048, 8)]),
     ('InceptionV4', 299, [(384, 35), (384, 35), (1024, 17), (1536, 8)]),
-    ('ResNet50V2', 224, [(64, 56), (256, 56), (512, 28), (1024, 14), (2048, 7)])])
-def test_a_stage_ends_in_the_feature_map_that_the_paper_gives(name, side, expected):
+    ('ResNet50V2', 224, [(64, 56), (256, 56), (512, 28), (1024, 14), (2048, 7)]),
+    ('SimpleCNN', 32, [(32, 15), (64, 6), (64, 4)]),
+    ('DeepCNN', 64, [(32, 32), (64, 16), (128, 8), (256, 4), (512, 4)])])
+def test_a_stage_ends_in_the_feature_map_that_its_source_gives(name, side, expected):
     backbone = structure(name)
     x = torch.empty(1, 3, side, side, device='meta')
     shapes = []
