@@ -16,6 +16,9 @@ __all__ = ['hash_of_files']
 _FEW = 32
 """Files that are read through each time: finding a kept hash would take as long."""
 
+_TOGETHER = 256
+"""Files that one thread reads at a time."""
+
 
 def hash_of_files(root: Path | str, files: Iterable[str]) -> str:
     """SHA-256 over the names and contents of files, the same wherever they lie.
@@ -34,10 +37,10 @@ def hash_of_files(root: Path | str, files: Iterable[str]) -> str:
     try:
         if len(names) <= _FEW:
             return _hash(root, names)
-        with ThreadPoolExecutor() as pool:
-            states = list(pool.map(lambda name: (root / name).stat(), names, chunksize=256))
-        rows = [f'{name}\0{state.st_size}\0{state.st_mtime_ns}'
-                for name, state in zip(names, states, strict=True)]
+        rows = []
+        for name in names:
+            state = (root / name).stat()
+            rows.append(f'{name}\0{state.st_size}\0{state.st_mtime_ns}')
         key = hashlib.sha256('\n'.join([str(root.absolute()), *rows]).encode()).hexdigest()
         kept = cache_folder() / 'contents' / key
         with suppress(OSError, UnicodeError):
@@ -54,11 +57,14 @@ def hash_of_files(root: Path | str, files: Iterable[str]) -> str:
 
 
 def _hash(root: Path, names: list[str]) -> str:
-    def one(name: str) -> str:
-        with open(root / name, 'rb') as file:
-            return file_digest(file, 'sha256').hexdigest()
+    def some(names: list[str]) -> list[str]:
+        rows = []
+        for name in names:
+            with open(f'{root}/{name}', 'rb') as file:
+                rows.append(f'{name}\0{file_digest(file, "sha256").hexdigest()}')
+        return rows
 
+    groups = [names[start:start + _TOGETHER] for start in range(0, len(names), _TOGETHER)]
     with ThreadPoolExecutor() as pool:
-        rows = [f'{name}\0{digest}' for name, digest in
-                zip(names, pool.map(one, names, chunksize=64), strict=True)]
+        rows = [row for group in pool.map(some, groups) for row in group]
     return hashlib.sha256('\n'.join(rows).encode()).hexdigest()
