@@ -24,8 +24,10 @@ SERIES_MODULES = (
 )
 
 COMPONENT_MODULES = (
+    'amlnn.data.cifar',
     'amlnn.data.decoded',
     'amlnn.data.sources',
+    'amlnn.data.tiny_imagenet',
     'amlnn.data.views',
     'amlnn.models.cnn',
     'amlnn.models.heads',

@@ -4,10 +4,17 @@ import ast
 from pathlib import Path
 
 import pytest
-from generated import ROOT, write_data_set, write_series
+from generated import (
+    ROOT,
+    write_cifar100,
+    write_data_set,
+    write_series,
+    write_tiny_imagenet,
+)
 
 from amlnn.config.kind import run_kind
 from amlnn.config.load import config_hash, load_config, resolved_text
+from amlnn.data.layout import choices_of, layout_of
 from amlnn.records import read_run, read_test
 
 CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').rglob('*.py'))
@@ -32,7 +39,7 @@ def test_the_walk_finds_every_config():
     # A new config changes one of these numbers, so that none is tested by accident or not at all.
     assert len(EXPERIMENTS) == 48
     assert len(FORECASTS) == 23
-    assert len(BASES) == 36
+    assert len(BASES) == 42
 
 
 @pytest.mark.parametrize('path', BASES, ids=str)
@@ -61,10 +68,39 @@ def test_an_experiment_loads_and_its_resolved_text_says_the_same(path, tmp_path)
     assert config_hash(again.config) == config_hash(loaded.config)
 
 
+# What an experiment is tried on, by the type of its data set: five classes, and images as large as
+# the real ones.
+WRITERS = {
+    'ImageNetFolder': lambda root: write_data_set(
+        root, sizes={'train': 1, 'val': 1, 'test': 1}, side=32),
+    'TinyImageNet': lambda root: write_tiny_imagenet(root, classes=5, train=3, val=1),
+    'CIFAR100Python': lambda root: write_cifar100(root, classes=5, train=3, test=1),
+}
+
+
 @pytest.fixture(scope='module')
-def two_batches(tmp_path_factory):
-    return write_data_set(tmp_path_factory.mktemp('two') / 'data',
-                          sizes={'train': 1, 'val': 1, 'test': 1}, side=32)
+def generated_data(tmp_path_factory):
+    """Makes the data set of a type, once."""
+    made = {}
+
+    def of(kind: str) -> Path:
+        if kind not in made:
+            made[kind] = WRITERS[kind](tmp_path_factory.mktemp(kind) / 'data')
+        return made[kind]
+
+    return of
+
+
+def smallest_run(config, root: Path) -> list[str]:
+    """Overrides that make two training iterations of a config, on five images of any part."""
+    options = ['train_cfg.max_epochs=1', 'train_dataloader.batch_size=3']
+    for part in ('train', 'val', 'test'):
+        dataset = f'{part}_dataloader.dataset'
+        options += [f'{dataset}.data_root={root}', f'{part}_dataloader.num_workers=0',
+                    f'{part}_dataloader.persistent_workers=False', f'{dataset}.subset=5']
+        if config[f'{part}_dataloader']['dataset'].get('holdout'):
+            options.append(f'{dataset}.holdout=1')
+    return options
 
 
 # One of each network and recipe; the others differ by a number, and come in the slow tier.
@@ -74,12 +110,10 @@ QUICK = {'digits_source', 'digits_frozenall', 'resnet50_frozen3'}
 @pytest.mark.parametrize('path', [
     pytest.param(path, id=str(path), marks=() if path.stem in QUICK else pytest.mark.slow)
     for path in IMAGES])
-def test_an_experiment_trains_two_iterations_and_is_tested(path, run_tool, two_batches):
-    options = [f'{part}_dataloader.dataset.data_root={two_batches}'
-               for part in ('train', 'val', 'test')]
-    options += ['train_dataloader.batch_size=3', 'train_cfg.max_epochs=1']
-    options += [f'{part}_dataloader.{key}' for part in ('train', 'val', 'test')
-                for key in ('num_workers=0', 'persistent_workers=False')]
+def test_an_experiment_trains_two_iterations_and_is_tested(path, run_tool, generated_data):
+    config = load_config(ROOT / path).config
+    root = generated_data(config['train_dataloader']['dataset']['type'])
+    options = smallest_run(config, root)
     status, _, errors = run_tool('train', ROOT / path, '--pretrained', 'none', '--cfg-options',
                                  *options)
     assert status == 0, errors
@@ -88,7 +122,11 @@ def test_an_experiment_trains_two_iterations_and_is_tested(path, run_tool, two_b
     assert record.status == 'done' and record.epochs[0].iteration == 2
     status, _, errors = run_tool('test', ROOT / path, run / 'best.pth', '--cfg-options', *options)
     assert status == 0, errors
-    assert read_test(run / 'test_test.json').samples == 5
+    tested = {part: read_test(run / f'test_{part}.json').samples for part in ('test', 'val')
+              if (run / f'test_{part}.json').is_file()}
+    labelled = layout_of(config['test_dataloader']['dataset']).find_parts(
+        str(root), **choices_of(config['test_dataloader']['dataset']))
+    assert tested == {'test' if 'test' in labelled else 'val': 5}
 
 
 @pytest.mark.parametrize('path', EXPERIMENTS, ids=str)

@@ -12,6 +12,7 @@ from amlnn.config.kind import is_series_loader
 from amlnn.config.located import Located
 from amlnn.config.monitors import monitored, produced
 from amlnn.config.parameters import check_parameters
+from amlnn.config.parts import check_parts
 from amlnn.config.signatures import Library, library
 from amlnn.config.structure import BY_TOP_LEVEL, SERIES_LOADER, TOP_LEVEL, Slot
 from amlnn.config.suggest import did_you_mean, nearest
@@ -58,6 +59,7 @@ def check_config(config: Located, helpers: Iterable[str] = ()) -> tuple[list[Fin
     findings.judge_unknown()
     _check_model_keys(config, findings)
     _check_monitors(config, found, findings)
+    check_parts(config, found, findings)
     return findings.errors, findings.notes
 
 

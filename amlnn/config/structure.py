@@ -118,6 +118,9 @@ PLAIN_TYPES = dict(
 SMALLEST = {('DataLoader', 'num_workers'): 0, ('DataLoader', 'batch_size'): 1,
             ('WindowLoader', 'batch_size'): 1, ('SeriesWindows', 'look_back'): 1,
             ('SeriesWindows', 'horizon'): 1, ('SeriesWindows', 'stride'): 1,
+            ('TinyImageNet', 'holdout'): 0, ('TinyImageNet', 'subset'): 1,
+            ('CIFAR100Python', 'holdout'): 0, ('CIFAR100Python', 'subset'): 1,
+            ('ImageNetFolder', 'subset'): 1,
             ('EpochBasedTrainLoop', 'max_epochs'): 0, ('EpochBasedTrainLoop', 'val_interval'): 1}
 
 # The value of an argument of this name, whatever class takes it.

@@ -4,7 +4,16 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
 
-__all__ = ['assign_splits', 'split_counts']
+__all__ = ['assign_splits', 'rank', 'split_counts']
+
+
+def rank(seed: int, path: str) -> bytes:
+    """The place of a path in an order that its seed alone decides.
+
+    >>> sorted(['a', 'b', 'c'], key=lambda path: rank(0, path))
+    ['a', 'b', 'c']
+    """
+    return hashlib.sha256(f'{seed}\n{path}'.encode()).digest()
 
 
 def split_counts(total: int, ratios: Mapping[str, float]) -> dict[str, int]:
@@ -100,13 +109,9 @@ def _place(units: Mapping[str, list[str]], room: dict[str, int], seed: int,
         if lead in split_of:
             put(lead, split_of[lead])
     waiting = sorted((lead for lead in units if lead not in split_of),
-                     key=lambda lead: (-len(units[lead]), _rank(seed, lead)))
+                     key=lambda lead: (-len(units[lead]), rank(seed, lead)))
     for placed, lead in enumerate(waiting):
         # The last units go where nothing is yet: a large group must not leave a split empty.
         choice = empty if len(waiting) - placed <= len(empty) else list(room)
         fitting = [split for split in choice if room[split] >= len(units[lead])]
         put(lead, fitting[0] if fitting else max(choice, key=room.__getitem__))
-
-
-def _rank(seed: int, path: str) -> bytes:
-    return hashlib.sha256(f'{seed}\n{path}'.encode()).digest()

@@ -130,10 +130,12 @@ class ViewDataset:
         return self.dataset.get_cat_ids(index)
 
     def key(self, index: int) -> str:
-        """The image's path relative to the data root, with forward slashes."""
+        """The image's path relative to the data root, with forward slashes, or its `id`."""
         info = self.get_data_info(index)
+        if 'id' in info:  # its data set says which image of an array it is
+            return info['id']
         path = info.get('img_path')
-        if path is None:  # arrays, such as CIFAR's
+        if path is None:
             return f'#{info.get("sample_idx", index)}'
         for root in self._roots:
             if PurePath(path).is_relative_to(root):
@@ -237,7 +239,7 @@ def _occurrences(dataset) -> np.ndarray | None:
     counts = np.zeros(len(dataset), dtype=np.int32)
     for index in range(len(dataset)):
         info = _data_info(dataset, index)
-        key = str(info.get('img_path') or info.get('sample_idx', index))
+        key = str(info.get('id') or info.get('img_path') or info.get('sample_idx', index))
         counts[index] = seen.get(key, 0)
         seen[key] = counts[index] + 1
     return counts if counts.any() else None

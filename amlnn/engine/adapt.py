@@ -10,14 +10,14 @@ from pathlib import Path
 
 from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig
-from amlnn.data.manifest import manifest_hash
+from amlnn.data.layout import choices_of, data_hash, layout_of
 from amlnn.data.views import draws_nothing
 from amlnn.engine.precision import ExecutionPolicy
 from amlnn.errors import ConfigError, DataError
-from amlnn.registry import MODEL_KEYS
+from amlnn.registry import MODEL_KEYS, import_components
 
 __all__ = ['ModelOptions', 'Plan', 'adapt', 'check_data_roots', 'common_steps', 'first_data_root',
-           'leaf_datasets', 'part_datasets']
+           'first_dataset', 'leaf_datasets', 'part_datasets']
 
 _PARTS = ('train', 'val', 'test')
 
@@ -55,7 +55,8 @@ class Plan:
         """What names the data in records; None where nothing does."""
         if self.series is not None:
             return self.series.data_hash()
-        return manifest_hash(self.data_root) if self.data_root else None
+        section = first_dataset(self.config)
+        return data_hash(section) if section else None
 
 
 def adapt(loaded: LoadedConfig, device: str, seed: int | None = None,
@@ -77,17 +78,18 @@ def adapt(loaded: LoadedConfig, device: str, seed: int | None = None,
     if run_kind(loaded.config) == 'forecasting':
         from amlnn.engine.series import adapt_series
         return adapt_series(loaded, device, seed, pretrained)
-    from amlnn.data.sources import read_classes  # brings in MMPretrain
     plan = common_steps(loaded, device, seed, pretrained)
     config, notes = plan.config, plan.notes
+    section = first_dataset(config) or {}
     data_root = first_data_root(config)
     # A checkpoint knows its classes; whether a data set fits them is asked when it is opened.
     from_checkpoint = bool(classes or class_count)
-    named = read_classes(data_root) if data_root else None
-    known = classes or named
-    if not classes and class_count and len(named or ()) != class_count:
-        known = None
-    count = _derive_classes(loaded, config, known, class_count, data_root, from_checkpoint)
+    known = classes
+    if not classes and data_root:
+        known = layout_of(section).find_classes(data_root, **choices_of(section))
+        if class_count and len(known or ()) != class_count:
+            known = None
+    count = _derive_classes(loaded, config, known, class_count, section, from_checkpoint)
     _cut_topk(config, count, notes)
     _fit_loaders(config)
     if plan.policy.views is None and _draws_nothing((config.get('train_dataloader') or {})
@@ -137,12 +139,12 @@ def part_datasets(config, part: str) -> list[dict]:
     return leaf_datasets(loader.get('dataset')) if loader else []
 
 
-def first_data_root(config) -> str | None:
-    """The data root of the training part, else of another."""
+def first_dataset(config) -> dict | None:
+    """The first data set with a data root of the training part, else of another."""
     for part in _PARTS:
         for leaf in part_datasets(config, part):
             if leaf.get('data_root'):
-                return str(leaf['data_root'])
+                return leaf
     return None
 
 
@@ -152,6 +154,12 @@ def _draws_nothing(dataset) -> bool:
         return False
     inner = dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else [])
     return draws_nothing(dataset.get('pipeline') or ()) and all(map(_draws_nothing, inner))
+
+
+def first_data_root(config) -> str | None:
+    """The data root of the training part, else of another."""
+    section = first_dataset(config)
+    return str(section['data_root']) if section else None
 
 
 def check_data_roots(config, parts: tuple[str, ...]) -> None:
@@ -164,10 +172,11 @@ def check_data_roots(config, parts: tuple[str, ...]) -> None:
         for leaf in part_datasets(config, part):
             root = leaf.get('data_root')
             if root and not Path(root).is_dir():
+                import_components()  # to know its kind; nothing but this error waits for it
                 raise DataError(
                     f'no data set at `{root}`',
-                    hint=f'python data_preprocess.py <folder of class folders> {root}, or name '
-                    f'another folder: --cfg-options {part}_dataloader.dataset.data_root=<folder>')
+                    hint=f'{layout_of(leaf).how_to_get(str(root))}, or name another folder: '
+                    f'--cfg-options {part}_dataloader.dataset.data_root=<folder>')
 
 
 def _refuse_silent_keys(loaded: LoadedConfig) -> None:
@@ -190,12 +199,14 @@ def _take_model_options(config, pretrained: str | None) -> ModelOptions:
     return options
 
 
-def _derive_classes(loaded, config, names, class_count, data_root, from_checkpoint) -> int | None:
+def _derive_classes(loaded, config, names, class_count, section, from_checkpoint) -> int | None:
     head = config['model'].get('head')
     takes = isinstance(head, dict) and _takes_class_count(head)
     typed = head.get('num_classes') if isinstance(head, dict) else None
     count = len(names) if names else class_count
-    source = 'the checkpoint' if from_checkpoint else str(Path(data_root or '') / 'classes.txt')
+    data_root, layout = section.get('data_root'), layout_of(section)
+    source = 'the checkpoint' if from_checkpoint \
+        else str(Path(data_root or '') / layout.classes_file)
     if typed is not None and count is not None and typed != count:
         place = loaded.origins.get('model.head.num_classes', loaded.path)
         raise ConfigError(
@@ -206,8 +217,7 @@ def _derive_classes(loaded, config, names, class_count, data_root, from_checkpoi
         if count is None:
             raise DataError(
                 f'the class count is not known: {source} does not exist',
-                hint=f'python data_preprocess.py <folder of class folders> {data_root or "DST"}, '
-                'or set model.head.num_classes')
+                hint=f'{layout.how_to_get(data_root or "DST")}, or set model.head.num_classes')
         head['num_classes'] = count
     for place in (config.get('data_preprocessor'), config['model'].get('data_preprocessor')):
         if place and count and place.get('num_classes', count) != count:

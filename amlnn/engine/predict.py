@@ -140,6 +140,9 @@ def _pipeline(config) -> Compose:
     for part in ('test', 'val'):
         for leaf in part_datasets(config, part):
             if leaf.get('pipeline'):
-                return Compose([TRANSFORMS.build(copy.deepcopy(step)) for step in leaf['pipeline']])
+                steps = copy.deepcopy(list(leaf['pipeline']))
+                if not any(step['type'].rpartition('.')[2].startswith('Load') for step in steps):
+                    steps.insert(0, dict(type='LoadImageFromFile'))  # its data set gives pixels
+                return Compose([TRANSFORMS.build(step) for step in steps])
     raise ConfigError('the config has no test pipeline', hint='inherit a base from configs/_base_/'
                       'datasets')

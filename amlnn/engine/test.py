@@ -14,7 +14,7 @@ from torch import nn
 from amlnn.atomic import write_text
 from amlnn.config.kind import run_kind
 from amlnn.config.load import config_hash, load_config, resolved_text
-from amlnn.data.manifest import SPLIT_FOLDERS
+from amlnn.data.layout import PARTS, choices_of, layout_of
 from amlnn.engine.adapt import Plan, adapt, check_data_roots, part_datasets
 from amlnn.engine.build import (
     build_evaluator,
@@ -175,10 +175,10 @@ def _class_count(state: dict) -> int | None:
 
 def _default_split(config) -> str:
     for leaf in part_datasets(config, 'test'):
-        root, split = leaf.get('data_root'), leaf.get('split')
-        if leaf.get('type') == 'ImageNetFolder' and root and split in SPLIT_FOLDERS \
-                and not (Path(root) / f'{split}.txt').is_file():
-            return 'val'
+        if leaf.get('data_root') and leaf.get('split') in PARTS:
+            parts = layout_of(leaf).find_parts(str(leaf['data_root']), **choices_of(leaf))
+            if parts is not None and leaf['split'] not in parts:
+                return 'val'
     return 'test' if config.get('test_dataloader') else 'val'
 
 

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from amlnn.config.load import resolved_text
 from amlnn.data.cache_folder import cache_root
 from amlnn.data.feature_store import FeatureStore
-from amlnn.data.manifest import manifest_hash
+from amlnn.data.layout import Layout
 from amlnn.data.views import View
 from amlnn.engine.adapt import Plan
 from amlnn.engine.evaluation import predict_from
@@ -252,11 +252,10 @@ def _numbers(module: nn.Module, name: str) -> list[float] | None:
 
 
 def _content(dataset) -> list:
-    """What identifies the images: the manifest's hash, else names, sizes and times."""
-    roots = sorted(dataset.data_roots)
-    hashes = [manifest_hash(Path(root)) for root in roots]
-    if roots and all(hashes):
-        return hashes
+    """What identifies the images: the data sets' own hashes, else names, sizes and times."""
+    hashes = [_content_hash(leaf) for leaf in dataset.leaves]
+    if hashes and all(hashes):
+        return sorted(set(hashes))
     listed = []
     for index in range(len(dataset)):
         path = dataset.get_data_info(index).get('img_path')
@@ -264,6 +263,12 @@ def _content(dataset) -> list:
         facts = (status.st_size, status.st_mtime_ns) if status else ()
         listed.append([dataset.key(index), *facts])
     return listed
+
+
+def _content_hash(leaf) -> str | None:
+    root = getattr(leaf, 'data_root', None)
+    kind = type(leaf) if isinstance(leaf, Layout) else Layout
+    return kind.content_hash(str(root)) if root else None
 
 
 def _has_averaging(config) -> bool:

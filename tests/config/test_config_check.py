@@ -507,3 +507,71 @@ def test_a_custom_import_that_cannot_be_found_explains_an_unknown_type(configs):
     error = configs.error("custom_imports = dict(imports=['not_there'])\n"
                           "custom_hooks = [dict(type='ZzzUnknown')]\n")
     assert 'not_there' in error.hint and 'PYTHONPATH' in error.hint
+
+
+# -- parts of a data set that holds images out
+
+
+def parts(kind='TinyImageNet', wrap='{}', **keys) -> str:
+    """Data loaders of three parts; `keys` are arguments of each, by part."""
+    lines = []
+    for part in ('train', 'val', 'test'):
+        arguments = {'data_root': "'a'", 'split': repr(part), **keys.get(part, {})}
+        inner = ', '.join(f'{key}={value}' for key, value in arguments.items())
+        section = wrap.format(f"dict(type='{kind}', pipeline={PIPELINE}, {inner})")
+        lines.append(f'{part}_dataloader = dict(batch_size=2, dataset={section})\n')
+    return ''.join(lines)
+
+
+@pytest.mark.parametrize('kind', ['TinyImageNet', 'CIFAR100Python'])
+def test_a_misspelt_holdout_is_rejected_with_the_right_name_first(configs, kind):
+    error = configs.error(parts(kind, train=dict(holdot=50)))
+    assert f'`train_dataloader.dataset.holdot` is not an argument of {kind}' in error.message
+    assert error.hint.startswith(f'did you mean `holdout`? {kind} takes data_root, split')
+
+
+@pytest.mark.parametrize(('kind', 'key', 'value', 'said'), [
+    ('TinyImageNet', 'holdout', "'50'", 'takes an integer'),
+    ('CIFAR100Python', 'subset', '2.5', 'takes an integer'),
+    ('CIFAR100Python', 'holdout', '-1', 'takes numbers from 0'),
+    ('TinyImageNet', 'subset', '0', 'takes numbers from 1'),
+    ('ImageNetFolder', 'subset', '0', 'takes numbers from 1'),
+])
+def test_a_hold_out_or_subset_that_is_no_number_of_images_is_an_error(configs, kind, key, value,
+                                                                      said):
+    assert said in configs.error(parts(kind, train={key: value})).message
+
+
+@pytest.mark.parametrize('key, value, default', [
+    ('holdout', '50', '0'), ('seed', '3', '0'), ('labels', "'imagenet-1k'", "'own'")])
+@pytest.mark.parametrize('part', ['train', 'val', 'test'])
+def test_parts_that_disagree_on_what_is_held_out_are_an_error(configs, part, key, value, default):
+    error = configs.error(parts(**{part: {key: value}}))
+    assert error.message.startswith(f'child.py:{("train", "val", "test").index(part) + 1}: ')
+    assert f'`{part}_dataloader.dataset.{key}` is {value}' in error.message
+    assert f'is {default}' in error.message
+    bare = value.strip("'")
+    assert f'train_dataloader.dataset.{key}={bare} val_dataloader.dataset.{key}={bare}' \
+        in error.hint
+
+
+def test_parts_in_several_folders_are_an_error(configs):
+    error = configs.error(parts(), 'train_dataloader.dataset.data_root=b')
+    assert "`val_dataloader.dataset.data_root` is 'a'" in error.message
+    assert 'test_dataloader.dataset.data_root=b' in error.hint
+
+
+def test_parts_inside_wrappers_are_compared_too(configs):
+    wrap = "dict(type='RepeatDataset', times=2, dataset={})"
+    error = configs.error(parts(wrap=wrap, val=dict(holdout=5)))
+    assert '`val_dataloader.dataset.dataset.holdout` is 5' in error.message
+
+
+@pytest.mark.parametrize('text', [
+    parts(), parts(train=dict(holdout=5), val=dict(holdout=5), test=dict(holdout=5)),
+    parts(train=dict(holdout=0)), parts(train=dict(subset=200)),
+    parts('ImageNetFolder', train=dict(seed=3)),
+    parts('CIFAR100Python', train=dict(labels="'fine'")),
+])
+def test_parts_that_agree_are_let_pass(configs, text):
+    configs.load(text)

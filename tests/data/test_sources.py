@@ -1,4 +1,5 @@
 import shutil
+from collections import Counter
 
 import pytest
 
@@ -51,3 +52,23 @@ def test_an_unknown_split_is_an_error_that_lists_the_splits(data_set):
     with pytest.raises(DataError, match='training') as error:
         ImageNetFolder(str(data_set), split='training')
     assert 'train, val, test' in error.value.hint
+
+
+def test_a_subset_takes_as_many_images_of_each_class_whatever_the_order_of_the_list(copied):
+    def chosen():
+        data = ImageNetFolder(str(copied), subset=15, seed=2)
+        infos = [data.get_data_info(index) for index in range(len(data))]
+        assert Counter(info['gt_label'] for info in infos) == dict.fromkeys(range(5), 3)
+        return {info['img_path'] for info in infos}
+    before = chosen()
+    lines = (copied / 'train.txt').read_text().splitlines(keepends=True)
+    (copied / 'train.txt').write_text(''.join(reversed(lines)))
+    assert chosen() == before
+    other = ImageNetFolder(str(copied), subset=15, seed=3)
+    assert {other.get_data_info(index)['img_path'] for index in range(15)} != before
+
+
+@pytest.mark.parametrize(('subset', 'message'), [(12, 'cannot be shared'), (45, 'has 8')])
+def test_a_subset_that_there_is_none_of_is_an_error(data_set, subset, message):
+    with pytest.raises(DataError, match=message):
+        ImageNetFolder(str(data_set), subset=subset)
