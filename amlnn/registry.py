@@ -27,6 +27,7 @@ COMPONENT_MODULES = (
     'amlnn.data.decoded',
     'amlnn.data.sources',
     'amlnn.data.views',
+    'amlnn.metrics.classification',
     'amlnn.models.inception',
     *SERIES_MODULES,
 )

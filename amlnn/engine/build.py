@@ -164,11 +164,24 @@ def build_loader(plan: Plan, part: str):
 
 
 def build_evaluator(plan: Plan, part: str, loader) -> Evaluator:
-    """The evaluator of a part, told the class names."""
+    """The evaluator of a part, told the class names.
+
+    Raises:
+        ConfigError: a metric needs to know of the classes what the data set does not say.
+    """
     section = copy.deepcopy(plan.config[f'{part}_evaluator'])
     evaluator = Evaluator(section if isinstance(section, list | tuple) else [section])
     evaluator.dataset_meta = loader.dataset.metainfo if plan.series is None \
         else plan.series.evaluation_meta(part)
+    for metric in evaluator.metrics:
+        needed = getattr(metric, 'needs', None)
+        if needed and evaluator.dataset_meta.get(needed) is None:
+            kinds = sorted({type(leaf).__name__ for leaf in loader.dataset.leaves})
+            raise ConfigError(
+                f'{part}_evaluator: {type(metric).__name__} needs `{needed}` of the classes, and '
+                f'{", ".join(kinds)} does not have it',
+                hint=f'take {type(metric).__name__} out of {part}_evaluator, or take a data set '
+                'that has it')
     return evaluator
 
 

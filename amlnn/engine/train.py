@@ -116,9 +116,10 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
                    if plan.config.get(f'{part}_dataloader')}
         if checkpoint:  # a trunk is a copy of the weights, so they must be those of the run
             model.load_state_dict(checkpoint['state_dict'])
-        if plan.series is not None and 'val' in loaders:
-            try_evaluation(model, loaders['val'], build_evaluator(plan, 'val', loaders['val']),
-                           forward_context(plan))
+        if 'val' in loaders:  # what is wrong with a metric is said before any training
+            evaluator = build_evaluator(plan, 'val', loaders['val'])
+            if plan.series is not None:
+                try_evaluation(model, loaders['val'], evaluator, forward_context(plan))
         path = _trunk_path(plan, model)
         record = read_run(folder) if place.resumed else _new_record(plan, model, loaders, effective)
     except BaseException:
