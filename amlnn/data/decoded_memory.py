@@ -105,16 +105,23 @@ class MemoryCache(ImageSlots):
         return True
 
 
-def free_memory() -> int:
-    """Bytes of memory that this process could still take without another having to give any up."""
+def free_memory(group: Path = Path('/sys/fs/cgroup')) -> int:
+    """Bytes of memory that this process could still take without another having to give any up.
+
+    Args:
+        group: Where the system tells of the limits of the container that the process is in.
+    """
     sizes = [machine_memory()]
     with suppress(OSError, ValueError, IndexError):
         lines = Path('/proc/meminfo').read_text().splitlines()
         sizes += [int(line.split()[1]) << 10 for line in lines if line.startswith('MemAvailable:')]
-    with suppress(OSError, ValueError):  # a container's own limit, and what it has taken of it
-        group = Path('/sys/fs/cgroup')
-        sizes.append(int((group / 'memory.max').read_text())
-                     - int((group / 'memory.current').read_text()))
+    with suppress(OSError, ValueError, KeyError):  # 'max', or no container
+        limit = int((group / 'memory.max').read_text())
+        lines = (group / 'memory.stat').read_text().splitlines()
+        known = {name: int(value) for name, value in map(str.split, lines)}
+        # Files that the system keeps in memory make way for others.
+        files = known['inactive_file'] + known['active_file']
+        sizes.append(limit - int((group / 'memory.current').read_text()) + files)
     return max(0, min(sizes))
 
 

@@ -136,6 +136,17 @@ def test_free_memory_is_at_most_what_the_machine_has():
     assert 0 < free_memory() <= os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
 
 
+@pytest.mark.parametrize(('limit', 'free'), [('9000', 9000 - 5000 + 300 + 40), ('4000', 0)])
+def test_a_container_counts_what_it_has_taken_but_not_the_files_it_read(tmp_path, limit, free):
+    (tmp_path / 'memory.max').write_text(f'{limit}\n')
+    (tmp_path / 'memory.current').write_text('5000\n')
+    (tmp_path / 'memory.stat').write_text('anon 4000\nfile 500\nactive_file 300\n'
+                                          'inactive_file 40\n')
+    assert free_memory(tmp_path) == free
+    (tmp_path / 'memory.max').write_text('max\n')
+    assert free_memory(tmp_path) == pytest.approx(free_memory(tmp_path / 'none'), rel=0.5)
+
+
 def test_a_system_without_files_in_memory_decodes_and_says_so(images, monkeypatch):
     monkeypatch.delattr(os, 'memfd_create')
     said = []

@@ -1,11 +1,15 @@
 """A run without memory left has its best checkpoint, its curves and the record of its epochs."""
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from generated import write_data_set
+from generated import ROOT, write_data_set
 from tiny_runs import write_tiny_config
 
 from amlnn.engine.memory import is_out_of_memory
@@ -104,3 +108,37 @@ def test_what_torch_raises_without_memory_is_told_too():
     with pytest.raises(RuntimeError) as error:
         torch.empty(10 ** 15)
     assert is_out_of_memory(error.value)
+
+
+KILLED = '''\
+import os, signal, sys
+from pathlib import Path
+from amlnn.engine.hooks import EpochHook
+from amlnn.engine.train import TrainOptions, train
+from amlnn.report.figures import draw_curves
+original = EpochHook.after_train_iter
+def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+    original(self, runner, batch_idx, data_batch, outputs)
+    if runner.epoch == 2 and batch_idx == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+EpochHook.after_train_iter = after_train_iter
+train(TrainOptions(Path(sys.argv[1])), draw=draw_curves)
+'''
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_in_the_middle_of_an_epoch_has_the_epochs_before(
+        data, tmp_path, run_tool):
+    config = write_tiny_config(tmp_path / 'small.py', data, epochs=4)
+    done = subprocess.run([sys.executable, '-c', KILLED, str(config)], check=False, cwd=Path.cwd(),
+                          env={**os.environ, 'PYTHONPATH': str(ROOT)}, capture_output=True)
+    assert done.returncode == -signal.SIGKILL
+    run = Path('work_dirs/small/latest')
+    record = read_run(run)
+    assert record.status == 'running' and [epoch.epoch for epoch in record.epochs] == [1, 2]
+    best = torch.load(run / 'best.pth', weights_only=True)['meta']['epoch']
+    assert best == record.best_epoch and (run / 'curves.png').stat().st_size > 1000
+    assert run_tool('test', config, run / 'best.pth')[0] == 0
+    status, _, errors = run_tool('train', config, '--resume')
+    assert status == 0, errors
+    assert len(read_run(run).epochs) == 4
