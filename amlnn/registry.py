@@ -29,6 +29,7 @@ COMPONENT_MODULES = (
     'amlnn.data.sources',
     'amlnn.data.tiny_imagenet',
     'amlnn.data.views',
+    'amlnn.metrics.classification',
     'amlnn.models.cnn',
     'amlnn.models.heads',
     'amlnn.models.inception',

@@ -11,6 +11,7 @@ __all__ = ['monitored', 'produced']
 # Metrics whose every result is known, by class; the rest can be anything.
 _RESULTS = {
     'ConfusionMatrix': ('result',),
+    'SuperclassAccuracy': ('top1',),
 }
 
 # Metrics that report what their `items` name, with what they report without.
@@ -67,6 +68,8 @@ def _results(metric: object, library: Library) -> list[str] | None:
         names = _accuracy(metric)
     elif component.local == 'SingleLabelMetric':
         names = _single_label(metric)
+    elif component.local == 'PresentClassAccuracy':
+        names = [f'top{k}' for k in _sequence(metric.get('topk', 1))]
     elif component.local in ('MultiLabelMetric', 'VOCMultiLabelMetric'):
         names = _multi_label(metric)
     elif component.local in _ITEMS:

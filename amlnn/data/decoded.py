@@ -35,14 +35,65 @@ from amlnn.quiet import quiet_imports
 with quiet_imports():
     from mmcv.transforms import LoadImageFromFile
 
-__all__ = ['DecodedCache', 'LoadCachedImage', 'use_cache']
+__all__ = ['DecodedCache', 'ImageSlots', 'LoadCachedImage', 'header_sizes', 'machine_memory',
+           'use_cache']
 
 _SHAPE = struct.Struct('<II')
 """Height and width, behind the pixels: turned by its EXIF orientation, an image keeps its length
 but not its shape."""
 
 
-class DecodedCache:
+class ImageSlots:
+    """Pixels of the images of a data set, one slot each; where the slots are is a subclass's.
+
+    Args:
+        images: Files, named as `read` will name them.
+        sizes: Width and height of each, int64 [N, 2]; zeros where it is not known.
+    """
+
+    def __init__(self, images: Sequence[str], sizes: np.ndarray):
+        pixels = sizes.prod(1) * 3
+        # An image whose header could not be read gets no space and is never kept.
+        lengths = np.where(pixels > 0, pixels + _SHAPE.size, 0)
+        self.total_bytes = int(lengths.sum())
+        self._numbers = {image: number for number, image in enumerate(images)}
+        self._starts = np.concatenate([[0], np.cumsum(lengths)])
+
+    def read(self, path: Path | str) -> np.ndarray | None:
+        """Pixels of an image as OpenCV decodes it in colour, uint8 [height, width, BGR], or None.
+
+        The array is a copy that the caller may change.
+        """
+        number = self._numbers.get(os.fspath(path))
+        piece = None if number is None else self._read_slot(number)
+        if piece is None:
+            return None
+        return piece[:-_SHAPE.size].reshape(*_SHAPE.unpack(piece[-_SHAPE.size:]), 3)
+
+    def write(self, path: Path | str, image: np.ndarray) -> bool:
+        """Keep an image, uint8 [height, width, BGR]; False if that could not be done."""
+        number = self._numbers.get(os.fspath(path))
+        if number is None or image.dtype != np.uint8 or image.ndim != 3 \
+                or image.nbytes + _SHAPE.size != self._length(number):
+            return False
+        piece = np.empty(self._length(number), dtype=np.uint8)
+        piece[:image.nbytes] = image.reshape(-1)
+        piece[image.nbytes:] = np.frombuffer(_SHAPE.pack(*image.shape[:2]), dtype=np.uint8)
+        return self._write_slot(number, piece)
+
+    def _length(self, number: int) -> int:
+        return int(self._starts[number + 1] - self._starts[number])
+
+    def _read_slot(self, number: int) -> np.ndarray | None:
+        """A copy of a slot, uint8, or None where nothing is kept."""
+        raise NotImplementedError
+
+    def _write_slot(self, number: int, piece: np.ndarray) -> bool:
+        """Fill a slot, uint8; False if that could not be done."""
+        raise NotImplementedError
+
+
+class DecodedCache(ImageSlots):
     """Pixels of the images of a data set; made or found again by `open`.
 
     Copies of it in forked and in spawned workers read and write the same files. Nothing the disk
@@ -50,13 +101,8 @@ class DecodedCache:
     """
 
     def __init__(self, folder: CacheFolder, images: Sequence[str], sizes: np.ndarray):
-        pixels = sizes.prod(1) * 3
-        # An image whose header could not be read gets no space and is never kept.
-        lengths = np.where(pixels > 0, pixels + _SHAPE.size, 0)
+        super().__init__(images, sizes)
         self.folder = folder
-        self.total_bytes = int(lengths.sum())
-        self._numbers = {image: number for number, image in enumerate(images)}
-        self._starts = np.concatenate([[0], np.cumsum(lengths)])
         self._file = SlotFile(folder, 'images', self._starts)
         self._arguments: tuple = ()
         self._writable = False
@@ -78,7 +124,8 @@ class DecodedCache:
             warn: Gets a line for everything that keeps the cache from doing its work.
         """
         names = [os.fspath(image) for image in images]
-        limit = min(default_limit(root), _memory() // 2) if limit_bytes is None else limit_bytes
+        limit = min(default_limit(root), machine_memory() // 2) if limit_bytes is None \
+            else limit_bytes
         key = {'kind': 'decoded images', 'decoder': f'OpenCV {cv2.__version__}',
                'images': len(names), 'content': _content(names, hashes)}
         folder = CacheFolder(root, key, limit, warn)
@@ -95,37 +142,17 @@ class DecodedCache:
         """Whether an image can be read from it, now or once it has been written."""
         return self._writable or bool(self._file.present().any())
 
-    def read(self, path: Path | str) -> np.ndarray | None:
-        """Pixels of an image as OpenCV decodes it in colour, uint8 [height, width, BGR], or None.
-
-        The array is a copy that the caller may change.
-        """
-        number = self._numbers.get(os.fspath(path))
-        if number is None:
-            return None
-        piece = np.empty(self._length(number), dtype=np.uint8)
-        if not self._file.read(np.array([number]), piece)[0]:
-            return None
-        return piece[:-_SHAPE.size].reshape(*_SHAPE.unpack(piece[-_SHAPE.size:]), 3)
-
-    def write(self, path: Path | str, image: np.ndarray) -> bool:
-        """Keep an image, uint8 [height, width, BGR]; False if that could not be done."""
-        number = self._numbers.get(os.fspath(path))
-        if number is None or not self._writable or image.dtype != np.uint8 or image.ndim != 3 \
-                or image.nbytes + _SHAPE.size != self._length(number):
-            return False
-        piece = np.empty(self._length(number), dtype=np.uint8)
-        piece[:image.nbytes] = image.reshape(-1)
-        piece[image.nbytes:] = np.frombuffer(_SHAPE.pack(*image.shape[:2]), dtype=np.uint8)
-        return self._file.write(number, piece)
-
     def close(self) -> None:
         """Close the files and let others delete the cache when they need room."""
         self._file.close()
         self.folder.close()
 
-    def _length(self, number: int) -> int:
-        return int(self._starts[number + 1] - self._starts[number])
+    def _read_slot(self, number: int) -> np.ndarray | None:
+        piece = np.empty(self._length(number), dtype=np.uint8)
+        return piece if self._file.read(np.array([number]), piece)[0] else None
+
+    def _write_slot(self, number: int, piece: np.ndarray) -> bool:
+        return self._writable and self._file.write(number, piece)
 
     def _take_room(self, limit: int) -> None:
         if self._file.present().all():
@@ -148,7 +175,7 @@ class LoadCachedImage(LoadImageFromFile):
             by OpenCV from a local file does not come from the cache.
     """
 
-    def __init__(self, cache: DecodedCache | None = None, **kwargs):
+    def __init__(self, cache: ImageSlots | None = None, **kwargs):
         super().__init__(**kwargs)
         plain = self.color_type == 'color' and self.imdecode_backend == 'cv2' \
             and self.file_client_args is None and self.backend_args in (None, {'backend': 'local'})
@@ -169,7 +196,7 @@ class LoadCachedImage(LoadImageFromFile):
         return results
 
 
-def use_cache(transforms: list, cache: DecodedCache) -> int:
+def use_cache(transforms: list, cache: ImageSlots) -> int:
     """Put LoadCachedImage in the place of every LoadImageFromFile among built transforms.
 
     Args:
@@ -211,11 +238,16 @@ def _sizes(folder: CacheFolder, names: list[str]) -> np.ndarray:
     file = SlotFile(folder, 'sizes', np.array([0, 8 * len(names)]))
     found = np.zeros((len(names), 2), dtype='<u4')
     if not file.read(np.array([0]), found.reshape(-1).view(np.uint8))[0]:
-        with ThreadPoolExecutor() as pool:
-            found[:] = list(pool.map(_header_size, names))
+        found[:] = header_sizes(names)
         file.write(0, found.reshape(-1).view(np.uint8))
     file.close()
     return found.astype(np.int64)
+
+
+def header_sizes(names: Sequence[str]) -> np.ndarray:
+    """Width and height of images from their headers, int64 [N, 2]; zeros where there is none."""
+    with ThreadPoolExecutor() as pool:
+        return np.array(list(pool.map(_header_size, names)), dtype=np.int64).reshape(-1, 2)
 
 
 def _header_size(path: str) -> tuple[int, int]:
@@ -227,7 +259,7 @@ def _header_size(path: str) -> tuple[int, int]:
         return 0, 0
 
 
-def _memory() -> int:
+def machine_memory() -> int:
     """Bytes of memory that this process may use."""
     sizes = [os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')] \
         if hasattr(os, 'sysconf') else [8 << 30]

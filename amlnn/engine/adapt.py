@@ -14,12 +14,16 @@ from amlnn.data.layout import choices_of, data_hash, layout_of
 from amlnn.data.views import draws_nothing
 from amlnn.engine.precision import ExecutionPolicy
 from amlnn.errors import ConfigError, DataError
-from amlnn.registry import MODEL_KEYS, import_components
+from amlnn.registry import MODEL_KEYS, VALIDATION_LOSS, import_components
 
 __all__ = ['ModelOptions', 'Plan', 'adapt', 'check_data_roots', 'common_steps', 'first_data_root',
            'first_dataset', 'leaf_datasets', 'part_datasets']
 
 _PARTS = ('train', 'val', 'test')
+
+# What MMEngine's Runner registers by itself, unless `default_hooks` has None in its place.
+_MMENGINE_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler',
+                   'checkpoint')
 
 
 @dataclass
@@ -307,6 +311,10 @@ def _fit_hooks(config, notes: list[str]) -> None:
         hooks['checkpoint'] = dict(type='RunCheckpointHook', **kept)
         if saver:
             notes.append('RunCheckpointHook writes the checkpoints: the two newest and the best')
+    # A hook that a base has and a child sets to None; MMEngine knows this of its own hooks only.
+    for name in [name for name, hook in hooks.items() if hook is None
+                 and name not in _MMENGINE_HOOKS]:
+        hooks.pop(name)
     # Draws predictions through a visualizer that shows nothing here; the report does it better.
     hooks.pop('visualization', None)
     custom = config.get('custom_hooks') or []
@@ -317,3 +325,19 @@ def _fit_hooks(config, notes: list[str]) -> None:
             hook['type'] = 'RunEarlyStoppingHook'
             hook.setdefault('min_delta', 0.1)
             notes.append('early stopping is done by RunEarlyStoppingHook, which survives a resume')
+    stopper = next((hook for hook in [*custom, *hooks.values()]
+                    if hook and hook.get('type') == 'RunEarlyStoppingHook'), None)
+    if stopper:
+        _compare_monitors(stopper, hooks['checkpoint'], notes)
+
+
+def _compare_monitors(stopper: dict, saver: dict, notes: list[str]) -> None:
+    """Say where a training stops by one metric and keeps the best epoch by another."""
+    stops = stopper.get('monitor', VALIDATION_LOSS)
+    saves = saver.get('save_best', 'auto')
+    if saves == 'auto':  # the first metric, which is never the loss
+        saves = 'the first metric' if stops == VALIDATION_LOSS else stops
+    if saves != stops:
+        kept = 'no best epoch is kept' if saves is None else f'the best epoch is that by {saves}'
+        notes.append(f'early stopping goes by {stops}, and {kept}: '
+                     f"default_hooks.checkpoint.save_best='{stops}' makes them one")

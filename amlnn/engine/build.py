@@ -19,7 +19,8 @@ from torch.utils.data import DataLoader
 from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig
 from amlnn.data.cache_folder import cache_root
-from amlnn.data.decoded import DecodedCache, use_cache
+from amlnn.data.decoded import DecodedCache, LoadImageFromFile, use_cache
+from amlnn.data.decoded_memory import MemoryCache
 from amlnn.data.integrity import check_files
 from amlnn.data.manifest import SPLIT_FOLDERS
 from amlnn.data.views import View, ViewDataset
@@ -179,11 +180,24 @@ def check_features(model: nn.Module, loader: DataLoader) -> None:
 
 
 def build_evaluator(plan: Plan, part: str, loader) -> Evaluator:
-    """The evaluator of a part, told the class names."""
+    """The evaluator of a part, told the class names.
+
+    Raises:
+        ConfigError: a metric needs to know of the classes what the data set does not say.
+    """
     section = copy.deepcopy(plan.config[f'{part}_evaluator'])
     evaluator = Evaluator(section if isinstance(section, list | tuple) else [section])
     evaluator.dataset_meta = loader.dataset.metainfo if plan.series is None \
         else plan.series.evaluation_meta(part)
+    for metric in evaluator.metrics:
+        needed = getattr(metric, 'needs', None)
+        if needed and evaluator.dataset_meta.get(needed) is None:
+            kinds = sorted({type(leaf).__name__ for leaf in loader.dataset.leaves})
+            raise ConfigError(
+                f'{part}_evaluator: {type(metric).__name__} needs `{needed}` of the classes, and '
+                f'{", ".join(kinds)} does not have it',
+                hint=f'take {type(metric).__name__} out of {part}_evaluator, or take a data set '
+                'that has it')
     return evaluator
 
 
@@ -230,19 +244,33 @@ def _build(section) -> nn.Module:
 
 
 def _cache_images(views: ViewDataset, plan: Plan) -> None:
-    """Let a data set's pipelines read pixels from the disk that they decoded before."""
+    """Let a data set's pipelines take pixels from the disk or from memory that were decoded."""
     paths = dict.fromkeys(views.get_data_info(index).get('img_path')
                           for index in range(len(views)))
     paths.pop(None, None)
-    limit = plan.policy.cache_gb
-    cache = paths and DecodedCache.open(cache_root(), list(paths),
-                                        None if limit is None else int(limit * 1e9),
-                                        warn=plan.notes.append)
-    replaced = sum(use_cache(leaf.pipeline.transforms, cache) for leaf in views.leaves) \
-        if cache and cache.useful else 0
-    if not replaced:
-        plan.notes.append('no image is read from a cache: the pipeline does not decode files with '
-                          'OpenCV, or there is no room for them')
+    if not paths:
+        plan.notes.append('execution.decoded_cache does nothing: the training images come as '
+                          'pixels, and no file is decoded')
+        return
+    loaders = [leaf.pipeline.transforms for leaf in views.leaves if hasattr(leaf, 'pipeline')]
+    if not any(type(step) is LoadImageFromFile for steps in loaders for step in steps):
+        plan.notes.append('execution.decoded_cache does nothing: the pipeline does not decode '
+                          'files with LoadImageFromFile')
+        return
+    if plan.policy.decoded_cache == 'memory':
+        cache = MemoryCache.open(list(paths), warn=plan.notes.append)
+    else:
+        limit = plan.policy.cache_gb
+        cache = DecodedCache.open(cache_root(), list(paths),
+                                  None if limit is None else int(limit * 1e9),
+                                  warn=plan.notes.append)
+    if not cache.useful:
+        return
+    for steps in loaders:
+        use_cache(steps, cache)
+    if not any(getattr(step, 'cache', None) is cache for steps in loaders for step in steps):
+        plan.notes.append('execution.decoded_cache does nothing: the pipeline does not decode '
+                          'local files in colour with OpenCV')
 
 
 @contextmanager

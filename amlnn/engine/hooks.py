@@ -67,7 +67,8 @@ class RunEarlyStoppingHook(EarlyStoppingHook):
 
     Args:
         monitor: A metric, or 'val_loss'.
-        patience: Epochs without an improvement after which training stops.
+        patience: Epochs without an improvement after which training stops; only validated epochs
+            count.
         rule: 'greater' or 'less'; None goes by the metric's name.
         min_delta: Least change that counts as an improvement.
     """

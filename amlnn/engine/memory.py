@@ -1,10 +1,17 @@
-"""How the process gets memory from the system."""
+"""How the process gets memory from the system, and how one tells that there was none left."""
 
 import ctypes
 import os
 import platform
 
-__all__ = ['keep_freed_memory']
+import torch
+
+__all__ = ['is_out_of_memory', 'keep_freed_memory']
+
+# Of errors that have no class of their own: the CPU's allocator, libraries of an accelerator, a
+# worker that the system killed, the folder through which workers pass batches.
+_PHRASES = ('out of memory', "can't allocate memory", 'cannot allocate memory', 'not enough memory',
+            'insufficient shared memory', 'killed by signal: killed', 'caught memoryerror')
 
 # From malloc.h of the GNU C library.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -28,3 +35,15 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     return bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, 2 ** 31 - 1)
                 and mallopt(_M_TOP_PAD, 64 * 2 ** 20))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the machine or its accelerator has no memory left.
+
+    >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError('shapes do not match'))
+    (True, False)
+    """
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError | OSError) \
+        and any(phrase in str(error).lower() for phrase in _PHRASES)

@@ -26,8 +26,9 @@ class ExecutionPolicy:
         views: Augmented views of each image; fewer than epochs, and they come again. None is one
             for every epoch, as without a cache, and one in all where the pipeline draws nothing.
         cache_gb: Gigabytes that the caches on disk may have; None is a quarter of what is free.
-        decoded_cache: Keep the training images' pixels on disk instead of decoding them in every
-            epoch; pays for large images and small networks.
+        decoded_cache: Keep the training images' pixels instead of decoding them in every epoch:
+            'memory' in memory that the workers share, as long as they fit into half of what is
+            free, True on disk; pays for large images and small networks.
         fold_batch_norm: Fold batch norm into convolutions where nothing is trained.
         compile: Run what is frozen through torch.compile.
 
@@ -38,11 +39,12 @@ class ExecutionPolicy:
     def __init__(self, precision: str = 'auto', memory_format: str = 'channels_last',
                  trunk_cache: str | bool = 'auto', views: int | None = None,
                  cache_gb: float | None = None, fold_batch_norm: bool = True,
-                 decoded_cache: bool = False, compile: bool = False):
+                 decoded_cache: str | bool = False, compile: bool = False):
         for key, value, choices in (
                 ('precision', precision, ('auto', 'fp32', 'bf16', 'fp16')),
                 ('memory_format', memory_format, ('channels_last', 'contiguous')),
-                ('trunk_cache', trunk_cache, ('auto', True, False))):
+                ('trunk_cache', trunk_cache, ('auto', True, False)),
+                ('decoded_cache', decoded_cache, ('memory', True, False))):
             if value not in choices:
                 raise ConfigError(f'`execution.{key}` is {value!r}',
                                   hint=f'one of {", ".join(map(str, choices))}')

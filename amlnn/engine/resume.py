@@ -12,7 +12,8 @@ from amlnn.records import read_run
 __all__ = ['RunPlace', 'find_run', 'stored_pretrained']
 
 # What may differ between a run and its continuation, by the last part of the key.
-_FREE = ('max_epochs', 'num_workers', 'persistent_workers', 'prefetch_factor', 'work_dir')
+_FREE = ('max_epochs', 'num_workers', 'persistent_workers', 'prefetch_factor', 'decoded_cache',
+         'work_dir')
 
 
 @dataclass
@@ -49,8 +50,8 @@ def find_run(named: str, parent: Path, config, same_pretrained: bool = False) ->
         if different:
             raise UsageError(
                 f'the config is not the one of `{folder}`: {different}',
-                hint='only max_epochs, work-dir and workers may change; without --resume it is a '
-                'run of its own')
+                hint='only max_epochs, work-dir, workers and decoded_cache may change; without '
+                '--resume it is a run of its own')
     else:
         folder = find_unfinished(parent, lambda path: not _first_difference(
             path, config, same_pretrained))

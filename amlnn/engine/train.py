@@ -41,12 +41,13 @@ from amlnn.engine.folder import (
 )
 from amlnn.engine.forecasting import ForecastRunner, evaluate_forecaster, try_evaluation
 from amlnn.engine.hooks import EpochHook, FiniteLossHook
+from amlnn.engine.memory import is_out_of_memory
 from amlnn.engine.progress import TrainingProgress, duration
 from amlnn.engine.recorder import Recorder
 from amlnn.engine.resume import RunPlace, find_run, stored_pretrained
 from amlnn.engine.runner import FolderRunner, library_versions
 from amlnn.engine.seeding import seed_epoch
-from amlnn.errors import ConfigError, DataError
+from amlnn.errors import ConfigError, DataError, RunFailed
 from amlnn.models.freezing import count_parameters, stage_table
 from amlnn.records import RunRecord, read_run
 
@@ -117,10 +118,11 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
                    if plan.config.get(f'{part}_dataloader')}
         if checkpoint:  # a trunk is a copy of the weights, so they must be those of the run
             model.load_state_dict(checkpoint['state_dict'])
-        if plan.series is not None and 'val' in loaders:
-            try_evaluation(model, loaders['val'], build_evaluator(plan, 'val', loaders['val']),
-                           forward_context(plan))
-        elif plan.series is None and checkpoint is None:
+        if 'val' in loaders:  # what is wrong with a metric is said before any training
+            evaluator = build_evaluator(plan, 'val', loaders['val'])
+            if plan.series is not None:
+                try_evaluation(model, loaders['val'], evaluator, forward_context(plan))
+        if plan.series is None and checkpoint is None:
             check_features(model, loaders['train'])
         path = _trunk_path(plan, model)
         record = read_run(folder) if place.resumed else _new_record(plan, model, loaders, effective)
@@ -162,11 +164,29 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
         raise
     except BaseException as error:
         progress.stop()
-        recorder.finish('failed', f'{type(error).__name__}: {error}')
-        raise
+        failure = _out_of_memory(plan, folder, record, error) if is_out_of_memory(error) else error
+        recorder.finish('failed', f'{type(failure).__name__}: {failure}')
+        if failure is error:
+            raise
+        raise failure from error
     progress.stop()
     recorder.finish('done')
     _conclude(record, folder, console)
+
+
+def _out_of_memory(plan: Plan, folder: Path, record: RunRecord, error: BaseException) -> RunFailed:
+    """What to tell about a run that had no memory left in the middle of an epoch."""
+    done = len(record.epochs)
+    reason = ' '.join(f'{type(error).__name__}: {error}'.split())[:160].strip(': ')
+    kept = f'; {done} epoch{"s are" if done > 1 else " is"} done' if done else ''
+    if (folder / 'best.pth').is_file():
+        kept += f', {folder / "best.pth"} holds epoch {record.best_epoch}'
+    size = plan.config['train_dataloader'].get('batch_size')
+    smaller = f', such as {size // 2} instead of {size}' if size and size > 1 else ''
+    return RunFailed(
+        f'out of memory in epoch {done + 1} of {record.max_epochs} ({reason}){kept}',
+        hint=f'a smaller train_dataloader.batch_size{smaller}; where the machine\'s own memory '
+        'is short, fewer num_workers')
 
 
 def _make_runner(folder, plan, model, loaders, effective, recorder, progress,

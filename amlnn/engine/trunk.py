@@ -156,7 +156,9 @@ class FeatureLoader:
         self._images = DataLoader(
             images.dataset, batch_sampler=self._wanted, num_workers=images.num_workers,
             collate_fn=images.collate_fn, worker_init_fn=images.worker_init_fn,
-            generator=images.generator, persistent_workers=images.num_workers > 0)
+            generator=images.generator, persistent_workers=images.num_workers > 0,
+            prefetch_factor=images.prefetch_factor, pin_memory=images.pin_memory,
+            timeout=images.timeout, multiprocessing_context=images.multiprocessing_context)
         self._samples: dict[int, DataSample] = {}
 
     def __len__(self) -> int:

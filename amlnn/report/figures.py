@@ -53,6 +53,10 @@ def metric_label(name: str | None) -> str:
         return 'metric'
     if name.startswith('accuracy/top'):
         return f'top-{name.removeprefix("accuracy/top")} accuracy (%)'
+    if name.startswith('superclass/top'):
+        return f'top-{name.removeprefix("superclass/top")} superclass accuracy (%)'
+    if name.startswith('present/top'):
+        return f'top-{name.removeprefix("present/top")} accuracy among present classes (%)'
     if name.startswith('single-label/'):
         return f'{name.removeprefix("single-label/")} (%)'
     return _FORECAST_LABELS.get(name, name)

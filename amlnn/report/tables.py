@@ -17,6 +17,8 @@ __all__ = ['Column', 'comparison_columns', 'count', 'difference_text', 'error_te
            'escape_markdown', 'html_table', 'markdown_table', 'rich_table', 'seconds_text',
            'terminal_columns']
 
+_FURTHER = ('superclass/', 'present/')
+
 _UNKNOWN = '–'  # noqa: RUF001  an en dash, as tables use it for "none"
 
 
@@ -55,6 +57,7 @@ def comparison_columns(summary: 'Summary') -> list[Column]:
         columns.append(Column('images', lambda row: count(row.samples), rank=6))
     if any(row.low is not None for row in rows):
         columns.append(Column('95 %\ninterval', _interval, rank=3))
+    columns += _further_accuracies(summary)
     if any(row.difference is not None for row in rows):
         columns += [
             Column(f'minus\n{summary.baseline.name}', lambda row: _minus(row, summary)),
@@ -71,6 +74,32 @@ def comparison_columns(summary: 'Summary') -> list[Column]:
         Column('seeds', lambda row: str(len(row.group.runs)), rank=10),
     ]
     return columns
+
+
+def _further_accuracies(summary: 'Summary') -> list[Column]:
+    """A column of every accuracy of superclasses or of present classes that a row has."""
+    names = {name for row in summary.rows for run in row.group.runs
+             for metrics in (*(epoch.metrics for epoch in run.record.epochs),
+                             *(test.metrics for test in run.tests.values()))
+             for name in metrics if name.startswith(_FURTHER)}
+    columns = []
+    for name in sorted(names, key=lambda name: (not name.startswith('superclass/'), name)):
+        cells = {id(row): _recorded_cell(row, name, summary.split) for row in summary.rows}
+        if any(cell != _UNKNOWN for cell in cells.values()):
+            group, _, metric = name.partition('/')
+            title = group if group == 'superclass' else f'{group} classes'
+            metric = metric.replace('top', 'top-')
+            columns.append(Column(f'{metric},\n{title}', lambda row, cells=cells: cells[id(row)],
+                                  rank=3))
+    return columns
+
+
+def _recorded_cell(row: 'Row', metric: str, split: str) -> str:
+    value = row.over_seeds(metric, split)
+    if value is None:
+        return _UNKNOWN
+    spread = f' ± {_number(value[1], metric)}' if value[1] is not None else ''
+    return _number(value[0], metric) + spread
 
 
 def _forecast_columns(summary: 'Summary') -> list[Column]:

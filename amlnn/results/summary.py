@@ -102,11 +102,13 @@ class Row:
         """The seeds' common status, or each different one."""
         return ', '.join(sorted({record.status for record in self.records}))
 
-
     def over_seeds(self, metric: str, split: str) -> tuple[float, float | None] | None:
-        """Mean and standard deviation over seeds of a metric of the test records; None without."""
-        values = [run.tests[split].metrics[metric] for run in self.group.runs
-                  if split in run.tests and _finite(run.tests[split].metrics.get(metric))]
+        """Mean and standard deviation over seeds of any recorded metric; None without.
+
+        Of the test records; of a classifier that has none on 'val', of its best epoch.
+        """
+        values = [_recorded(run, metric, split) for run in self.group.runs]
+        values = [value for value in values if value is not None]
         if not values:
             return None
         return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
@@ -477,6 +479,15 @@ def _predictions(run: StoredRun, split: str) -> Predictions | None:
         return run.predictions(split)
     except DataError:
         return None
+
+
+def _recorded(run: StoredRun, metric: str, split: str) -> float | None:
+    test = run.tests.get(split)
+    if test is not None and _finite(test.metrics.get(metric)):
+        return test.metrics[metric]
+    if split == 'val' and run.record.kind == 'classification':
+        return _best_epoch_value(run.record, metric)
+    return None
 
 
 def _best_epoch_value(record: RunRecord, metric: str | None) -> float | None:

@@ -7,7 +7,7 @@ python tools/train.py configs/series/etth1_seggru_96.py
 """
 _base_ = [
     '../_base_/models/segmented_gru.py', '../_base_/datasets/etth1.py',
-    '../_base_/schedules/adam_30e.py', '../_base_/runtime_series.py'
+    '../_base_/schedules/adam_exponential_30e.py', '../_base_/runtime_series.py'
 ]
 model = dict(encoder=dict(hidden_size=256), head=dict(loss='mae'))
 train_dataloader = dict(batch_size=128)

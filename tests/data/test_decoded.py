@@ -250,7 +250,7 @@ def test_what_a_smaller_limit_no_longer_allows_is_still_read_where_it_is_there(o
 
 def test_without_a_limit_half_the_memory_is_one(opened, monkeypatch):
     said = []
-    monkeypatch.setattr('amlnn.data.decoded._memory', lambda: 4000)
+    monkeypatch.setattr('amlnn.data.decoded.machine_memory', lambda: 4000)
     opened(limit_bytes=None, warn=said.append)
     assert 'the limit of 2.00 kB' in said[0]
     monkeypatch.undo()

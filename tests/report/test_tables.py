@@ -5,8 +5,9 @@ import json
 
 import pytest
 from rich.console import Console
-from run_folders import record, write_predictions, write_run
+from run_folders import epoch, record, test_record, write_predictions, write_run
 
+from amlnn.records import write_record
 from amlnn.report.tables import (
     comparison_columns,
     html_table,
@@ -62,6 +63,35 @@ def test_a_reported_figure_stands_beside_ours(tmp_path):
     head, _, first, second = map(cells, markdown_table(summary).splitlines())
     place = head.index('reported')
     assert (first[place], second[place]) == ('95.95', NONE)
+
+
+def test_superclass_and_present_class_accuracy_stand_beside_the_accuracy(tmp_path):
+    def rows(*values):
+        return [epoch(number, metrics={'accuracy/top1': 60.0 + number, 'superclass/top1': value})
+                for number, value in enumerate(values, 1)]
+    write_run(tmp_path / 'fine' / 'a', record('fine', rows=rows(70, 81.5), best_epoch=2))
+    write_run(tmp_path / 'fine' / 'b', record('fine', rows=rows(77.5, 70), best_epoch=1, seed=1))
+    write_run(tmp_path / 'plain', record('plain'))
+    head, _, first, second = map(cells, markdown_table(summarise(find_runs([tmp_path])))
+                                 .splitlines())
+    place = head.index('top-1, superclass')
+    assert head[place - 2:place] == ['top-1 (val, n=568)', '95 % interval']
+    # The epochs that were the best: a mean of 79.5, two values at a distance of 4.
+    assert (first[place], second[place]) == ('79.50 ± 2.83', NONE)
+    assert not any('present' in title for title in head)
+
+
+def test_on_the_test_part_those_of_the_test_record_are_shown(tmp_path):
+    rows = [epoch(1, metrics={'accuracy/top1': 60.0, 'superclass/top1': 99.0})]
+    write_run(tmp_path / 'run', record(rows=rows))
+    write_record(tmp_path / 'run' / 'test_test.json', test_record(metrics={
+        'accuracy/top1': 50.0, 'superclass/top1': 71.25, 'present/top1': 55.0,
+        'present/top5': 75.0}))
+    head, _, row = map(cells, markdown_table(summarise(find_runs([tmp_path]))).splitlines())
+    shown = dict(zip(head, row, strict=True))
+    assert shown['top-1 (test, n=568)'] == '50.00' and shown['top-1, superclass'] == '71.25'
+    assert shown['top-1, present classes'] == '55.00'
+    assert shown['top-5, present classes'] == '75.00'
 
 
 @pytest.mark.parametrize(('frozen', 'shown'), [(-1, 'nothing'), (0, 'stem'), (2, 'stem + 2'),
