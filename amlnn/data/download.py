@@ -130,7 +130,7 @@ class _Download:
             archive = self._archive()
             (work / 'unpacked').mkdir()
             label = f'unpacking {row.file}'
-            with ByteProgress(self.console, label, row.unpacked_bytes) as progress:
+            with ByteProgress(self.console, label, row.bytes) as progress:
                 files = unpack(archive, work / 'unpacked', root=row.root,
                                most_bytes=row.unpacked_bytes, show=progress.show)
             missing = _missing(row, work / 'unpacked' / row.root)

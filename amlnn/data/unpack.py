@@ -22,7 +22,7 @@ def unpack(archive: Path, folder: Path, *, root: str, most_bytes: int,
         folder: Where to put them; it exists.
         root: The one folder that all of them have to lie in.
         most_bytes: More than this is refused before it is written.
-        show: Called with the bytes unpacked so far.
+        show: Called with how many bytes of the archive are behind.
 
     Returns:
         How many files.
@@ -33,7 +33,7 @@ def unpack(archive: Path, folder: Path, *, root: str, most_bytes: int,
     """
     files, done, folders = 0, 0, set()
     try:
-        for name, size, content in _members(archive):
+        for name, size, behind, content in _members(archive):
             done += size
             if done > most_bytes:
                 raise _bad(archive, f'unpacks to more than {most_bytes / 1e6:.0f} MB')
@@ -46,7 +46,7 @@ def unpack(archive: Path, folder: Path, *, root: str, most_bytes: int,
                 files += 1
                 with content() as source, open(path, 'xb') as target:
                     shutil.copyfileobj(source, target)
-            show(done)
+            show(behind)
     except FileExistsError as error:
         raise _bad(archive, f'holds `{Path(error.filename).name}` twice') from error
     # zlib and lzma name their own errors, and zipfile raises RuntimeError for an encrypted file.
@@ -56,8 +56,8 @@ def unpack(archive: Path, folder: Path, *, root: str, most_bytes: int,
     return files
 
 
-def _members(archive: Path) -> Iterator[tuple[str, int, Callable[[], IO[bytes]] | None]]:
-    """Name, bytes, and how to open the content, which a folder does not have."""
+def _members(archive: Path) -> Iterator[tuple[str, int, int, Callable[[], IO[bytes]] | None]]:
+    """Name, bytes, place in the archive, and how to open the content, which a folder has not."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
             for info in opened.infolist():
@@ -65,16 +65,16 @@ def _members(archive: Path) -> Iterator[tuple[str, int, Callable[[], IO[bytes]] 
                 if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                     raise _bad(archive, f'holds `{info.filename}`, which is no file and no folder')
                 # A content longer than this size fails in zipfile: it is cut, and its CRC differs.
-                yield info.filename, info.file_size, \
+                yield info.filename, info.file_size, info.header_offset, \
                     None if info.is_dir() else lambda info=info: opened.open(info)
         return
-    with tarfile.open(archive) as opened:
+    with open(archive, 'rb') as file, tarfile.open(fileobj=file) as opened:
         for member in opened:
             if not member.isfile() and not member.isdir():
                 raise _bad(archive, f'holds `{member.name}`, which is no file and no folder')
             # What filter='data' of tarfile does for names, links and modes is done here for both
             # kinds of archive: names are checked, links are refused, and modes are not taken over.
-            yield member.name, member.size, \
+            yield member.name, member.size, file.tell(), \
                 None if member.isdir() else lambda member=member: opened.extractfile(member)
 
 

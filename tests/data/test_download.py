@@ -506,6 +506,15 @@ def test_an_archive_cannot_write_outside_of_its_folder_or_too_much(here, archive
     assert sum(path.stat().st_size for path in folder.rglob('*') if path.is_file()) <= 1_000_000
 
 
+@pytest.mark.parametrize('archive', [ZIP, TAR])
+def test_unpacking_tells_how_far_in_the_archive_it_is(here, archive):
+    places = []
+    assert unpack(packed(here, archive), here, root='toy', most_bytes=300_000,
+                  show=places.append) == 7
+    assert len(places) == 7 and places == sorted(places)
+    assert len(archive) / 2 < places[-1] <= len(archive)
+
+
 def test_an_archive_without_what_the_data_set_has_is_not_put_in_place(toy, here):
     with serving(toy__zip=ZIP) as place, \
             pytest.raises(DataError, match=r'3 files cat/\*\.jpg instead of 4'):
