@@ -37,7 +37,7 @@ OWNED['runtime_series.py'] = OWNED['runtime_early_stopping.py'] = OWNED['runtime
 
 def test_the_walk_finds_every_config():
     # A new config changes one of these numbers, so that none is tested by accident or not at all.
-    assert len(EXPERIMENTS) == 49
+    assert len(EXPERIMENTS) == 70
     assert len(FORECASTS) == 23
     assert len(BASES) == 49
 
@@ -55,7 +55,8 @@ def test_a_config_says_what_it_is(path):
     docstring = ast.get_docstring(ast.parse((ROOT / path).read_text()))
     assert docstring
     if path in EXPERIMENTS:
-        assert f'python tools/train.py {path}' in docstring
+        train, test = f'python tools/train.py {path}', f'python tools/test.py {path} pretrained'
+        assert train in docstring or test in docstring
 
 
 @pytest.mark.parametrize('path', EXPERIMENTS, ids=str)

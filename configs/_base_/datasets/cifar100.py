@@ -9,8 +9,7 @@ large. The 20 superclasses as classes, in every part: dataset=dict(labels='coars
 
 python data_preprocess.py --download cifar100
 
-Without a holdout `val` is its 10,000 evaluation images, and there is no `test`. For three parts,
-in every part: dataset=dict(holdout=50).
+50 of the 500 training images of each class are `val`; the 10,000 evaluation images are `test`.
 """
 _train_pipeline = [
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
@@ -34,7 +33,7 @@ train_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     dataset=dict(
-        type='CIFAR100Python', data_root='data/cifar-100-python', split='train',
+        type='CIFAR100Python', data_root='data/cifar-100-python', split='train', holdout=50,
         pipeline=_train_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=True))
 val_dataloader = dict(
@@ -42,7 +41,7 @@ val_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     dataset=dict(
-        type='CIFAR100Python', data_root='data/cifar-100-python', split='val',
+        type='CIFAR100Python', data_root='data/cifar-100-python', split='val', holdout=50,
         pipeline=_eval_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=False))
 test_dataloader = dict(
@@ -50,8 +49,8 @@ test_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     dataset=dict(
-        type='CIFAR100Python', data_root='data/cifar-100-python', split='test',
+        type='CIFAR100Python', data_root='data/cifar-100-python', split='test', holdout=50,
         pipeline=_eval_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=False))
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
-test_evaluator = dict(type='Accuracy', topk=(1, 5))
+val_evaluator = [dict(type='Accuracy', topk=(1, 5)), dict(type='SuperclassAccuracy')]
+test_evaluator = [dict(type='Accuracy', topk=(1, 5)), dict(type='SuperclassAccuracy')]

@@ -1,9 +1,0 @@
-"""Table 3 of study A, one row more: ResNet101V2 on flowers.
-
-python tools/train.py configs/backbones/resnet101v2.py
-"""
-_base_ = [
-    '../_base_/models/resnet101v2.py', '../_base_/datasets/flowers.py',
-    '../_base_/schedules/sgd_30e.py', '../_base_/runtime.py'
-]
-optim_wrapper = dict(optimizer=dict(lr=0.001))

@@ -1,0 +1,9 @@
+"""Stand-in for E, Tiny-ImageNet at 32 pixels: ResNet50, everything trained.
+
+python tools/train.py configs/tiny_imagenet/standin_e_resnet50.py
+"""
+_base_ = [
+    '../_base_/models/resnet50.py', '../_base_/datasets/tiny_imagenet_32.py',
+    '../_base_/schedules/adam_50e.py', '../_base_/runtime_early_stopping.py'
+]
+
