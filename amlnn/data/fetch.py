@@ -146,10 +146,11 @@ def _receive(opener: urllib.request.OpenerDirector, url: str, part: Path, size: 
             raise _Dropped('sent another part than was asked for')
         if answer.status != 206:
             have = 0
-        length = answer.headers.get('Content-Length')
-        if length is not None and have + int(length) != size:
-            raise _NotHere(f'has a file of {have + int(length):,} bytes, not the {size:,} of the '
-                           'data set')
+        if answer.length is not None and have + answer.length != size:
+            raise _NotHere(f'has a file of {have + answer.length:,} bytes, not the {size:,} of '
+                           'the data set')
+        if not have:  # before the note, which would otherwise lie about what is there
+            discard_part(part)
         _write_note(part, url, answer)
         _append(answer, part, have, size, progress)
 
@@ -157,8 +158,6 @@ def _receive(opener: urllib.request.OpenerDirector, url: str, part: Path, size: 
 def _append(answer: http.client.HTTPResponse, part: Path, have: int, size: int,
             progress: ByteProgress) -> None:
     progress.begin(have)
-    with _writing(part), open(part, 'ab') as file:
-        file.truncate(have)
     with open(part, 'ab', buffering=0) as file:  # so that what has come survives a kill
         while chunk := answer.read1(_CHUNK):
             have += len(chunk)
