@@ -107,6 +107,16 @@ def write_cifar100(root: Path, classes: int = 6, superclasses: int = 3, train: i
     return root
 
 
+# What every experiment is tried on, by the type of its data set: five classes, at least three
+# training images and one other of each, as large as the real ones.
+DATA_SETS = {
+    'ImageNetFolder': lambda root: write_data_set(
+        root, sizes={'train': 3, 'val': 1, 'test': 1}, side=32),
+    'TinyImageNet': lambda root: write_tiny_imagenet(root, classes=5, train=3, val=1),
+    'CIFAR100Python': lambda root: write_cifar100(root, classes=5, train=3, test=1),
+}
+
+
 def write_python3_pickle(path: Path, value: object, protocol: int = 2) -> None:
     """A pickle as this Python and numpy write it."""
     path.write_bytes(pickle.dumps(value, protocol=protocol))

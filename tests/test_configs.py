@@ -4,13 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from generated import (
-    ROOT,
-    write_cifar100,
-    write_data_set,
-    write_series,
-    write_tiny_imagenet,
-)
+from generated import DATA_SETS, ROOT, write_series
 
 from amlnn.config.kind import run_kind
 from amlnn.config.load import config_hash, load_config, resolved_text
@@ -69,16 +63,6 @@ def test_an_experiment_loads_and_its_resolved_text_says_the_same(path, tmp_path)
     assert config_hash(again.config) == config_hash(loaded.config)
 
 
-# What an experiment is tried on, by the type of its data set: five classes, and images as large as
-# the real ones.
-WRITERS = {
-    'ImageNetFolder': lambda root: write_data_set(
-        root, sizes={'train': 1, 'val': 1, 'test': 1}, side=32),
-    'TinyImageNet': lambda root: write_tiny_imagenet(root, classes=5, train=3, val=1),
-    'CIFAR100Python': lambda root: write_cifar100(root, classes=5, train=3, test=1),
-}
-
-
 @pytest.fixture(scope='module')
 def generated_data(tmp_path_factory):
     """Makes the data set of a type, once."""
@@ -86,7 +70,7 @@ def generated_data(tmp_path_factory):
 
     def of(kind: str) -> Path:
         if kind not in made:
-            made[kind] = WRITERS[kind](tmp_path_factory.mktemp(kind) / 'data')
+            made[kind] = DATA_SETS[kind](tmp_path_factory.mktemp(kind) / 'data')
         return made[kind]
 
     return of
