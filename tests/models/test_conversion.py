@@ -107,7 +107,7 @@ STACKED = {
 
 def with_head_of(name: str, classes: int) -> torch.nn.Module:
     model = classifier(BACKBONES[name](), classes=classes)
-    section = STACKED.get(re.split(r'\d+(?:-|$)|-', name)[0])
+    section = next((STACKED[start] for start in STACKED if name.startswith(start)), None)
     if section:
         model.head = MODELS.build(dict(section, num_classes=classes))
         if name.startswith('VGG'):
