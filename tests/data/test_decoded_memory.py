@@ -105,11 +105,14 @@ def test_workers_fill_one_cache_and_find_what_others_decoded(tmp_path, method):
     expected = [cv2.imread(path) for path in images]
     cache = MemoryCache.open(images, warn=pytest.fail)
     data = Loaded(images, LoadCachedImage(cache))
+    loader = DataLoader(data, batch_size=None, num_workers=2, multiprocessing_context=method,
+                        persistent_workers=True)
     for epoch in range(2):
-        loader = DataLoader(data, batch_size=None, num_workers=2, multiprocessing_context=method)
         for image, known in zip(loader, expected, strict=True):
             assert np.array_equal(image, known)
         assert cache.kept == len(images) == 20  # seen here, written there
+        assert all(np.array_equal(cache.read(path), known)
+                   for path, known in zip(images, expected, strict=True))
         if epoch == 0:
             for path in images:
                 Path(path).unlink()
