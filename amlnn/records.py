@@ -32,10 +32,13 @@ from typing import Literal, get_args
 from amlnn.atomic import write_json
 from amlnn.errors import DataError
 
-__all__ = ['SCHEMA_VERSION', 'EpochRecord', 'FrozenStage', 'RunRecord', 'Split', 'Status',
+__all__ = ['OWN', 'SCHEMA_VERSION', 'EpochRecord', 'FrozenStage', 'RunRecord', 'Split', 'Status',
            'TestRecord', 'read_run', 'read_test', 'write_record']
 
 SCHEMA_VERSION = 1
+
+OWN = 'this model'
+"""The row of the tested model among the sampled ones."""
 
 Status = Literal['running', 'done', 'failed', 'interrupted']
 Split = Literal['train', 'val', 'test']
@@ -140,7 +143,16 @@ class TestRecord:
     schema_version: int = SCHEMA_VERSION
     tta: bool = False
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Of a forecast: 'forecast/mse', 'forecast/mae' and 'windows' of simple methods, by name."""
+    """Of a forecast: errors and 'windows' of simple methods by name, on all windows of the part.
+
+    Errors are 'forecast/mse' and 'forecast/mae' in scaled units, and with '_original' after the
+    name in those of the data.
+    """
+    sampled_baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Of a forecast: the same of slow methods, on fewer windows, evenly spaced.
+
+    Under OWN is what this model itself reaches on these windows: no other row compares with them.
+    """
     repeated_windows: int | None = None
     """Of a forecast: test windows that occur in the training part too."""
 

@@ -35,7 +35,7 @@ from amlnn.engine.folder import (
     utc_now,
 )
 from amlnn.engine.runner import library_versions
-from amlnn.errors import ConfigError
+from amlnn.errors import ConfigError, UsageError
 from amlnn.models.freezing import count_parameters, stage_table
 from amlnn.records import RunRecord, TestRecord, write_record
 
@@ -55,6 +55,10 @@ class TestOptions:
     out: Path | None = None
     tta: bool = False
     """Average over augmented views of every image: the config's `tta_pipeline`, else two flips."""
+    baselines: Sequence[str] = ()
+    """Of a forecast: slow methods to show beside the others: 'ets', 'theta', 'arima'."""
+    baseline_windows: int | None = None
+    """On so many evenly spaced windows; 0 for all, None for the usual number."""
     cfg_options: Sequence[str] = ()
     device: str = 'auto'
     trust_checkpoint: bool = False
@@ -74,6 +78,9 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
     if plan.series is not None:
         from amlnn.engine.forecast_score import score_forecaster
         return score_forecaster(plan, checkpoint, options, console)
+    if options.baselines or options.baseline_windows is not None:
+        raise UsageError(f'--baselines are of forecasts, and `{options.config}` classifies images',
+                         hint='leave --baselines and --baseline-windows out')
     split = options.split or _default_split(plan.config)
     if not plan.config.get(f'{split}_dataloader'):
         raise ConfigError(f'`{options.config}` has no `{split}_dataloader`',

@@ -192,7 +192,7 @@ def _references(summary: Summary) -> dict[str, float]:
     """Simple methods that leave the figure its scale: none that errs over twice the worst run."""
     worst = max(row.value for row in summary.rows if row.value is not None)
     found = {row.name: row.metrics[summary.metric] for row in summary.simple
-             if summary.metric in row.metrics}
+             if summary.metric in row.metrics and not row.sampled}
     return {name: value for name, value in found.items() if value <= 2 * worst}
 
 
@@ -259,7 +259,7 @@ def _forecast_finding(summary: Summary) -> str:
     rows = [row for row in summary.rows if row.value is not None and row.status == 'done']
     simple = [row for row in summary.simple if summary.metric in row.metrics]
     # The truth without noise is no forecast: nobody has it.
-    methods = [row for row in simple if not row.name.startswith(_TRUTH)]
+    methods = [row for row in simple if not row.name.startswith(_TRUTH) and not row.sampled]
     if not rows or not methods:
         return ''
     best = min(rows, key=lambda row: row.value)

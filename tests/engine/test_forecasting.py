@@ -248,6 +248,14 @@ def test_repeat_last_and_train_mean_are_what_hand_arithmetic_says(config, run_to
     assert rows['repeat last']['forecast/mse'] == \
         pytest.approx(np.square(targets - last).mean(), rel=1e-5)
     assert rows['ridge']['windows'] == 75
+    # The columns differ in scale, so no factor turns one unit into the other.
+    raw = np.loadtxt(series, delimiter=',', skiprows=1, usecols=(1, 2))
+    error = np.stack([raw[row:row + 6] - raw[row - 1] for row in range(320, 395)])
+    assert rows['repeat last']['forecast/mse_original'] == \
+        pytest.approx(np.square(error).mean(), rel=1e-5)
+    assert rows['repeat last']['forecast/mae_original'] == \
+        pytest.approx(np.abs(error).mean(), rel=1e-5)
+    assert all(row['forecast/mse_original'] > 0 for row in rows.values())
 
 
 def test_a_second_test_of_the_same_data_fits_no_baseline_again(config, run_tool, run,
