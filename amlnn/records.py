@@ -13,11 +13,15 @@ A run writes these files and results reads them; neither imports the other. The 
     best.pth
     predictions_<split>.npz      id [N] str; label [N] int64; prob [N, K] float32; classes [K] str
     test_<split>.json            TestRecord below, written by tools/test.py
+    components.npz               the parts of a generated series
 
 A forecast's `predictions_<split>.npz` holds, for N windows, P steps ahead and C columns: id [N] str
 (time or row of the first target), target and forecast [N, P, C] float32 in scaled units, columns
 [C] str, mean and deviation [C] of the scale; where there are any, observed [N, P, C] bool, and
-quantiles [N, P, C, Q] float32 with levels [Q]. Its images are windows.
+quantiles [N, P, C, Q] float32 with levels [Q]. Its images are windows. `components.npz` holds, for
+T rows: trend, seasons, shifts, noise and outliers [T, C] float32, whose sum is the series; gaps
+[T, C] bool, True where a value is missing; columns [C] str, times [T] datetime64, and borders [3],
+the rows at which the training, validation and test part end.
 
 Changing anything here needs a new SCHEMA_VERSION and a CHANGELOG line.
 """

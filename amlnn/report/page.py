@@ -18,7 +18,7 @@ from amlnn.report.figures import (
     metric_label,
     metric_text,
 )
-from amlnn.report.forecasting import draw_error_by_step
+from amlnn.report.forecasting import draw_components, draw_error_by_step
 from amlnn.report.sections import Picture, Section, picture, run_section, slug
 from amlnn.report.stylesheet import STYLESHEET
 from amlnn.report.tables import (
@@ -177,7 +177,27 @@ def _overview(folder: Path, summary: Summary, titles: dict[Path, str],
                                       f'seconds of training of {len(points)} configurations'))
     if summary.kind == 'forecasting' and len(summary.rows) > 1:
         pictures += _step_picture(folder / f'steps{ending}.png', summary)
+    if summary.kind == 'forecasting':
+        pictures += _components_picture(folder / f'components{ending}.png', summary)
     return pictures
+
+
+def _components_picture(path: Path, summary: Summary) -> list[Picture]:
+    """What the series is made of, if it is generated: all runs of a table have the same."""
+    for run in _in_table_order(summary):
+        try:
+            found = run.components()
+        except DataError as error:
+            summary.notes.append(f'{run.name}: {error.message}.')
+            continue
+        if found is not None:
+            more = f', {found.columns[0]} of {len(found.columns)}' if len(found.columns) > 1 else ''
+            draw_components(found.parts, path, found.times, found.borders,
+                            f'What {summary.data.partition(",")[0]} is made of{more}')
+            return [picture(path, f'Components of {summary.data.partition(",")[0]}',
+                            'Blue can be foreseen, orange cannot. Their sum is the series.',
+                            wide=True)]
+    return []
 
 
 def _bars(row: Row) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from generated import ROOT, write_series, write_series_config
 
+from amlnn.data.generate import GeneratedSeries
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import UsageError
 from amlnn.metrics.forecasting_formulas import coverage, mae, mse
@@ -73,6 +74,7 @@ def test_a_run_says_what_was_trained_and_keeps_the_best_forecasts(trained, serie
     assert record.data_root == str(series) and record.data_manifest_hash and not record.classes
     assert record.monitor == 'forecast/mse' and record.monitor_rule == 'less'
     assert 'mmpretrain' not in record.versions
+    assert not (trained[1] / 'components.npz').exists()  # it was read from a file
     arrays = stored(trained[1] / 'predictions_val.npz')
     assert arrays['target'].shape == arrays['forecast'].shape == (35, 6, 2)
     assert arrays['id'][0] == '2020-01-12T16:00:00'  # row 280
@@ -343,6 +345,13 @@ def test_windows_that_come_again_are_said(config, run_tool):
     assert status == 0, errors
     assert 'warning:' in output and 'occur in the training part too' in output
     run = Path('work_dirs/small/latest')
+    parts = stored(run / 'components.npz')
+    truth = sum(parts[name] for name in ('trend', 'seasons', 'shifts'))
+    whole = GeneratedSeries(preset='study_b', append=4).read()
+    np.testing.assert_allclose(truth, whole.truth, atol=1e-4)
+    np.testing.assert_allclose(truth + parts['noise'] + parts['outliers'], whole.values, atol=1e-4)
+    assert np.array_equal(parts['times'], whole.times) and not parts['gaps'].any()
+    assert parts['borders'].tolist() == [1022, 1168, 1460]
     assert run_tool('test', config(text, epochs=1), run / 'best.pth')[0] == 0
     record = read_test(run / 'test_test.json')
     assert record.repeated_windows > 0 and 'noise-free truth' in record.baselines

@@ -132,7 +132,7 @@ def parts(rows=50):
 def test_components_show_each_part_that_is_there_and_their_sum(tmp_path, drawn):
     draw_components(parts(), tmp_path / 'a.png', borders=(35, 40, 50))
     titles = [axes.get_title(loc='left') for axes in drawn[0].axes]
-    assert titles[1:] == ['trend', 'seasons', 'noise', 'outliers']
+    assert titles[1:] == ['trend', 'seasons, all together', 'noise', 'outliers']
     values, truth = drawn[0].axes[0].get_lines()[:2]
     assert np.isnan(values.get_ydata()[9]) and np.isfinite(truth.get_ydata()).all()
     assert values.get_ydata()[7] - truth.get_ydata()[7] == pytest.approx(5.01)
@@ -144,6 +144,34 @@ def test_components_have_dates_where_the_series_has_times(tmp_path, drawn):
     draw_components(parts(), tmp_path / 'a.png', times)
     labels = [label.get_text() for label in drawn[0].axes[-1].get_xticklabels()]
     assert any('Jan' in label or 'Feb' in label for label in labels)
+
+
+def test_a_long_series_is_drawn_a_second_time_from_its_test_part_on(tmp_path, drawn):
+    draw_components(parts(1200), tmp_path / 'a.png', borders=(700, 900, 1200))
+    panels = drawn[0].axes
+    assert len(panels) == 2 * 5
+    near = [axes for axes in panels if axes.get_xlim() == (900, 1139)]
+    assert len(near) == 5
+    assert any(axes.get_title(loc='left') == '240 rows of it' for axes in near)
+    draw_components(parts(1200), tmp_path / 'b.png', borders=(700, 1100, 1200))
+    assert drawn[1].axes[1].get_xlim() == (960, 1199)
+
+
+def test_a_page_shows_what_a_generated_series_is_made_of_once(tmp_path):
+    for name in ('one', 'two'):
+        folder = write_forecaster(tmp_path / 'runs' / name / 'run', name)
+        np.savez(folder / 'components.npz', columns=np.array(['series_0']),
+                 times=np.datetime64('2020-01-01', 's') + np.arange(50) * np.timedelta64(1, 'h'),
+                 borders=np.array([35, 40, 50]),
+                 **{name: each if each.dtype == bool else each.astype(np.float32)
+                    for name, each in parts().items()})
+    page = write_report(find_runs([tmp_path / 'runs']), tmp_path / 'report')
+    assert page.read_text().count('alt="Components of') == 1
+    assert (page.parent / 'components.png').is_file()
+    for name in ('one', 'two'):
+        np.savez(tmp_path / 'runs' / name / 'run' / 'components.npz', trend=np.zeros((50, 1)))
+    page = write_report(find_runs([tmp_path / 'runs']), tmp_path / 'report')
+    assert 'has no array named' in page.read_text() and 'alt="Components' not in page.read_text()
 
 
 def test_cost_shows_what_is_not_trained_as_lines(tmp_path, monkeypatch):
