@@ -10,6 +10,7 @@ from amlnn.report.canvas import (
     COLOURS,
     INK,
     MUTED,
+    fit_scale,
     heading,
     new_figure,
     save,
@@ -82,6 +83,8 @@ def draw_error_by_step(errors: Sequence[tuple[str, np.ndarray]], path: Path | st
                        title: str = 'Error by step ahead') -> None:
     """Draw the mean squared error of each step ahead, in scaled units.
 
+    The axis is logarithmic where the largest is over fifty times the smallest.
+
     Args:
         errors: (label, [P]) of each run.
         path: Where the PNG goes.
@@ -99,7 +102,10 @@ def draw_error_by_step(errors: Sequence[tuple[str, np.ndarray]], path: Path | st
         _step_line(axes, error, label=shorten(label, 40), **look)
     for (name, error), dashes in zip((references or {}).items(), ((4, 3), (1, 2)), strict=False):
         _step_line(axes, error, label=name, color=MUTED, linestyle=(0, dashes))
-    axes.set_ylim(bottom=0)
+    fit_scale(axes, np.concatenate([*(error for _, error in errors),
+                                    *(references or {}).values()]))
+    if axes.get_yscale() == 'linear':
+        axes.set_ylim(bottom=0)
     axes.locator_params(axis='x', integer=True)
     axes.set_xlim(1, max(len(error) for _, error in errors))
     figure.legend(loc='outside lower left', ncols=3, frameon=False, fontsize=8.5, labelcolor=INK)

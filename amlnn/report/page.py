@@ -195,7 +195,7 @@ def _components_picture(path: Path, summary: Summary) -> list[Picture]:
             draw_components(found.parts, path, found.times, found.borders,
                             f'What {summary.data.partition(",")[0]} is made of{more}')
             return [picture(path, f'Components of {summary.data.partition(",")[0]}',
-                            'Blue can be foreseen, orange cannot. Their sum is the series.',
+                            'Blue: the truth without noise. Orange: what chance adds to it.',
                             wide=True)]
     return []
 
@@ -285,12 +285,17 @@ def _forecast_finding(summary: Summary) -> str:
     best = min(rows, key=lambda row: row.value)
     method = min(methods, key=lambda row: row.metrics[summary.metric])
     label = metric_label(summary.metric)
-    text = (f'{best.name} has the least {label} on {summary.split}, '
-            f'{metric_text(summary.metric, best.value)}; the best simple method, {method.name}, '
-            f'{metric_text(summary.metric, method.metrics[summary.metric])}')
+    found = metric_text(summary.metric, best.value)
+    text = f'{label} on {summary.split}: {best.name} {found}'
+    if len(rows) > 1:
+        text = f'{best.name} has the least {label} of {len(rows)} configurations on ' \
+               f'{summary.split}, {found}'
+    value = method.metrics[summary.metric]
+    text += f'; the best simple method, {method.name},' \
+            f'{" errs less:" if value < best.value else ""} {metric_text(summary.metric, value)}'
     for row in simple:
         if row.name == _TRUTH:
-            text += f'; the noise that nobody can forecast, ' \
+            text += f'; the truth without noise, ' \
                     f'{metric_text(summary.metric, row.metrics[summary.metric])}'
     return f'{text} ({count(best.samples)} windows).'
 

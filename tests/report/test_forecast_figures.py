@@ -118,6 +118,13 @@ def test_error_by_step_shows_every_step_and_the_number_of_windows(tmp_path, draw
     assert line(axes, 'gru').get_xdata().tolist() == [1, 2, 3]
     assert line(axes, 'repeat last').get_ydata().tolist() == [0.3, 0.6, 0.9]
     assert any('2,545 windows' in text for text in texts(drawn[0]))
+    assert axes.get_yscale() == 'linear' and axes.get_ylim()[0] == 0
+
+
+def test_errors_of_very_different_size_are_drawn_on_a_logarithmic_axis(tmp_path, drawn):
+    draw_error_by_step([('gru', np.array([0.1, 0.2]))], tmp_path / 'a.png',
+                       {'train mean': np.array([5.1, 5.2])})
+    assert drawn[0].axes[0].get_yscale() == 'log'
 
 
 def parts(rows=50):
@@ -239,8 +246,9 @@ def test_a_page_of_both_kinds_has_a_table_and_pictures_for_each(index):
 
 def test_the_finding_names_the_best_forecaster_and_the_best_simple_method(index):
     text = index.read_text(encoding='utf-8')
-    assert 'the best simple method, ridge, 0.25' in text
-    assert 'the noise that nobody can forecast, 0.2 (93 windows)' in text
+    assert 'the least scaled MSE of 2 configurations on test' in text
+    assert 'the best simple method, ridge, 0.25' in text or 'ridge, errs less: 0.25' in text
+    assert 'the truth without noise, 0.2 (93 windows)' in text
 
 
 def test_a_section_says_what_the_intervals_held(tmp_path):
