@@ -3,13 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from amlnn.atomic import write_text
-from amlnn.config.load import config_hash, resolved_text
 from amlnn.engine.adapt import Plan
 from amlnn.engine.baseline_rows import baseline_rows
 from amlnn.engine.build import (
@@ -21,13 +18,7 @@ from amlnn.engine.build import (
     in_scope,
 )
 from amlnn.engine.checkpoint import load_weights
-from amlnn.engine.folder import (
-    checkpoint_run,
-    create_run_folder,
-    new_run_name,
-    point_latest,
-    utc_now,
-)
+from amlnn.engine.folder import checkpoint_run, utc_now
 from amlnn.engine.forecasting import (
     ForecastEvaluation,
     evaluate_forecaster,
@@ -42,10 +33,10 @@ from amlnn.engine.sampled_rows import (
     own_row,
     sample_windows,
 )
+from amlnn.engine.untrained import untrained_run
 from amlnn.errors import UsageError
 from amlnn.metrics.forecasting_formulas import coverage, interval_width
-from amlnn.models.freezing import count_parameters, stage_table
-from amlnn.records import OWN, RunRecord, TestRecord, write_record
+from amlnn.records import OWN, TestRecord, write_record
 
 __all__ = ['score_forecaster']
 
@@ -88,7 +79,8 @@ def score_forecaster(plan: Plan, checkpoint: dict, options, console: Console) ->
             coverage(result.targets, low, high, result.observed)))
         metrics[f'interval/width_{name}'] = float(np.mean(
             interval_width(low, high, result.observed)))
-    folder = checkpoint_run(options.checkpoint) or _untrained_run(options, plan, model, split)
+    folder = checkpoint_run(options.checkpoint) or untrained_run(
+        plan, model, {split: result.samples}, str(options.checkpoint), options.command)
     try:
         name = str(options.checkpoint.absolute().relative_to(folder.absolute()))
     except ValueError:
@@ -111,25 +103,6 @@ def score_forecaster(plan: Plan, checkpoint: dict, options, console: Console) ->
     if overlap and overlap.count:
         console.print(f'warning: {overlap.describe()}', highlight=False, soft_wrap=True)
     return record
-
-
-def _untrained_run(options, plan: Plan, model, split: str) -> Path:
-    """A run folder for a forecaster that was not trained here."""
-    digest = config_hash(plan.loaded.config)
-    folder = create_run_folder(Path('work_dirs') / plan.loaded.name, new_run_name(digest))
-    trainable, total = count_parameters(model)
-    write_text(folder / 'config.py', resolved_text(plan.loaded.config))
-    write_record(folder / 'run.json', RunRecord(
-        kind='forecasting', config_name=plan.loaded.name, config_path=str(plan.loaded.path),
-        command=list(options.command), config_hash=digest, started=utc_now(), finished=utc_now(),
-        seed=plan.seed, status='done', data_root=plan.data_root,
-        data_manifest_hash=plan.data_hash(),
-        samples={split: len(plan.series.dataset(split))}, versions=library_versions('forecasting'),
-        device=device_name(plan.device), threads=torch.get_num_threads(),
-        precision=plan.precision, pretrained=str(options.checkpoint), stages=stage_table(model),
-        trainable_parameters=trainable, total_parameters=total, max_epochs=0))
-    point_latest(folder)
-    return folder
 
 
 def _check_baselines(options) -> None:

@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import nn
 
-from amlnn.atomic import write_text
 from amlnn.config.kind import run_kind
-from amlnn.config.load import config_hash, load_config, resolved_text
+from amlnn.config.load import load_config
 from amlnn.data.manifest import SPLIT_FOLDERS
 from amlnn.engine.adapt import Plan, adapt, check_data_roots, part_datasets
 from amlnn.engine.build import (
@@ -27,17 +26,11 @@ from amlnn.engine.build import (
 )
 from amlnn.engine.checkpoint import load_weights, read_checkpoint
 from amlnn.engine.evaluation import evaluate, write_predictions
-from amlnn.engine.folder import (
-    checkpoint_run,
-    create_run_folder,
-    new_run_name,
-    point_latest,
-    utc_now,
-)
+from amlnn.engine.folder import checkpoint_run, utc_now
 from amlnn.engine.runner import library_versions
+from amlnn.engine.untrained import untrained_run
 from amlnn.errors import ConfigError, UsageError
-from amlnn.models.freezing import count_parameters, stage_table
-from amlnn.records import RunRecord, TestRecord, write_record
+from amlnn.records import TestRecord, write_record
 
 __all__ = ['TestOptions', 'plan_for_checkpoint', 'test']
 
@@ -99,8 +92,9 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
             result = evaluate(tester, loader, evaluator, forward_context(plan),
                               lambda count: bar.advance(task, count))
     classes = list(loader.dataset.metainfo.get('classes') or plan.classes or [])
-    folder = checkpoint_run(options.checkpoint) or _untrained_run(options, plan, model, classes,
-                                                                  len(loader.dataset), split)
+    folder = checkpoint_run(options.checkpoint) or untrained_run(
+        plan, model, {split: len(loader.dataset)}, str(options.checkpoint), options.command,
+        classes)
     try:
         name = str(options.checkpoint.absolute().relative_to(folder.absolute()))
     except ValueError:
@@ -172,26 +166,6 @@ def _default_split(config) -> str:
                 and not (Path(root) / f'{split}.txt').is_file():
             return 'val'
     return 'test' if config.get('test_dataloader') else 'val'
-
-
-def _untrained_run(options: TestOptions, plan: Plan, model, classes, samples, split) -> Path:
-    """A run folder for a model that was not trained here."""
-    digest = config_hash(plan.loaded.config)
-    folder = create_run_folder(Path('work_dirs') / plan.loaded.name, new_run_name(digest))
-    trainable, total = count_parameters(model)
-    write_text(folder / 'config.py', resolved_text(plan.loaded.config))
-    write_record(folder / 'run.json', RunRecord(
-        config_name=plan.loaded.name, config_path=str(plan.loaded.path),
-        command=list(options.command), config_hash=digest, started=utc_now(), finished=utc_now(),
-        seed=plan.seed, status='done', data_root=plan.data_root, classes=classes,
-        data_manifest_hash=plan.data_hash(),
-        samples={split: samples}, versions=library_versions(), device=device_name(plan.device),
-        threads=torch.get_num_threads(), precision=plan.precision,
-        pretrained=str(options.checkpoint), frozen_stages=plan.model_options.frozen_stages,
-        stages=stage_table(model), trainable_parameters=trainable, total_parameters=total,
-        max_epochs=0))
-    point_latest(folder)
-    return folder
 
 
 def _print(record: TestRecord, folder: Path, console: Console) -> None:
