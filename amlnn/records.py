@@ -13,11 +13,15 @@ A run writes these files and results reads them; neither imports the other. The 
     best.pth
     predictions_<split>.npz      id [N] str; label [N] int64; prob [N, K] float32; classes [K] str
     test_<split>.json            TestRecord below, written by tools/test.py
+    components.npz               the parts of a generated series
 
 A forecast's `predictions_<split>.npz` holds, for N windows, P steps ahead and C columns: id [N] str
 (time or row of the first target), target and forecast [N, P, C] float32 in scaled units, columns
 [C] str, mean and deviation [C] of the scale; where there are any, observed [N, P, C] bool, and
-quantiles [N, P, C, Q] float32 with levels [Q]. Its images are windows.
+quantiles [N, P, C, Q] float32 with levels [Q]. Its images are windows. `components.npz` holds, for
+T rows: trend, seasons, shifts, noise and outliers [T, C] float32, whose sum is the series; gaps
+[T, C] bool, True where a value is missing; columns [C] str, times [T] datetime64, and borders [3],
+the rows at which the training, validation and test part end.
 
 Changing anything here needs a new SCHEMA_VERSION and a CHANGELOG line.
 """
@@ -32,10 +36,13 @@ from typing import Literal, get_args
 from amlnn.atomic import write_json
 from amlnn.errors import DataError
 
-__all__ = ['SCHEMA_VERSION', 'EpochRecord', 'FrozenStage', 'RunRecord', 'Split', 'Status',
+__all__ = ['OWN', 'SCHEMA_VERSION', 'EpochRecord', 'FrozenStage', 'RunRecord', 'Split', 'Status',
            'TestRecord', 'read_run', 'read_test', 'write_record']
 
 SCHEMA_VERSION = 1
+
+OWN = 'this model'
+"""The row of the tested model among the sampled ones."""
 
 Status = Literal['running', 'done', 'failed', 'interrupted']
 Split = Literal['train', 'val', 'test']
@@ -140,7 +147,16 @@ class TestRecord:
     schema_version: int = SCHEMA_VERSION
     tta: bool = False
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Of a forecast: 'forecast/mse', 'forecast/mae' and 'windows' of simple methods, by name."""
+    """Of a forecast: errors and 'windows' of simple methods by name, on all windows of the part.
+
+    Errors are 'forecast/mse' and 'forecast/mae' in scaled units, and with '_original' after the
+    name in those of the data.
+    """
+    sampled_baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Of a forecast: the same of slow methods, on fewer windows, evenly spaced.
+
+    Under OWN is what this model itself reaches on these windows: no other row compares with them.
+    """
     repeated_windows: int | None = None
     """Of a forecast: test windows that occur in the training part too."""
 

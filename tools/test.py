@@ -11,8 +11,10 @@ def main(args) -> None:
     load_config(args.config, args.cfg_options)  # a slip is told before torch is imported
     from amlnn.engine.test import TestOptions, test
     test(TestOptions(config=args.config, checkpoint=args.checkpoint, split=args.split,
-                     out=args.out, tta=args.tta, cfg_options=args.cfg_options, device=args.device,
-                     trust_checkpoint=args.trust_checkpoint, command=sys.argv))
+                     out=args.out, tta=args.tta, baselines=args.baselines,
+                     baseline_windows=args.baseline_windows, cfg_options=args.cfg_options,
+                     device=args.device, trust_checkpoint=args.trust_checkpoint,
+                     command=sys.argv))
 
 
 def parser() -> CommandParser:
@@ -26,6 +28,10 @@ def parser() -> CommandParser:
     parser.add_argument('--out', type=Path, metavar='FILE', help='write the record here too')
     parser.add_argument('--tta', action='store_true',
                         help="average over views: the config's tta_pipeline, else both flips")
+    parser.add_argument('--baselines', nargs='+', choices=['ets', 'theta', 'arima'], default=[],
+                        help='of a forecast: further rows, which need the package statsforecast')
+    parser.add_argument('--baseline-windows', type=int, metavar='N',
+                        help='on N evenly spaced windows, by default 100; 0 for all')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V',
                         help='override keys, such as test_dataloader.batch_size=8')
     parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')

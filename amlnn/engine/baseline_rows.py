@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 from mmengine.registry import DATASETS
@@ -15,16 +16,20 @@ from amlnn.engine.series import SeriesTask
 from amlnn.errors import DataError
 from amlnn.models.baselines import BASELINES, Baseline, Ridge
 
-__all__ = ['TRUTH', 'baseline_rows']
+__all__ = ['TRUTH', 'baseline_rows', 'cache_file', 'error_row', 'error_sums',
+           'target_deviation']
 
 TRUTH = 'noise-free truth'
 """The row of a generated series' own signal: what is left is noise that nobody can forecast."""
 
+_FORMAT = 2  # of a row: rows kept in another one are computed again
 _BLOCK = 256  # windows at a time
+
+# N windows, P steps ahead, C target columns
 
 
 def baseline_rows(task: SeriesTask, split: str) -> dict[str, dict[str, float]]:
-    """Errors of the baselines on all windows of a part, in scaled units.
+    """Errors of the baselines on all windows of a part.
 
     They depend on the data alone, so they are computed once and kept in the cache folder.
 
@@ -33,13 +38,11 @@ def baseline_rows(task: SeriesTask, split: str) -> dict[str, dict[str, float]]:
         split: 'val' or 'test'.
 
     Returns:
-        By name: 'forecast/mse', 'forecast/mae', 'windows'. A method that needs what the series
-        does not have (a season, rows enough) has no row.
+        By name, what `error_row` gives. A method that needs what the series does not have (a
+        season, rows enough) has no row.
     """
     dataset = task.dataset(split)
-    info = {name: value for name, value in task.metainfo.items() if name != 'step_seconds'}
-    key = json.dumps([amlnn.__version__, split, dataset.stride, task.data_hash(), info])
-    file = cache_folder() / 'baselines' / f'{hashlib.sha256(key.encode()).hexdigest()}.json'
+    file = cache_file(task, split)
     try:
         return json.loads(file.read_text(encoding='utf-8'))
     except (OSError, ValueError):
@@ -54,6 +57,45 @@ def baseline_rows(task: SeriesTask, split: str) -> dict[str, dict[str, float]]:
     with contextlib.suppress(OSError):  # a home that cannot be written to costs time, nothing else
         write_json(file, rows)
     return rows
+
+
+def cache_file(task: SeriesTask, split: str, *more: object) -> Path:
+    """Named after all that errors on a part's windows depend on, and after what else is given."""
+    dataset = task.dataset(split)
+    info = {name: value for name, value in task.metainfo.items() if name != 'step_seconds'}
+    key = [amlnn.__version__, _FORMAT, split, dataset.stride, task.data_hash(), info, *more]
+    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+    return cache_folder() / 'baselines' / f'{digest}.json'
+
+
+def error_sums(error_NPC: np.ndarray, observed_NPC: np.ndarray | None = None) -> np.ndarray:
+    """[3, C] float64: squared and absolute errors of each column summed up, and their number."""
+    error_NPC = error_NPC.astype(np.float64)
+    if observed_NPC is None:
+        observed_NPC = np.ones(error_NPC.shape, dtype=bool)
+    error_NPC = np.where(observed_NPC, error_NPC, 0)
+    return np.stack([each.sum(axis=(0, 1), dtype=np.float64)
+                     for each in (np.square(error_NPC), np.abs(error_NPC), observed_NPC)])
+
+
+def error_row(sums_3C: np.ndarray, deviation_C: np.ndarray, windows: int) -> dict[str, float]:
+    """A row of a table.
+
+    Args:
+        sums_3C: What `error_sums` gave, summed up.
+        deviation_C: Of each column: an error in original units is that in scaled ones times this.
+        windows: How many were summed up.
+
+    Returns:
+        'forecast/mse' and 'forecast/mae' in scaled units, both with '_original' in those of the
+        data, and 'windows'.
+    """
+    squared_C, absolute_C, count_C = sums_3C
+    count = max(count_C.sum(), 1.0)
+    values = {'mse': squared_C, 'mae': absolute_C, 'mse_original': squared_C * deviation_C ** 2,
+              'mae_original': absolute_C * deviation_C}
+    return {**{f'forecast/{name}': float(each.sum() / count) for name, each in values.items()},
+            'windows': windows}
 
 
 def _row(baseline: Baseline, dataset: SeriesWindows, task: SeriesTask,
@@ -91,15 +133,15 @@ def _validation(dataset: SeriesWindows) -> np.ndarray | None:
 
 
 def _errors(dataset: SeriesWindows, forecast) -> dict[str, float]:
-    squared = absolute = count = 0.0
+    sums_3C = np.zeros((3, len(dataset.columns)))
     for first in range(0, len(dataset), _BLOCK):
         batch = dataset.__getitems__(list(range(first, min(first + _BLOCK, len(dataset)))))
-        error = forecast(batch) - batch['targets'].numpy()
-        if 'target_observed' in batch:
-            error = error[batch['target_observed'].numpy()]
-        squared += float(np.square(error).sum())
-        absolute += float(np.abs(error).sum())
-        count += error.size
-    count = max(count, 1.0)
-    return {'forecast/mse': squared / count, 'forecast/mae': absolute / count,
-            'windows': len(dataset)}
+        observed = batch.get('target_observed')
+        sums_3C += error_sums(forecast(batch) - batch['targets'].numpy(),
+                              None if observed is None else observed.numpy())
+    return error_row(sums_3C, target_deviation(dataset), len(dataset))
+
+
+def target_deviation(dataset: SeriesWindows) -> np.ndarray:
+    """[C] float64: the scale of the target columns."""
+    return np.asarray(dataset.scaler.deviation[:len(dataset.columns)], dtype=np.float64)

@@ -3,13 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from amlnn.atomic import write_text
-from amlnn.config.load import config_hash, resolved_text
 from amlnn.engine.adapt import Plan
 from amlnn.engine.baseline_rows import baseline_rows
 from amlnn.engine.build import (
@@ -21,19 +18,25 @@ from amlnn.engine.build import (
     in_scope,
 )
 from amlnn.engine.checkpoint import load_weights
-from amlnn.engine.folder import (
-    checkpoint_run,
-    create_run_folder,
-    new_run_name,
-    point_latest,
-    utc_now,
+from amlnn.engine.folder import checkpoint_run, utc_now
+from amlnn.engine.forecasting import (
+    ForecastEvaluation,
+    evaluate_forecaster,
+    interval_bounds,
+    write_forecasts,
 )
-from amlnn.engine.forecasting import evaluate_forecaster, interval_bounds, write_forecasts
 from amlnn.engine.runner import library_versions
+from amlnn.engine.sampled_rows import (
+    DEFAULT_WINDOWS,
+    check_methods,
+    method_rows,
+    own_row,
+    sample_windows,
+)
+from amlnn.engine.untrained import untrained_run
 from amlnn.errors import UsageError
 from amlnn.metrics.forecasting_formulas import coverage, interval_width
-from amlnn.models.freezing import count_parameters, stage_table
-from amlnn.records import RunRecord, TestRecord, write_record
+from amlnn.records import OWN, TestRecord, write_record
 
 __all__ = ['score_forecaster']
 
@@ -53,6 +56,7 @@ def score_forecaster(plan: Plan, checkpoint: dict, options, console: Console) ->
     if options.tta:
         raise UsageError('--tta averages over views of images, and this is a forecast',
                          hint='leave it out')
+    _check_baselines(options)
     split = options.split or ('test' if plan.config.get('test_dataloader') else 'val')
     with in_scope(plan.config):
         loader = build_loader(plan, split)
@@ -64,6 +68,9 @@ def score_forecaster(plan: Plan, checkpoint: dict, options, console: Console) ->
             result = evaluate_forecaster(model, loader, evaluator, forward_context(plan),
                                          lambda count: bar.advance(task, count))
         baselines = baseline_rows(plan.series, split)
+        sampled = _slow_rows(plan, split, options, result, console)
+        if OWN not in sampled:  # they are of all windows
+            baselines, sampled = baselines | sampled, {}
     metrics = dict(result.metrics)
     for level, low, high in interval_bounds(checkpoint.get('intervals') or [], result.forecasts,
                                             result.quantiles):
@@ -72,7 +79,8 @@ def score_forecaster(plan: Plan, checkpoint: dict, options, console: Console) ->
             coverage(result.targets, low, high, result.observed)))
         metrics[f'interval/width_{name}'] = float(np.mean(
             interval_width(low, high, result.observed)))
-    folder = checkpoint_run(options.checkpoint) or _untrained_run(options, plan, model, split)
+    folder = checkpoint_run(options.checkpoint) or untrained_run(
+        plan, model, {split: result.samples}, str(options.checkpoint), options.command)
     try:
         name = str(options.checkpoint.absolute().relative_to(folder.absolute()))
     except ValueError:
@@ -85,7 +93,7 @@ def score_forecaster(plan: Plan, checkpoint: dict, options, console: Console) ->
         images_per_second=round(result.samples / result.seconds, 2),
         device=device_name(plan.device), precision=plan.precision, data_root=plan.data_root,
         data_manifest_hash=plan.data_hash(), versions=library_versions('forecasting'),
-        created=utc_now(), baselines=baselines,
+        created=utc_now(), baselines=baselines, sampled_baselines=sampled,
         repeated_windows=overlap.count if overlap else None)
     write_forecasts(folder / f'predictions_{split}.npz', result, plan.series.metainfo)
     write_record(folder / f'test_{split}.json', record)
@@ -97,41 +105,54 @@ def score_forecaster(plan: Plan, checkpoint: dict, options, console: Console) ->
     return record
 
 
-def _untrained_run(options, plan: Plan, model, split: str) -> Path:
-    """A run folder for a forecaster that was not trained here."""
-    digest = config_hash(plan.loaded.config)
-    folder = create_run_folder(Path('work_dirs') / plan.loaded.name, new_run_name(digest))
-    trainable, total = count_parameters(model)
-    write_text(folder / 'config.py', resolved_text(plan.loaded.config))
-    write_record(folder / 'run.json', RunRecord(
-        kind='forecasting', config_name=plan.loaded.name, config_path=str(plan.loaded.path),
-        command=list(options.command), config_hash=digest, started=utc_now(), finished=utc_now(),
-        seed=plan.seed, status='done', data_root=plan.data_root,
-        data_manifest_hash=plan.data_hash(),
-        samples={split: len(plan.series.dataset(split))}, versions=library_versions('forecasting'),
-        device=device_name(plan.device), threads=torch.get_num_threads(),
-        precision=plan.precision, pretrained=str(options.checkpoint), stages=stage_table(model),
-        trainable_parameters=trainable, total_parameters=total, max_epochs=0))
-    point_latest(folder)
-    return folder
+def _check_baselines(options) -> None:
+    windows = options.baseline_windows
+    if windows is not None and not options.baselines:
+        raise UsageError(f'--baseline-windows {windows} without --baselines',
+                         hint='--baselines ets theta arima, or some of them')
+    if windows is not None and windows < 0:
+        raise UsageError(f'--baseline-windows {windows} is below 0',
+                         hint='a number of windows, or 0 for all')
+    check_methods(options.baselines)
+
+
+def _slow_rows(plan: Plan, split: str, options, result: ForecastEvaluation,
+               console: Console) -> dict[str, dict[str, float]]:
+    """Rows of the methods that were asked for; on fewer windows than all, the model's too."""
+    if not options.baselines:
+        return {}
+    wanted = DEFAULT_WINDOWS if options.baseline_windows is None else options.baseline_windows
+    windows = sample_windows(result.samples, wanted)
+    rows = method_rows(plan.series, split, options.baselines, windows, console)
+    return rows if len(windows) == result.samples else {OWN: own_row(result, windows), **rows}
 
 
 def _print(record: TestRecord, folder: Path, plan: Plan, console: Console) -> None:
-    table = Table('', 'MSE', 'MAE', 'windows', box=None, pad_edge=False)
+    table = Table('', 'MSE', 'MAE', 'MSE original', 'windows', box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = 'right'
-    own = {name: record.metrics.get(name) for name in ('forecast/mse', 'forecast/mae')}
-    for name, row in {plan.loaded.name: {**own, 'windows': record.samples},
-                      **record.baselines}.items():
-        errors = ['' if row[key] is None else f'{row[key]:.4f}' for key in own]
+    names = ('forecast/mse', 'forecast/mae', 'forecast/mse_original')
+    own = {name: record.metrics.get(name) for name in names}
+    rows = {plan.loaded.name: {**own, 'windows': record.samples}, **record.baselines}
+    # Rows of other windows than those above must not look comparable with them.
+    rows |= {f'{plan.loaded.name if name == OWN else name}, sample': row
+             for name, row in record.sampled_baselines.items()}
+    for name, row in rows.items():
+        if row is record.sampled_baselines.get(OWN):
+            table.add_row()
+        errors = ['' if row[key] is None else f'{row[key]:.4f}' for key in names]
         table.add_row(name, *errors, f'{row["windows"]:,}')
     console.print(table)
-    shown = {name: value for name, value in record.metrics.items() if name not in own}
+    if record.sampled_baselines:
+        console.print(f'sample: {record.sampled_baselines[OWN]["windows"]:,} of the '
+                      f'{record.samples:,} windows, evenly spaced; --baseline-windows 0 takes all',
+                      highlight=False, soft_wrap=True)
+    shown = {name: value for name, value in record.metrics.items() if name not in names}
     parts = [f'{name} {value:.4f}' for name, value in shown.items()]
     parts += [f'loss {record.loss:.4f}', f'{record.images_per_second:.1f} windows/s']
     epoch = f' (epoch {record.checkpoint_epoch})' if record.checkpoint_epoch else ''
     console.print(f'{record.checkpoint}{epoch} on the {record.samples:,} windows of '
-                  f'`{record.split}`, errors above in scaled units: {", ".join(parts)}',
+                  f'`{record.split}`, MSE and MAE above in scaled units: {", ".join(parts)}',
                   highlight=False, soft_wrap=True)
     console.print(f'written: {folder / f"test_{record.split}.json"}', highlight=False,
                   soft_wrap=True)

@@ -13,19 +13,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmengine.model import is_model_wrapper
+from mmengine.registry import DATASETS
 from torch import nn
 
 from amlnn.atomic import replacing
 from amlnn.data.windows import SeriesWindows
 from amlnn.engine.evaluation import EvaluationLoop
 from amlnn.engine.runner import FolderRunner
-from amlnn.engine.series import FirstBatch
+from amlnn.engine.series import FirstBatch, SeriesTask
 from amlnn.errors import DataError
 from amlnn.models.conformal import Conformal, fit_conformal
 
 __all__ = ['INTERVAL_LEVELS', 'ForecastEvaluation', 'ForecastLoop', 'ForecastRunner',
            'evaluate_forecaster', 'interval_bounds', 'try_evaluation', 'window_names',
-           'write_forecasts']
+           'write_components', 'write_forecasts']
 
 # N windows, P future steps, C target columns, Q quantile levels
 
@@ -154,6 +155,20 @@ def write_forecasts(path: Path, evaluation: ForecastEvaluation, metainfo: dict) 
     # Not compressed: floats of a network hardly shrink, and it would take longer than the forecast.
     with replacing(path) as temporary:
         np.savez(temporary, **arrays)
+
+
+def write_components(path: Path, task: SeriesTask) -> None:
+    """Write `components.npz` (see amlnn.records), if the series is generated."""
+    source = DATASETS.build(task.source_section('train'))
+    if not hasattr(source, 'components'):
+        return
+    dataset, series = task.dataset('train'), source.read()
+    places = [series.columns.index(name) for name in dataset.columns]
+    parts = {name: values[:, places] if values.dtype == bool else
+             values[:, places].astype(np.float32) for name, values in source.components().items()}
+    with replacing(path) as temporary:
+        np.savez(temporary, **parts, columns=np.array(dataset.columns), times=series.times,
+                 borders=np.array(dataset.borders))
 
 
 def window_names(dataset: SeriesWindows, count: int) -> np.ndarray:

@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import nn
 
-from amlnn.atomic import write_text
 from amlnn.config.kind import run_kind
-from amlnn.config.load import config_hash, load_config, resolved_text
+from amlnn.config.load import load_config
 from amlnn.data.layout import PARTS, choices_of, layout_of
 from amlnn.engine.adapt import Plan, adapt, check_data_roots, part_datasets
 from amlnn.engine.build import (
@@ -27,18 +26,12 @@ from amlnn.engine.build import (
 )
 from amlnn.engine.checkpoint import load_weights, read_checkpoint
 from amlnn.engine.evaluation import evaluate, write_predictions
-from amlnn.engine.folder import (
-    checkpoint_run,
-    create_run_folder,
-    new_run_name,
-    point_latest,
-    utc_now,
-)
+from amlnn.engine.folder import checkpoint_run, utc_now
 from amlnn.engine.pretrained import PRETRAINED, plan_for_pretrained
 from amlnn.engine.runner import library_versions
-from amlnn.errors import ConfigError
-from amlnn.models.freezing import count_parameters, stage_table
-from amlnn.records import RunRecord, TestRecord, write_record
+from amlnn.engine.untrained import untrained_run
+from amlnn.errors import ConfigError, UsageError
+from amlnn.records import TestRecord, write_record
 
 __all__ = ['TestOptions', 'model_of', 'plan_for_checkpoint', 'test']
 
@@ -57,6 +50,10 @@ class TestOptions:
     out: Path | None = None
     tta: bool = False
     """Average over augmented views of every image: the config's `tta_pipeline`, else two flips."""
+    baselines: Sequence[str] = ()
+    """Of a forecast: slow methods to show beside the others: 'ets', 'theta', 'arima'."""
+    baseline_windows: int | None = None
+    """On so many evenly spaced windows; 0 for all, None for the usual number."""
     cfg_options: Sequence[str] = ()
     device: str = 'auto'
     trust_checkpoint: bool = False
@@ -76,6 +73,9 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
     if plan.series is not None:
         from amlnn.engine.forecast_score import score_forecaster
         return score_forecaster(plan, checkpoint, options, console)
+    if options.baselines or options.baseline_windows is not None:
+        raise UsageError(f'--baselines are of forecasts, and `{options.config}` classifies images',
+                         hint='leave --baselines and --baseline-windows out')
     split = options.split or _default_split(plan.config)
     if not plan.config.get(f'{split}_dataloader'):
         raise ConfigError(f'`{options.config}` has no `{split}_dataloader`',
@@ -93,9 +93,10 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
             result = evaluate(tester, loader, evaluator, forward_context(plan),
                               lambda count: bar.advance(task, count))
     classes = list(loader.dataset.metainfo.get('classes') or plan.classes or [])
-    untrained = options.checkpoint == PRETRAINED
-    folder = (None if untrained else checkpoint_run(options.checkpoint)) or _untrained_run(
-        options, plan, model, classes, len(loader.dataset), split)
+    trained_in = None if options.checkpoint == PRETRAINED else checkpoint_run(options.checkpoint)
+    folder = trained_in or untrained_run(
+        plan, model, {split: len(loader.dataset)},
+        plan.model_options.pretrained or str(options.checkpoint), options.command, classes)
     try:
         name = str(options.checkpoint.absolute().relative_to(folder.absolute()))
     except ValueError:
@@ -180,27 +181,6 @@ def _default_split(config) -> str:
             if parts is not None and leaf['split'] not in parts:
                 return 'val'
     return 'test' if config.get('test_dataloader') else 'val'
-
-
-def _untrained_run(options: TestOptions, plan: Plan, model, classes, samples, split) -> Path:
-    """A run folder for a model that was not trained here."""
-    digest = config_hash(plan.loaded.config)
-    folder = create_run_folder(Path('work_dirs') / plan.loaded.name, new_run_name(digest))
-    trainable, total = count_parameters(model)
-    write_text(folder / 'config.py', resolved_text(plan.loaded.config))
-    write_record(folder / 'run.json', RunRecord(
-        config_name=plan.loaded.name, config_path=str(plan.loaded.path),
-        command=list(options.command), config_hash=digest, started=utc_now(), finished=utc_now(),
-        seed=plan.seed, status='done', data_root=plan.data_root, classes=classes,
-        data_manifest_hash=plan.data_hash(),
-        samples={split: samples}, versions=library_versions(), device=device_name(plan.device),
-        threads=torch.get_num_threads(), precision=plan.precision,
-        pretrained=plan.model_options.pretrained or str(options.checkpoint),
-        frozen_stages=plan.model_options.frozen_stages,
-        stages=stage_table(model), trainable_parameters=trainable, total_parameters=total,
-        max_epochs=0))
-    point_latest(folder)
-    return folder
 
 
 def _print(record: TestRecord, folder: Path, console: Console) -> None:

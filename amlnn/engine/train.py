@@ -39,7 +39,12 @@ from amlnn.engine.folder import (
     remove_run_folder,
     utc_now,
 )
-from amlnn.engine.forecasting import ForecastRunner, evaluate_forecaster, try_evaluation
+from amlnn.engine.forecasting import (
+    ForecastRunner,
+    evaluate_forecaster,
+    try_evaluation,
+    write_components,
+)
 from amlnn.engine.hooks import EpochHook, FiniteLossHook
 from amlnn.engine.memory import is_out_of_memory
 from amlnn.engine.progress import TrainingProgress, duration
@@ -138,6 +143,8 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
     if place.resumed and checkpoint is None:  # it was stopped in its first epoch
         recorder.rewind([], 0.0, 0)
     recorder.write()
+    if plan.series is not None and not place.resumed:
+        write_components(folder / 'components.npz', plan.series)
     point_latest(folder)
     progress = TrainingProgress(console) if plan.series is None \
         else TrainingProgress(console, 'windows', digits=4)

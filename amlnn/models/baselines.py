@@ -7,6 +7,7 @@ Axes: T training rows, N windows, L look-back, P horizon, C target columns, F co
 the targets first.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -264,18 +265,30 @@ class _Statistical(Baseline):
 
     Raises:
         ConfigError: statsforecast is not installed.
+        DataError: it fits nothing to a window, as where that has very few rows.
     """
 
     model: str
 
-    def _fit(self, train_TC: np.ndarray, season: int | None) -> None:
-        super()._fit(train_TC, season)
+    def require(self) -> type:
+        """The package's class.
+
+        Raises:
+            ConfigError: statsforecast is not installed.
+        """
         try:
             from statsforecast import models
         except ImportError:
             raise ConfigError(f'{type(self).__name__} needs the package statsforecast',
                               hint='pip install statsforecast') from None
-        self._make, self.season = getattr(models, self.model), season or 1
+        return getattr(models, self.model)
+
+    def _fit(self, train_TC: np.ndarray, season: int | None) -> None:
+        super()._fit(train_TC, season)
+        self._class, self.season = self.require(), season or 1
+
+    def _build(self, rows: int):
+        return self._class(season_length=self.season)
 
     def _predict(self, inputs_NLC: np.ndarray) -> np.ndarray:
         forecast_NPC = np.empty((len(inputs_NLC), self.horizon, self.columns))
@@ -287,8 +300,20 @@ class _Statistical(Baseline):
     def _forecast(self, values_L: np.ndarray) -> np.ndarray | float:
         if values_L.min() == values_L.max():  # nothing to fit
             return values_L[-1]
-        model = self._make(season_length=self.season)
-        return model.forecast(y=values_L, h=self.horizon)['mean']
+        name = type(self).__name__
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter('ignore')  # of forms that were tried, and not chosen
+                found = self._build(len(values_L)).forecast(y=values_L, h=self.horizon)
+        except Exception as error:  # of any kind, from deep within another's library
+            raise DataError(
+                f'{name} cannot be fitted to a window of {len(values_L)} rows with a season of '
+                f'{self.season}: {error}',
+                hint=f'leave {name.lower()} out of --baselines, or lengthen look_back') from error
+        if not np.isfinite(found['mean']).all():
+            raise DataError(f'{name} forecasts values that are not finite',
+                            hint=f'leave {name.lower()} out of --baselines')
+        return found['mean']
 
 
 class ETS(_Statistical):
@@ -315,11 +340,18 @@ class Theta(_Statistical):
 class ARIMA(_Statistical):
     """Seasonal ARIMA, its orders chosen by AICc; see `_Statistical`.
 
+    Orders are compared by an approximation in windows over 150 rows or with a season over 12, as
+    `auto.arima` of the R package does by default: five times as fast.
+
     Source: R. J. Hyndman and Y. Khandakar, Automatic time series forecasting: the forecast package
     for R, Journal of Statistical Software 27 (2008).
     """
 
     model = 'AutoARIMA'
+
+    def _build(self, rows: int):
+        return self._class(season_length=self.season,
+                           approximation=rows > 150 or self.season > 12)
 
 
 BASELINES = {
@@ -329,7 +361,7 @@ BASELINES = {
 """The rows of every table, by name."""
 
 STATISTICAL = {'ETS': ETS, 'Theta': Theta, 'ARIMA': ARIMA}
-"""Further rows where statsforecast is installed."""
+"""Further rows where statsforecast is installed, of windows that are asked for."""
 
 
 def fill_forward(values: np.ndarray, otherwise: np.ndarray | float) -> np.ndarray:

@@ -5,8 +5,9 @@ state is changed, and a training run may draw while a notebook holds figures of 
 matplotlib is imported when a figure is made, so that commands answer `--help` quickly.
 """
 
+import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ['COLOURS', 'GRID', 'INK', 'MUTED', 'any_name', 'heading', 'new_figure', 'save',
-           'shorten', 'style_axes', 'whole_epochs']
+__all__ = ['COLOURS', 'GRID', 'INK', 'MUTED', 'any_name', 'fit_scale', 'heading', 'new_figure',
+           'plain_number', 'save', 'shorten', 'style_axes', 'whole_epochs']
 
 # Okabe and Ito's palette, distinguishable with every common colour blindness; yellow left out, it
 # does not show on white. https://jfly.uni-koeln.de/color/
@@ -29,6 +30,7 @@ MUTED = '#66727f'
 GRID = '#e4e8ec'
 
 _DPI = 150
+_LOG_ABOVE = 50.0  # largest over smallest value from which a linear axis hides the small ones
 
 # Class names may be in any script; DejaVu Sans, matplotlib's own, has no Chinese, Japanese, Korean.
 _FALLBACKS = ('Noto Sans CJK SC', 'Noto Sans CJK JP', 'Noto Sans SC', 'Source Han Sans SC',
@@ -96,6 +98,38 @@ def whole_epochs(axes: 'Axes', last: int) -> None:
         axes.set_xticks(range(1, max(last, 1) + 1))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=2))
+
+
+def fit_scale(axes: 'Axes', values: Iterable[float | None]) -> None:
+    """Make the y axis logarithmic if the values span too much, with plain numbers on it.
+
+    Args:
+        axes: Where they are drawn.
+        values: All of them; those that are not finite do not count.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    values = [value for value in values if value is not None and math.isfinite(value)]
+    if values and min(values) > 0 and max(values) / min(values) > _LOG_ABOVE:
+        axes.set_yscale('log')
+        decades = math.log10(max(values) / min(values))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if decades > 2.5 else (1.0, 3.0)))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.tick_params(which='minor', length=0)
+    else:
+        axes.locator_params(axis='y', nbins=6)
+    axes.yaxis.set_major_formatter(FuncFormatter(plain_number))
+
+
+def plain_number(value: float, _position: int | None = None) -> str:
+    """A tick's number, short.
+
+    >>> plain_number(0.25), plain_number(0.00003)
+    ('0.25', '3e-5')
+    """
+    if value and not 1e-4 <= abs(value) < 1e5:
+        mantissa, exponent = f'{value:.0e}'.split('e')
+        return f'{mantissa}e{int(exponent)}'
+    return f'{value:.6g}'
 
 
 def shorten(text: str, longest: int) -> str:

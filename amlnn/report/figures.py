@@ -11,8 +11,10 @@ from amlnn.report.canvas import (
     INK,
     MUTED,
     any_name,
+    fit_scale,
     heading,
     new_figure,
+    plain_number,
     save,
     shorten,
     style_axes,
@@ -23,7 +25,6 @@ __all__ = ['CostPoint', 'draw_comparison', 'draw_cost', 'draw_curves', 'metric_l
            'metric_text']
 
 _TRAIN, _VAL = COLOURS[0], COLOURS[1]
-_LOG_ABOVE = 50.0  # largest over smallest loss from which a linear axis hides the small ones
 
 _FORECAST_LABELS = {
     'forecast/mse': 'scaled MSE', 'forecast/mae': 'scaled MAE', 'forecast/mse_original': 'MSE',
@@ -59,6 +60,9 @@ def metric_label(name: str | None) -> str:
         return f'top-{name.removeprefix("present/top")} accuracy among present classes (%)'
     if name.startswith('single-label/'):
         return f'{name.removeprefix("single-label/")} (%)'
+    if name.startswith('interval/'):
+        what, _, level = name.removeprefix('interval/').partition('_')
+        return f'{what} of the {level} % interval'
     return _FORECAST_LABELS.get(name, name)
 
 
@@ -137,7 +141,7 @@ def draw_comparison(records: Sequence[tuple[str, RunRecord]], path: Path | str) 
     last = max((epoch.epoch for _, record in shown for epoch in record.epochs), default=1)
     for axes in panels:
         whole_epochs(axes, last)
-    _scale(panels[-1], losses)
+    fit_scale(panels[-1], losses)
     if handles:
         figure.legend(handles=handles, loc='outside lower left', ncols=min(4, len(handles)),
                       frameon=False, fontsize=8.5, labelcolor=INK)
@@ -226,7 +230,7 @@ def _loss_panel(axes, record: RunRecord) -> None:
     _line(axes, epochs, train, color=_TRAIN, label='training')
     if any(map(_finite, val)):
         _line(axes, epochs, val, color=_VAL, label='validation')
-    _scale(axes, train + val)
+    fit_scale(axes, train + val)
     bad = [epoch.epoch for epoch in epochs if not _finite(epoch.train_loss)]
     if bad:
         axes.plot(bad, [0.02] * len(bad), 'x', color='#b00020', markersize=7, markeredgewidth=2,
@@ -270,7 +274,7 @@ def _rate_panel(axes, record: RunRecord) -> None:
     if finite and max(finite) == min(finite):  # constant: show it in the middle, above zero
         top = 2 * finite[0] or 1.0
         axes.set_ylim(0, top)
-    _scale(axes, rates)
+    fit_scale(axes, rates)
 
 
 def _line(axes, epochs: Sequence[EpochRecord], values: Sequence[float | None], **look) -> list:
@@ -283,35 +287,13 @@ def _line(axes, epochs: Sequence[EpochRecord], values: Sequence[float | None], *
     return axes.plot(x, y, linewidth=1.8, markeredgewidth=0, **marks, **look)
 
 
-def _scale(axes, values: Iterable[float | None]) -> None:
-    """Make the y axis logarithmic if the values span too much, with plain numbers on it."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-    values = [value for value in values if _finite(value)]
-    if values and min(values) > 0 and max(values) / min(values) > _LOG_ABOVE:
-        axes.set_yscale('log')
-        decades = math.log10(max(values) / min(values))
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if decades > 2.5 else (1.0, 3.0)))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.tick_params(which='minor', length=0)
-    else:
-        axes.locator_params(axis='y', nbins=6)
-    axes.yaxis.set_major_formatter(FuncFormatter(_plain_number))
-
-
 def _scale_metric(axes, metric: str) -> None:
     """Few ticks, plain numbers, and none above 100 %."""
     from matplotlib.ticker import FuncFormatter
     percent = metric_label(metric).endswith('(%)')
     axes.locator_params(axis='y', nbins=6)
     axes.yaxis.set_major_formatter(FuncFormatter(
-        lambda value, _: '' if percent and value > 100 else _plain_number(value)))
-
-
-def _plain_number(value: float, _position: int | None = None) -> str:
-    if value and not 1e-4 <= abs(value) < 1e5:
-        mantissa, exponent = f'{value:.0e}'.split('e')
-        return f'{mantissa}e{int(exponent)}'
-    return f'{value:.6g}'
+        lambda value, _: '' if percent and value > 100 else plain_number(value)))
 
 
 def _place_labels(axes, points: Sequence[CostPoint]) -> None:

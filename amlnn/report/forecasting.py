@@ -10,6 +10,7 @@ from amlnn.report.canvas import (
     COLOURS,
     INK,
     MUTED,
+    fit_scale,
     heading,
     new_figure,
     save,
@@ -27,6 +28,8 @@ _TRUTH, _FORECAST = INK, COLOURS[1]
 _BANDS = ('#fbdcc4', '#f6b98d')  # the widest interval first
 _FEW_STEPS = 6  # fewer steps make no picture of a window: then window follows window
 _COLUMNS, _WINDOWS = 4, 200  # shown at most
+_LONG_SERIES, _NEAR = 1000, 240  # rows; of more, so many are drawn a second time
+_PART_NAMES = {'seasons': 'seasons, all together', 'shifts': 'level shifts'}
 
 
 def draw_forecasts(forecasts: Forecasts, intervals: Sequence[Interval], path: Path | str,
@@ -80,6 +83,8 @@ def draw_error_by_step(errors: Sequence[tuple[str, np.ndarray]], path: Path | st
                        title: str = 'Error by step ahead') -> None:
     """Draw the mean squared error of each step ahead, in scaled units.
 
+    The axis is logarithmic where the largest is over fifty times the smallest.
+
     Args:
         errors: (label, [P]) of each run.
         path: Where the PNG goes.
@@ -97,7 +102,10 @@ def draw_error_by_step(errors: Sequence[tuple[str, np.ndarray]], path: Path | st
         _step_line(axes, error, label=shorten(label, 40), **look)
     for (name, error), dashes in zip((references or {}).items(), ((4, 3), (1, 2)), strict=False):
         _step_line(axes, error, label=name, color=MUTED, linestyle=(0, dashes))
-    axes.set_ylim(bottom=0)
+    fit_scale(axes, np.concatenate([*(error for _, error in errors),
+                                    *(references or {}).values()]))
+    if axes.get_yscale() == 'linear':
+        axes.set_ylim(bottom=0)
     axes.locator_params(axis='x', integer=True)
     axes.set_xlim(1, max(len(error) for _, error in errors))
     figure.legend(loc='outside lower left', ncols=3, frameon=False, fontsize=8.5, labelcolor=INK)
@@ -108,6 +116,9 @@ def draw_components(parts: Mapping[str, np.ndarray], path: Path | str,
                     times: np.ndarray | None = None, borders: Sequence[int] = (),
                     title: str = 'Components of the series', column: int = 0) -> None:
     """Draw a generated series, and below it each part that is not 0 throughout.
+
+    Of a long series the first rows of the test part, or else the last ones, are drawn a second time
+    beside it, so that a day can be told from the next.
 
     Args:
         parts: [T, C] by name: trend, seasons, shifts, noise, outliers, and gaps (bool).
@@ -127,28 +138,49 @@ def draw_components(parts: Mapping[str, np.ndarray], path: Path | str,
     figure = new_figure(11.4, 2.6 + 1.25 * len(drawn))
     heading(figure, title, f'{len(values):,} rows = {" + ".join(drawn)}'
                            + (f', {int(gaps.sum()):,} missing' if gaps.any() else ''))
-    panels = figure.subplots(1 + len(drawn), 1, sharex=True, squeeze=False,
-                             height_ratios=[2, *[1] * len(drawn)])[:, 0]
-    style_axes(panels[0], 'series, and its truth without noise and outliers')
-    panels[0].plot(x, values, color='#9aa7b4', linewidth=0.9)
-    panels[0].plot(x, truth, color=COLOURS[0], linewidth=1.3 if len(x) <= 1000 else 0.7)
-    for axes, (name, part) in zip(panels[1:], drawn.items(), strict=True):
-        style_axes(axes, name)
-        if name == 'outliers':
-            hit = np.flatnonzero(part)
-            axes.vlines([x[row] for row in hit], 0, part[hit], color=COLOURS[1], linewidth=1.2)
-        else:
-            axes.plot(x, part, linewidth=0.9,
-                      color=COLOURS[0] if name in ('trend', 'seasons', 'shifts') else COLOURS[1])
-        axes.locator_params(axis='y', nbins=3)
-    for border, name in zip(borders[:2], ('validation', 'test'), strict=False):
-        for axes in panels:
-            axes.axvline(x[border], color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
-        panels[0].annotate(f' {name}', (x[border], 1), xycoords=('data', 'axes fraction'),
-                           va='top', fontsize=8.5, color=MUTED)
-    panels[0].set_xlim(x[0], x[-1])
-    _time_axis(panels[-1], times is not None)
+    every = slice(0, len(values))
+    shown = [every] if len(values) <= _LONG_SERIES else [every, _near(len(values), borders)]
+    panels = figure.subplots(1 + len(drawn), len(shown), sharex='col', squeeze=False,
+                             height_ratios=[2, *[1] * len(drawn)],
+                             width_ratios=[3, 1.4][:len(shown)]).T
+    for column_panels, rows in zip(panels, shown, strict=True):
+        first = rows.start == 0
+        style_axes(column_panels[0], 'series (grey), and its truth without noise and outliers'
+                   if first else f'{rows.stop - rows.start} rows of it')
+        column_panels[0].plot(x[rows], values[rows], color='#9aa7b4', linewidth=0.9)
+        column_panels[0].plot(x[rows], truth[rows], color=COLOURS[0],
+                              linewidth=1.3 if rows.stop - rows.start <= _LONG_SERIES else 0.7)
+        for axes, (name, part) in zip(column_panels[1:], drawn.items(), strict=True):
+            style_axes(axes, _PART_NAMES.get(name, name) if first else '')
+            _draw_part(axes, name, x[rows], part[rows])
+        for border, name in zip(borders[:2], ('validation', 'test'), strict=False):
+            if not rows.start <= border < rows.stop:
+                continue
+            for axes in column_panels:
+                axes.axvline(x[border], color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
+            column_panels[0].annotate(f' {name}', (x[border], 1), va='top', fontsize=8.5,
+                                      xycoords=('data', 'axes fraction'), color=MUTED)
+        column_panels[0].set_xlim(x[rows.start], x[rows.stop - 1])
+        _time_axis(column_panels[-1], times is not None, 9 if first else 4)
     save(figure, path)
+
+
+def _near(rows: int, borders: Sequence[int]) -> slice:
+    """The rows of a long series that are drawn a second time."""
+    first = borders[1] if len(borders) > 1 else rows - _NEAR
+    first = min(first, rows - _NEAR)
+    return slice(first, first + _NEAR)
+
+
+def _draw_part(axes, name: str, x, part: np.ndarray) -> None:
+    """A part of a series: what can be foreseen in blue, what cannot in orange."""
+    if name == 'outliers':
+        hit = np.flatnonzero(part)
+        axes.vlines([x[row] for row in hit], 0, part[hit], color=COLOURS[1], linewidth=1.2)
+    else:
+        axes.plot(x, part, linewidth=0.9,
+                  color=COLOURS[0] if name in ('trend', 'seasons', 'shifts') else COLOURS[1])
+    axes.locator_params(axis='y', nbins=3)
 
 
 def _panels(rows: int, columns: int, title: str, subtitle: str):
@@ -220,11 +252,11 @@ def _step_line(axes, error: np.ndarray, **look) -> None:
               **look)
 
 
-def _time_axis(axes, times: bool) -> None:
+def _time_axis(axes, times: bool, most: int = 9) -> None:
     """Few, short dates, or whole rows."""
     if times:
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-        locator = AutoDateLocator(minticks=3, maxticks=9)
+        locator = AutoDateLocator(minticks=3, maxticks=most)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     else:

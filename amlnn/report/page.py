@@ -18,7 +18,7 @@ from amlnn.report.figures import (
     metric_label,
     metric_text,
 )
-from amlnn.report.forecasting import draw_error_by_step
+from amlnn.report.forecasting import draw_components, draw_error_by_step
 from amlnn.report.sections import Picture, Section, picture, run_section, slug
 from amlnn.report.stylesheet import STYLESHEET
 from amlnn.report.tables import (
@@ -177,7 +177,27 @@ def _overview(folder: Path, summary: Summary, titles: dict[Path, str],
                                       f'seconds of training of {len(points)} configurations'))
     if summary.kind == 'forecasting' and len(summary.rows) > 1:
         pictures += _step_picture(folder / f'steps{ending}.png', summary)
+    if summary.kind == 'forecasting':
+        pictures += _components_picture(folder / f'components{ending}.png', summary)
     return pictures
+
+
+def _components_picture(path: Path, summary: Summary) -> list[Picture]:
+    """What the series is made of, if it is generated: all runs of a table have the same."""
+    for run in _in_table_order(summary):
+        try:
+            found = run.components()
+        except DataError as error:
+            summary.notes.append(f'{run.name}: {error.message}.')
+            continue
+        if found is not None:
+            more = f', {found.columns[0]} of {len(found.columns)}' if len(found.columns) > 1 else ''
+            draw_components(found.parts, path, found.times, found.borders,
+                            f'What {summary.data.partition(",")[0]} is made of{more}')
+            return [picture(path, f'Components of {summary.data.partition(",")[0]}',
+                            'Blue: the truth without noise. Orange: what chance adds to it.',
+                            wide=True)]
+    return []
 
 
 def _bars(row: Row) -> tuple[float, float]:
@@ -192,7 +212,7 @@ def _references(summary: Summary) -> dict[str, float]:
     """Simple methods that leave the figure its scale: none that errs over twice the worst run."""
     worst = max(row.value for row in summary.rows if row.value is not None)
     found = {row.name: row.metrics[summary.metric] for row in summary.simple
-             if summary.metric in row.metrics}
+             if summary.metric in row.metrics and not row.sampled}
     return {name: value for name, value in found.items() if value <= 2 * worst}
 
 
@@ -259,18 +279,23 @@ def _forecast_finding(summary: Summary) -> str:
     rows = [row for row in summary.rows if row.value is not None and row.status == 'done']
     simple = [row for row in summary.simple if summary.metric in row.metrics]
     # The truth without noise is no forecast: nobody has it.
-    methods = [row for row in simple if not row.name.startswith(_TRUTH)]
+    methods = [row for row in simple if not row.name.startswith(_TRUTH) and not row.sampled]
     if not rows or not methods:
         return ''
     best = min(rows, key=lambda row: row.value)
     method = min(methods, key=lambda row: row.metrics[summary.metric])
     label = metric_label(summary.metric)
-    text = (f'{best.name} has the least {label} on {summary.split}, '
-            f'{metric_text(summary.metric, best.value)}; the best simple method, {method.name}, '
-            f'{metric_text(summary.metric, method.metrics[summary.metric])}')
+    found = metric_text(summary.metric, best.value)
+    text = f'{label} on {summary.split}: {best.name} {found}'
+    if len(rows) > 1:
+        text = f'{best.name} has the least {label} of {len(rows)} configurations on ' \
+               f'{summary.split}, {found}'
+    value = method.metrics[summary.metric]
+    text += f'; the best simple method, {method.name},' \
+            f'{" errs less:" if value < best.value else ""} {metric_text(summary.metric, value)}'
     for row in simple:
         if row.name == _TRUTH:
-            text += f'; the noise that nobody can forecast, ' \
+            text += f'; the truth without noise, ' \
                     f'{metric_text(summary.metric, row.metrics[summary.metric])}'
     return f'{text} ({count(best.samples)} windows).'
 

@@ -277,7 +277,7 @@ def _facts(run: StoredRun) -> list[tuple[str, str]]:
         ('device', f'{record.device}, {record.precision}, {threads}'), ('seed', str(record.seed)),
         ('pretrained', record.pretrained), ('data', record.data_root), ('samples', samples),
         ('data manifest', record.data_manifest_hash), ('versions', versions)]
-    facts += [(f'test on {split}', _test_text(test)) for split, test in run.tests.items()]
+    facts += [(f'evaluated on {split}', _test_text(test)) for split, test in run.tests.items()]
     return [(name, value) for name, value in facts if value]
 
 

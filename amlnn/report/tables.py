@@ -11,7 +11,8 @@ from amlnn.report.figures import metric_label
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from amlnn.results.summary import Difference, Row, SimpleRow, Summary
+    from amlnn.results.simple_methods import SimpleRow
+    from amlnn.results.summary import Difference, Row, Summary
 
 __all__ = ['Column', 'comparison_columns', 'count', 'difference_text', 'error_text',
            'escape_markdown', 'html_table', 'markdown_table', 'rich_table', 'seconds_text',
@@ -146,7 +147,7 @@ def _forecast_columns(summary: 'Summary') -> list[Column]:
 
 def _error_cell(row: 'Row | SimpleRow', metric: str, summary: 'Summary') -> str:
     """A mean error, with its spread over seeds where there are several."""
-    from amlnn.results.summary import SimpleRow
+    from amlnn.results.simple_methods import SimpleRow
     if isinstance(row, SimpleRow):
         return error_text(row.metrics.get(metric))
     value = (row.value, row.sd) if metric == summary.metric else \

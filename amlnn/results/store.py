@@ -12,6 +12,7 @@ import numpy as np
 from amlnn.errors import AmlnnError, DataError
 from amlnn.records import RunRecord, Split, TestRecord, read_run, read_test
 from amlnn.results.arrays import HINT, read_arrays
+from amlnn.results.components import SeriesComponents, read_components
 from amlnn.results.forecasts import Forecasts, read_forecasts
 
 __all__ = ['Predictions', 'StoredRun', 'find_runs', 'read_predictions']
@@ -69,6 +70,15 @@ class StoredRun:
         if split not in self._forecasts:
             self._forecasts[split] = read_forecasts(self._predictions_path(split))
         return self._forecasts[split]
+
+    def components(self) -> SeriesComponents | None:
+        """Read `components.npz`; None if there is none, as for a series that is not generated.
+
+        Raises:
+            DataError: it is truncated, or does not hold what it should.
+        """
+        path = self.folder / 'components.npz'
+        return read_components(path) if path.is_file() else None
 
     def predictions(self, split: str) -> Predictions:
         """Read `predictions_<split>.npz` of a classifier once.

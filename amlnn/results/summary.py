@@ -13,24 +13,20 @@ from amlnn.errors import DataError
 from amlnn.records import RunRecord
 from amlnn.results.grouping import Group, group_runs, settings
 from amlnn.results.intervals import newcombe, paired, paired_bootstrap, wilson
+from amlnn.results.measured import (
+    MSE,
+    TOP1,
+    Result,
+    contradictions,
+    recorded_metric,
+    result_of,
+    stored_predictions,
+)
 from amlnn.results.reported import Reported, find_reported
-from amlnn.results.store import Predictions, StoredRun
+from amlnn.results.simple_methods import SimpleRow, simple_rows
+from amlnn.results.store import StoredRun
 
-__all__ = ['Difference', 'Result', 'Row', 'SimpleRow', 'Summary', 'compare', 'result_of',
-           'summarise']
-
-TOP1 = 'accuracy/top1'
-MSE = 'forecast/mse'
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one run measured on one split; accuracies in percent."""
-
-    metric: str
-    value: float
-    samples: int | None
-    source: Literal['predictions', 'test record', 'run record']
+__all__ = ['Difference', 'Row', 'Summary', 'compare', 'summarise']
 
 
 @dataclass(frozen=True)
@@ -107,20 +103,11 @@ class Row:
 
         Of the test records; of a classifier that has none on 'val', of its best epoch.
         """
-        values = [_recorded(run, metric, split) for run in self.group.runs]
+        values = [recorded_metric(run, metric, split) for run in self.group.runs]
         values = [value for value in values if value is not None]
         if not values:
             return None
         return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
-
-
-@dataclass(frozen=True)
-class SimpleRow:
-    """A simple method on the same windows as the forecasters of a table; nothing is trained."""
-
-    name: str
-    metrics: dict[str, float]
-    samples: int
 
 
 @dataclass
@@ -212,38 +199,15 @@ def summarise(runs: Sequence[StoredRun], split: str | None = None,
     if not forecast:
         return Summary(rows, split, metric, reference, notes)
     _note_forecasts(rows, split, notes)
-    return Summary(rows, split, metric, reference, notes, _simple_rows(rows, split),
-                   _describe(rows))
-
-
-def result_of(run: StoredRun, split: str) -> Result | None:
-    """Return the run's result on a split: from its predictions, else from its records, else None.
-
-    For 'val' without predictions it is the metric of the best epoch.
-    """
-    record = run.record
-    metric = TOP1 if record.kind == 'classification' else \
-        MSE if record.monitor is None or record.monitor == 'val_loss' else record.monitor
-    if record.kind == 'classification':
-        predictions = _predictions(run, split)
-        if predictions is not None:
-            return Result(TOP1, 100 * float(predictions.correct.mean()), len(predictions.ids),
-                          'predictions')
-    test = run.tests.get(split)
-    if test is not None and _finite(test.metrics.get(metric)):
-        return Result(metric, test.metrics[metric], test.samples, 'test record')
-    if split == 'val':
-        value = _best_epoch_value(record, metric)
-        if value is not None:
-            return Result(metric, value, record.samples.get('val'), 'run record')
-    return None
+    simple, more = simple_rows(rows, split)
+    return Summary(rows, split, metric, reference, notes + more, simple, _describe(rows))
 
 
 def _row(group: Group, split: str, notes: list[str]) -> Row:
     results = [result for run in group.runs if (result := result_of(run, split)) is not None]
     row = Row(group.name, group, results)
     for run in group.runs:
-        notes.extend(_contradictions(run, split))
+        notes.extend(contradictions(run, split))
     if not results:
         return row
     values = [result.value for result in results]
@@ -280,7 +244,7 @@ def _aligned(runs: list[StoredRun], others: list[StoredRun],
     correct: list[np.ndarray] = []
     reference = None
     for run in [*runs, *others]:
-        predictions = _predictions(run, split)
+        predictions = stored_predictions(run, split)
         if predictions is None:
             return None
         order = np.argsort(predictions.ids, kind='stable')
@@ -328,58 +292,6 @@ def _add_reported(row: Row, metric: str, notes: list[str]) -> None:
                      f'table of {metric} does not show.')
 
 
-def _contradictions(run: StoredRun, split: str) -> list[str]:
-    """Say where a run's predictions and its records disagree by an image or more."""
-    if run.record.kind != 'classification':
-        return _unlike_forecasts(run, split)
-    if run.record.kind != 'classification':
-        return []
-    try:
-        predictions = run.predictions(split)
-    except DataError as error:
-        return [f'{run.name}: {error.message}.'] if run.has_predictions(split) else []
-    measured = 100 * float(predictions.correct.mean())
-    test = run.tests.get(split)
-    if test is not None:
-        recorded, where = test.metrics.get(TOP1), f'test_{split}.json'
-    elif split == 'val':
-        recorded, where = _best_epoch_value(run.record, TOP1), 'run.json'
-    else:
-        return []
-    if not _finite(recorded) or abs(recorded - measured) < 99.99 / len(predictions.ids):
-        return []
-    note = (f'{run.name}: predictions_{split}.npz gives {measured:.2f} %, {where} '
-            f'{recorded:.2f} %; the table shows the former.')
-    ties = _tied_with_label(predictions)
-    if abs(recorded - measured) < 100 * (ties + 0.5) / len(predictions.ids):
-        # Low precision makes equal scores, and two programs may each take another of the equals.
-        note += (f' For {ties} image{"s" * (ties != 1)} another class is as probable as the right '
-                 'one, which explains it.')
-    return [note]
-
-
-def _unlike_forecasts(run: StoredRun, split: str) -> list[str]:
-    """Say where a run's forecasts and its test record disagree."""
-    if split not in run.tests or not run.has_predictions(split):
-        return []
-    try:
-        measured = run.forecasts(split).mse
-    except DataError as error:
-        return [f'{run.name}: {error.message}.']
-    recorded = run.tests[split].metrics.get(MSE)
-    if not _finite(recorded) or math.isclose(recorded, measured, rel_tol=1e-3):
-        return []
-    return [f'{run.name}: predictions_{split}.npz gives an MSE of {measured:.4g}, '
-            f'test_{split}.json {recorded:.4g}; the table shows the latter.']
-
-
-def _tied_with_label(predictions: Predictions) -> int:
-    """The number of images whose label shares the largest probability with another class."""
-    top = predictions.probs == predictions.probs.max(axis=1, keepdims=True)
-    mine = top[np.arange(len(top)), predictions.labels]
-    return int((mine & (top.sum(axis=1) > 1)).sum())
-
-
 def _note_what_matters(rows: list[Row], reference: Row | None, split: str,
                        notes: list[str]) -> None:
     trained = any(record.epochs for row in rows for record in row.records)
@@ -409,50 +321,6 @@ def _note_forecasts(rows: list[Row], split: str, notes: list[str]) -> None:
                      'CONFIG CHECKPOINT.')
 
 
-def _simple_rows(rows: list[Row], split: str) -> list[SimpleRow]:
-    """What the test records say of simple methods; where two disagree, the row it belongs to.
-
-    Some depend on the look-back, which may differ between the rows of a table.
-    """
-    found: dict[str, list[tuple[SimpleRow, str]]] = {}
-    for row in rows:
-        for run in row.group.runs:
-            test = run.tests.get(split)
-            for name, values in (test.baselines if test is not None else {}).items():
-                metrics = {key: value for key, value in values.items()
-                           if key != 'windows' and value is not None}
-                simple = SimpleRow(name, metrics | _in_original_units(run, split, metrics),
-                                   int(values['windows']))
-                known = found.setdefault(name, [])
-                if not any(_alike(simple, other) for other, _ in known):
-                    known.append((simple, row.name))
-    shown = []
-    for name, known in found.items():
-        shown += [simple if len(known) == 1 else
-                  SimpleRow(f'{name} (windows of {owner})', simple.metrics, simple.samples)
-                  for simple, owner in known]
-    return shown
-
-
-def _alike(one: SimpleRow, other: SimpleRow) -> bool:
-    return one.samples == other.samples and all(
-        math.isclose(value, other.metrics.get(key, math.nan), rel_tol=1e-5)
-        for key, value in one.metrics.items())
-
-
-def _in_original_units(run: StoredRun, split: str, metrics: dict[str, float]) -> dict[str, float]:
-    """MSE and MAE in the units of the data, where there is one column and so one scale."""
-    try:
-        deviation = run.forecasts(split).deviation
-    except DataError:
-        return {}
-    if len(deviation) != 1:
-        return {}
-    factors = {'forecast/mse': deviation[0] ** 2, 'forecast/mae': deviation[0]}
-    return {f'{name}_original': float(metrics[name] * factor)
-            for name, factor in factors.items() if name in metrics}
-
-
 def _task(run: StoredRun) -> tuple:
     """What runs must share to be compared."""
     if run.record.kind == 'classification':
@@ -472,31 +340,6 @@ def _describe(rows: list[Row]) -> str:
     preset = known.get('train_dataloader.dataset.source.preset', '').strip("'")
     made = f'the generated series {preset}' if preset else 'a generated series'
     return f'{Path(run.record.data_root).name if run.record.data_root else made}{steps}'
-
-
-def _predictions(run: StoredRun, split: str) -> Predictions | None:
-    try:
-        return run.predictions(split)
-    except DataError:
-        return None
-
-
-def _recorded(run: StoredRun, metric: str, split: str) -> float | None:
-    test = run.tests.get(split)
-    if test is not None and _finite(test.metrics.get(metric)):
-        return test.metrics[metric]
-    if split == 'val' and run.record.kind == 'classification':
-        return _best_epoch_value(run.record, metric)
-    return None
-
-
-def _best_epoch_value(record: RunRecord, metric: str | None) -> float | None:
-    if metric == record.monitor and _finite(record.best_value):
-        return record.best_value
-    for epoch in record.epochs:
-        if epoch.epoch == record.best_epoch and _finite(epoch.metrics.get(metric)):
-            return epoch.metrics[metric]
-    return None
 
 
 def _finite(value: float | None) -> bool:

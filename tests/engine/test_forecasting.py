@@ -10,6 +10,7 @@ import pytest
 import torch
 from generated import ROOT, write_series, write_series_config
 
+from amlnn.data.generate import GeneratedSeries
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import UsageError
 from amlnn.metrics.forecasting_formulas import coverage, mae, mse
@@ -73,6 +74,7 @@ def test_a_run_says_what_was_trained_and_keeps_the_best_forecasts(trained, serie
     assert record.data_root == str(series) and record.data_manifest_hash and not record.classes
     assert record.monitor == 'forecast/mse' and record.monitor_rule == 'less'
     assert 'mmpretrain' not in record.versions
+    assert not (trained[1] / 'components.npz').exists()  # it was read from a file
     arrays = stored(trained[1] / 'predictions_val.npz')
     assert arrays['target'].shape == arrays['forecast'].shape == (35, 6, 2)
     assert arrays['id'][0] == '2020-01-12T16:00:00'  # row 280
@@ -248,6 +250,14 @@ def test_repeat_last_and_train_mean_are_what_hand_arithmetic_says(config, run_to
     assert rows['repeat last']['forecast/mse'] == \
         pytest.approx(np.square(targets - last).mean(), rel=1e-5)
     assert rows['ridge']['windows'] == 75
+    # The columns differ in scale, so no factor turns one unit into the other.
+    raw = np.loadtxt(series, delimiter=',', skiprows=1, usecols=(1, 2))
+    error = np.stack([raw[row:row + 6] - raw[row - 1] for row in range(320, 395)])
+    assert rows['repeat last']['forecast/mse_original'] == \
+        pytest.approx(np.square(error).mean(), rel=1e-5)
+    assert rows['repeat last']['forecast/mae_original'] == \
+        pytest.approx(np.abs(error).mean(), rel=1e-5)
+    assert all(row['forecast/mse_original'] > 0 for row in rows.values())
 
 
 def test_a_second_test_of_the_same_data_fits_no_baseline_again(config, run_tool, run,
@@ -335,6 +345,13 @@ def test_windows_that_come_again_are_said(config, run_tool):
     assert status == 0, errors
     assert 'warning:' in output and 'occur in the training part too' in output
     run = Path('work_dirs/small/latest')
+    parts = stored(run / 'components.npz')
+    truth = sum(parts[name] for name in ('trend', 'seasons', 'shifts'))
+    whole = GeneratedSeries(preset='study_b', append=4).read()
+    np.testing.assert_allclose(truth, whole.truth, atol=1e-4)
+    np.testing.assert_allclose(truth + parts['noise'] + parts['outliers'], whole.values, atol=1e-4)
+    assert np.array_equal(parts['times'], whole.times) and not parts['gaps'].any()
+    assert parts['borders'].tolist() == [1022, 1168, 1460]
     assert run_tool('test', config(text, epochs=1), run / 'best.pth')[0] == 0
     record = read_test(run / 'test_test.json')
     assert record.repeated_windows > 0 and 'noise-free truth' in record.baselines

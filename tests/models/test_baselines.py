@@ -189,7 +189,8 @@ def test_a_statistical_model_says_what_to_install(name, monkeypatch):
                                                 (ARIMA(), 'AutoARIMA')])
 def test_a_statistical_model_is_fitted_to_every_window_and_column(monkeypatch, baseline, name):
     class Model:
-        def __init__(self, season_length):
+        def __init__(self, season_length, approximation=False):
+            assert not approximation
             self.season = season_length
 
         def forecast(self, y, h):
@@ -204,6 +205,22 @@ def test_a_statistical_model_is_fitted_to_every_window_and_column(monkeypatch, b
     expected = inputs[:, -1:] + 3 * np.arange(5)[:, None]
     expected[4, :, 0] = 2.5  # nothing to fit
     assert np.allclose(found, expected)
+
+
+@pytest.mark.parametrize(('rows', 'season', 'expected'), [(150, 12, False), (151, 12, True),
+                                                          (20, 13, True)])
+def test_arima_approximates_where_the_package_of_r_does(monkeypatch, rows, season, expected):
+    class Model:
+        def __init__(self, season_length, approximation):
+            assert approximation == expected
+
+        def forecast(self, y, h):
+            return {'mean': np.zeros(h)}
+
+    fake = types.ModuleType('statsforecast')
+    fake.models = types.SimpleNamespace(AutoARIMA=Model)
+    monkeypatch.setitem(sys.modules, 'statsforecast', fake)
+    forecast(ARIMA(), season=season, inputs=RANDOM.normal(size=(1, rows, 2)))
 
 
 def test_the_statistical_models_run_where_statsforecast_is_installed():

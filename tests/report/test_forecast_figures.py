@@ -118,6 +118,13 @@ def test_error_by_step_shows_every_step_and_the_number_of_windows(tmp_path, draw
     assert line(axes, 'gru').get_xdata().tolist() == [1, 2, 3]
     assert line(axes, 'repeat last').get_ydata().tolist() == [0.3, 0.6, 0.9]
     assert any('2,545 windows' in text for text in texts(drawn[0]))
+    assert axes.get_yscale() == 'linear' and axes.get_ylim()[0] == 0
+
+
+def test_errors_of_very_different_size_are_drawn_on_a_logarithmic_axis(tmp_path, drawn):
+    draw_error_by_step([('gru', np.array([0.1, 0.2]))], tmp_path / 'a.png',
+                       {'train mean': np.array([5.1, 5.2])})
+    assert drawn[0].axes[0].get_yscale() == 'log'
 
 
 def parts(rows=50):
@@ -132,7 +139,7 @@ def parts(rows=50):
 def test_components_show_each_part_that_is_there_and_their_sum(tmp_path, drawn):
     draw_components(parts(), tmp_path / 'a.png', borders=(35, 40, 50))
     titles = [axes.get_title(loc='left') for axes in drawn[0].axes]
-    assert titles[1:] == ['trend', 'seasons', 'noise', 'outliers']
+    assert titles[1:] == ['trend', 'seasons, all together', 'noise', 'outliers']
     values, truth = drawn[0].axes[0].get_lines()[:2]
     assert np.isnan(values.get_ydata()[9]) and np.isfinite(truth.get_ydata()).all()
     assert values.get_ydata()[7] - truth.get_ydata()[7] == pytest.approx(5.01)
@@ -144,6 +151,34 @@ def test_components_have_dates_where_the_series_has_times(tmp_path, drawn):
     draw_components(parts(), tmp_path / 'a.png', times)
     labels = [label.get_text() for label in drawn[0].axes[-1].get_xticklabels()]
     assert any('Jan' in label or 'Feb' in label for label in labels)
+
+
+def test_a_long_series_is_drawn_a_second_time_from_its_test_part_on(tmp_path, drawn):
+    draw_components(parts(1200), tmp_path / 'a.png', borders=(700, 900, 1200))
+    panels = drawn[0].axes
+    assert len(panels) == 2 * 5
+    near = [axes for axes in panels if axes.get_xlim() == (900, 1139)]
+    assert len(near) == 5
+    assert any(axes.get_title(loc='left') == '240 rows of it' for axes in near)
+    draw_components(parts(1200), tmp_path / 'b.png', borders=(700, 1100, 1200))
+    assert drawn[1].axes[1].get_xlim() == (960, 1199)
+
+
+def test_a_page_shows_what_a_generated_series_is_made_of_once(tmp_path):
+    for name in ('one', 'two'):
+        folder = write_forecaster(tmp_path / 'runs' / name / 'run', name)
+        np.savez(folder / 'components.npz', columns=np.array(['series_0']),
+                 times=np.datetime64('2020-01-01', 's') + np.arange(50) * np.timedelta64(1, 'h'),
+                 borders=np.array([35, 40, 50]),
+                 **{name: each if each.dtype == bool else each.astype(np.float32)
+                    for name, each in parts().items()})
+    page = write_report(find_runs([tmp_path / 'runs']), tmp_path / 'report')
+    assert page.read_text().count('alt="Components of') == 1
+    assert (page.parent / 'components.png').is_file()
+    for name in ('one', 'two'):
+        np.savez(tmp_path / 'runs' / name / 'run' / 'components.npz', trend=np.zeros((50, 1)))
+    page = write_report(find_runs([tmp_path / 'runs']), tmp_path / 'report')
+    assert 'has no array named' in page.read_text() and 'alt="Components' not in page.read_text()
 
 
 def test_cost_shows_what_is_not_trained_as_lines(tmp_path, monkeypatch):
@@ -211,8 +246,9 @@ def test_a_page_of_both_kinds_has_a_table_and_pictures_for_each(index):
 
 def test_the_finding_names_the_best_forecaster_and_the_best_simple_method(index):
     text = index.read_text(encoding='utf-8')
-    assert 'the best simple method, ridge, 0.25' in text
-    assert 'the noise that nobody can forecast, 0.2 (93 windows)' in text
+    assert 'the least scaled MSE of 2 configurations on test' in text
+    assert 'the best simple method, ridge, 0.25' in text or 'ridge, errs less: 0.25' in text
+    assert 'the truth without noise, 0.2 (93 windows)' in text
 
 
 def test_a_section_says_what_the_intervals_held(tmp_path):

@@ -6,7 +6,8 @@ from forecast_folders import BASELINES, write_forecaster
 from run_folders import record, test_record, write_run
 
 from amlnn.errors import DataError
-from amlnn.records import write_record
+from amlnn.records import OWN, read_test, write_record
+from amlnn.report.page import write_report
 from amlnn.results.store import find_runs
 from amlnn.results.summary import compare, summarise
 
@@ -53,16 +54,50 @@ def test_simple_methods_stand_below_once_in_both_units(tmp_path):
     summary, = compare(find_runs([tmp_path]))
     assert [row.name for row in summary.simple] == list(BASELINES)
     last = summary.simple[1]
-    # The one column has a deviation of 2.
+    # As the record says.
     assert last.metrics == pytest.approx({
         'forecast/mse': 0.8, 'forecast/mae': 0.8 ** 0.5, 'forecast/mse_original': 3.2,
         'forecast/mae_original': 2 * 0.8 ** 0.5})
     assert last.samples == 93
 
 
-def test_several_columns_have_no_common_original_unit(tmp_path):
-    write_forecaster(tmp_path / 'run', columns=2)
-    assert 'forecast/mse_original' not in compare(find_runs([tmp_path]))[0].simple[0].metrics
+def sampled(folder, windows=10, own=0.3, **methods):
+    """Put rows on a sample into the record of a run."""
+    record = read_test(folder / 'test_test.json')
+    record.sampled_baselines = {name: {'forecast/mse': value, 'windows': windows}
+                                for name, value in {OWN: own, **methods}.items()}
+    write_record(folder / 'test_test.json', record)
+
+
+def test_rows_on_a_sample_stand_apart_beside_what_each_configuration_reaches_on_it(tmp_path):
+    for seed, own in enumerate((0.2, 0.4)):
+        sampled(write_forecaster(tmp_path / f'gru{seed}', 'gru', seed=seed), own=own, ETS=0.01)
+    sampled(write_forecaster(tmp_path / 'lstm', 'lstm'), windows=20, ETS=0.02)
+    summary, = compare(find_runs([tmp_path]))
+    *others, own, ets, other_own, other_ets = summary.simple
+    assert [row.name for row in others] == list(BASELINES)
+    assert (own.name, own.samples) == ('gru (10 windows)', 10)
+    assert own.metrics == pytest.approx({'forecast/mse': 0.3})  # the mean over its seeds
+    assert ets.name == 'ETS (10 windows)' and ets.metrics == {'forecast/mse': 0.01}
+    assert (other_own.name, other_ets.name) == ('lstm (20 windows)', 'ETS (20 windows)')
+    note = next(note for note in summary.notes if '"(10 windows)"' in note)
+    assert '10 of 93 windows' in note and 'Not known on these windows: lstm' in note
+
+
+def test_the_same_slow_row_of_two_runs_is_shown_once(tmp_path):
+    for name in ('one', 'two'):
+        sampled(write_forecaster(tmp_path / name / 'run', name), ETS=0.01)
+    summary, = compare(find_runs([tmp_path]))
+    assert [row.name for row in summary.simple[-3:]] == \
+        ['one (10 windows)', 'two (10 windows)', 'ETS (10 windows)']
+    assert not any('Not known' in note for note in summary.notes)
+
+
+def test_a_row_on_a_sample_is_never_the_best_simple_method(tmp_path):
+    sampled(write_forecaster(tmp_path / 'run', 'gru'), ETS=1e-4)
+    runs = find_runs([tmp_path])
+    text = write_report(runs, 'report').read_text()
+    assert 'ETS (10 windows)' in text and 'the best simple method, ridge' in text
 
 
 def test_simple_methods_that_depend_on_the_look_back_are_told_apart(tmp_path):

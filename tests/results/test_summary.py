@@ -9,8 +9,9 @@ from run_folders import epoch, record, test_record, write_predictions, write_run
 from amlnn.errors import DataError
 from amlnn.records import write_record
 from amlnn.results.intervals import newcombe, paired, paired_bootstrap, wilson
+from amlnn.results.measured import result_of
 from amlnn.results.store import find_runs
-from amlnn.results.summary import result_of, summarise
+from amlnn.results.summary import summarise
 
 
 @pytest.fixture

@@ -4,21 +4,12 @@ The usual parts: 12 months of training, 4 of validation, 4 of test; later rows a
 file of the same shape: --cfg-options train_dataloader.dataset.source.path=data/ETTh2.csv
 
 python data_preprocess.py --download etth1
-
-What the validation and the test part do not set is as in the training part.
 """
+_base_ = 'series_windows.py'
 train_dataloader = dict(
     batch_size=256,
-    shuffle=True,
     dataset=dict(
-        type='SeriesWindows',
         source=dict(type='CSVSeries', path='data/ETTh1.csv', date_column='date'),
         look_back=720,
         horizon=96,
-        split='train',
         borders=(8640, 11520, 14400)))
-val_dataloader = dict(batch_size=256, dataset=dict(type='SeriesWindows', split='val'))
-test_dataloader = dict(batch_size=256, dataset=dict(type='SeriesWindows', split='test'))
-val_evaluator = dict(type='ForecastError')
-test_evaluator = dict(
-    type='ForecastError', items=('mse', 'mae', 'mse_original', 'mae_original', 'mase', 'smape'))

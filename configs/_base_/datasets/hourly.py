@@ -1,18 +1,7 @@
-"""A generated hourly load with daily and weekly cycle: a week back, a day ahead.
-
-What the validation and the test part do not set is as in the training part.
-"""
+"""A generated hourly load with daily and weekly cycle: a week back, a day ahead."""
+_base_ = 'series_windows.py'
 train_dataloader = dict(
-    batch_size=32,
-    shuffle=True,
     dataset=dict(
-        type='SeriesWindows',
         source=dict(type='GeneratedSeries', preset='hourly'),
         look_back=168,
-        horizon=24,
-        split='train'))
-val_dataloader = dict(batch_size=256, dataset=dict(type='SeriesWindows', split='val'))
-test_dataloader = dict(batch_size=256, dataset=dict(type='SeriesWindows', split='test'))
-val_evaluator = dict(type='ForecastError')
-test_evaluator = dict(
-    type='ForecastError', items=('mse', 'mae', 'mse_original', 'mae_original', 'mase', 'smape'))
+        horizon=24))

@@ -1,18 +1,7 @@
-"""Study C's series, 1,000 generated points: 30 look back, 1 is forecast.
-
-What the validation and the test part do not set is as in the training part.
-"""
+"""Study C's series, 1,000 generated points: 30 look back, 1 is forecast."""
+_base_ = 'series_windows.py'
 train_dataloader = dict(
-    batch_size=32,
-    shuffle=True,
     dataset=dict(
-        type='SeriesWindows',
         source=dict(type='GeneratedSeries', preset='study_c'),
         look_back=30,
-        horizon=1,
-        split='train'))
-val_dataloader = dict(batch_size=256, dataset=dict(type='SeriesWindows', split='val'))
-test_dataloader = dict(batch_size=256, dataset=dict(type='SeriesWindows', split='test'))
-val_evaluator = dict(type='ForecastError')
-test_evaluator = dict(
-    type='ForecastError', items=('mse', 'mae', 'mse_original', 'mae_original', 'mase', 'smape'))
+        horizon=1))

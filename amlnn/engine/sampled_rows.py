@@ -1,0 +1,163 @@
+"""Methods that take too long for every window: their errors on an evenly spaced sample of them.
+
+What a method errs in a window depends on the data alone, so it is kept in the cache folder window
+by window: a computation that was interrupted goes on, and a larger sample adds to a smaller one.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from amlnn.atomic import write_json
+from amlnn.data.windows import SeriesWindows
+from amlnn.engine.baseline_rows import cache_file, error_row, error_sums, target_deviation
+from amlnn.engine.forecasting import ForecastEvaluation
+from amlnn.engine.series import SeriesTask
+from amlnn.errors import UsageError
+from amlnn.models.baselines import STATISTICAL, Baseline
+
+__all__ = ['DEFAULT_WINDOWS', 'check_methods', 'method_rows', 'own_row', 'sample_windows']
+
+DEFAULT_WINDOWS = 100
+"""Windows of a sample, where nobody says otherwise."""
+
+_SECONDS_BETWEEN_WRITINGS = 20.0
+
+# N windows, P steps ahead, C target columns
+
+
+def sample_windows(windows: int, wanted: int) -> list[int]:
+    """Places of evenly spaced windows.
+
+    Args:
+        windows: As many as there are.
+        wanted: As many as are looked for; 0 for all.
+
+    >>> sample_windows(10, 4), sample_windows(3, 4), len(sample_windows(7, 0))
+    ([0, 2, 5, 7], [0, 1, 2], 7)
+    """
+    count = min(wanted, windows) or windows
+    return [place * windows // count for place in range(count)]
+
+
+def check_methods(methods: Sequence[str]) -> None:
+    """Refuse what cannot be computed, before anything is.
+
+    Raises:
+        UsageError: a method has no such name.
+        ConfigError: the package of one is not installed.
+    """
+    for name in methods:
+        _kind(name)[1]().require()
+
+
+def method_rows(task: SeriesTask, split: str, methods: Sequence[str], windows: Sequence[int],
+                console: Console) -> dict[str, dict[str, float]]:
+    """Errors of slow methods, each fitted anew to the look-back of every window.
+
+    Args:
+        task: The windows, with the scaler that counts.
+        split: 'val' or 'test'.
+        methods: Names in STATISTICAL, in any case.
+        windows: Places of those to forecast.
+        console: Where progress is shown.
+
+    Returns:
+        By name, what `error_row` gives.
+
+    Raises:
+        UsageError: a method has no such name.
+        ConfigError: the package of one is not installed.
+        DataError: one cannot be fitted to a window.
+    """
+    dataset, rows = task.dataset(split), {}
+    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
+               TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True,
+                  disable=not console.is_terminal) as bar:
+        for name, kind in map(_kind, methods):
+            shown = bar.add_task(f'{name} on {split}', total=len(windows))
+            file = cache_file(task, split, name, _package_version())
+            sums = _sums(kind(), name, dataset, windows, file, console,
+                         lambda shown=shown: bar.advance(shown))
+            rows[name] = error_row(np.sum([sums[str(window)] for window in windows], axis=0),
+                                   target_deviation(dataset), len(windows))
+    return rows
+
+
+def own_row(result: ForecastEvaluation, windows: Sequence[int]) -> dict[str, float]:
+    """What a model reached on some of the windows that it was evaluated on."""
+    at = list(windows)
+    observed = None if result.observed is None else result.observed[at]
+    sums_3C = error_sums(result.forecasts[at].astype(np.float64) - result.targets[at], observed)
+    return error_row(sums_3C, target_deviation(result.dataset), len(at))
+
+
+def _sums(baseline: Baseline, name: str, dataset: SeriesWindows, windows: Sequence[int],
+          file: Path, console: Console, advance) -> dict[str, list]:
+    """By window, [3, C] as `error_sums` gives them; read from the file and added to it."""
+    found = _read(file)
+    left = [window for window in windows if str(window) not in found]
+    for _ in range(len(windows) - len(left)):
+        advance()
+    if not left:
+        return found
+    baseline.fit(dataset.training_values, dataset.look_back, dataset.horizon, dataset.season)
+    begin = written = time.monotonic()
+    try:
+        for window in left:
+            found[str(window)] = _window_sums(baseline, dataset, window).tolist()
+            advance()
+            if time.monotonic() - written > _SECONDS_BETWEEN_WRITINGS:
+                _write(file, found)
+                written = time.monotonic()
+    except KeyboardInterrupt:
+        known = sum(str(window) in found for window in windows)
+        console.print(f'{name}: {known:,} of {len(windows):,} windows are kept; the same command '
+                      'goes on', highlight=False, soft_wrap=True)
+        raise
+    finally:
+        _write(file, found)
+    console.print(f'{name}: {len(left):,} windows in {time.monotonic() - begin:.1f} s',
+                  highlight=False, soft_wrap=True)
+    return found
+
+
+def _window_sums(baseline: Baseline, dataset: SeriesWindows, window: int) -> np.ndarray:
+    batch = {key: value.numpy() for key, value in dataset[window].items()}
+    error_NPC = baseline.predict(batch['inputs'], batch.get('observed')) - batch['targets']
+    return error_sums(error_NPC, batch.get('target_observed'))
+
+
+def _kind(method: str) -> tuple[str, type]:
+    for name, kind in STATISTICAL.items():
+        if name.lower() == method.lower():
+            return name, kind
+    raise UsageError(f'there is no baseline `{method}`',
+                     hint=f'some of {", ".join(STATISTICAL).lower()}')
+
+
+def _package_version() -> str | None:
+    try:
+        return version('statsforecast')
+    except PackageNotFoundError:  # a stand-in for it
+        return None
+
+
+def _read(file: Path) -> dict[str, list]:
+    try:
+        return json.loads(file.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return {}
+
+
+def _write(file: Path, found: dict[str, list]) -> None:
+    with contextlib.suppress(OSError):  # a home that cannot be written to costs time, nothing else
+        write_json(file, found)
