@@ -1,0 +1,9 @@
+"""Table 3 of study A, one row more: ResNet101 on flowers.
+
+python tools/train.py configs/backbones/resnet101.py
+"""
+_base_ = [
+    '../_base_/models/resnet101.py', '../_base_/datasets/flowers.py',
+    '../_base_/schedules/sgd_30e.py', '../_base_/runtime.py'
+]
+optim_wrapper = dict(optimizer=dict(lr=0.001))
