@@ -62,6 +62,7 @@ _ROWS = (
         terms="no licence of its own; ImageNet's terms: non-commercial research and education",
         citation='Stanford CS231n, after Deng et al., ImageNet: A Large-Scale Hierarchical Image '
                  'Database, CVPR 2009',
+        next_command='python tools/train.py configs/tiny_imagenet/study_b_resnet50v2.py',
         root='tiny-imagenet-200', unpacked_bytes=600_000_000,
         files={'words.txt': 1, 'train/*/images/*.JPEG': 100_000, 'val/images/*.JPEG': 10_000,
                'test/images/*.JPEG': 10_000},
@@ -74,6 +75,7 @@ _ROWS = (
         folder='data', becomes='cifar-100-python',
         terms='no licence named; its authors ask to be cited',
         citation='Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009',
+        next_command='python tools/train.py configs/cifar100/study_e_simple_cnn.py',
         root='cifar-100-python', unpacked_bytes=250_000_000,
         files={'train': 1, 'test': 1, 'meta': 1}),
     DownloadableSet(
