@@ -23,7 +23,7 @@ from amlnn.report.canvas import (
 if TYPE_CHECKING:
     from amlnn.results.classification import Calibration, Mistake
 
-__all__ = ['draw_confusion', 'draw_mistakes', 'draw_reliability']
+__all__ = ['draw_confusion', 'draw_mistakes', 'draw_reliability', 'has_image_files']
 
 _NUMBERS_UP_TO = 25  # classes; above, the counts would be too small to read
 
@@ -157,14 +157,33 @@ def draw_mistakes(mistakes: Sequence['Mistake'], data_root: Path | str | None, p
 
 
 
-def _thumbnail(name: str, data_root: Path | str | None) -> np.ndarray | None:
-    """[H, W, 3] uint8, a centred square of at most 256 pixels, or None."""
-    from PIL import Image, ImageOps
+def has_image_files(mistakes: Sequence['Mistake'], data_root: Path | str | None) -> bool:
+    """Whether any of the mistaken images is a file of its own; those of CIFAR-100 are not.
+
+    Args:
+        mistakes: As of `draw_mistakes`.
+        data_root: The folder to which the ids are relative; None if it is not known.
+    """
+    return any(_image_file(mistake.id, data_root) for mistake in mistakes)
+
+
+def _image_file(name: str, data_root: Path | str | None) -> Path | None:
     if data_root is None:
         return None
     root = Path(data_root).resolve()
-    file = (root / name).resolve()
-    if not file.is_relative_to(root):  # a run folder from elsewhere chooses the name
+    try:
+        file = (root / name).resolve()
+        # A run folder from elsewhere chooses the name.
+        return file if file.is_relative_to(root) and file.is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _thumbnail(name: str, data_root: Path | str | None) -> np.ndarray | None:
+    """[H, W, 3] uint8, a centred square of at most 256 pixels, or None."""
+    from PIL import Image, ImageOps
+    file = _image_file(name, data_root)
+    if file is None:
         return None
     try:
         with Image.open(file) as image:

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from amlnn.errors import DataError
-from amlnn.report.classification import draw_confusion, draw_mistakes, draw_reliability
+from amlnn.report.classification import (
+    draw_confusion,
+    draw_mistakes,
+    draw_reliability,
+    has_image_files,
+)
 from amlnn.report.figures import draw_curves, metric_label, metric_text
 from amlnn.report.forecasting import draw_error_by_step, draw_forecasts
 from amlnn.report.tables import count, seconds_text
@@ -180,7 +185,10 @@ def _classification(run: StoredRun, split: str, section: Section, folder: Path) 
     parts.append('<h3>Classes</h3>')
     parts.append(_class_table(class_scores(predictions)))
     mistakes = worst_mistakes(predictions)
-    if mistakes:
+    if mistakes and not has_image_files(mistakes, _data_root(run, split)):
+        parts.append('<p class="quiet">The worst mistakes are not shown: the images are not there '
+                     'as files.</p>')
+    elif mistakes:
         path = Path(f'{stem}_mistakes.png')
         draw_mistakes(mistakes, _data_root(run, split), path)
         worst = picture(path, f'The {len(mistakes)} worst mistakes of {section.title} on {split}',

@@ -183,3 +183,16 @@ def test_a_network_of_cifar_predicts_image_files_of_any_size(tmp_path, run_tool,
     stored = np.load('work_dirs/small/latest/predictions_val.npz')
     assert first['topk'][0]['prob'] == pytest.approx(float(stored['prob'][0].max()), abs=1e-4)
     assert first['topk'][0]['label'] == int(stored['prob'][0].argmax()) and second['topk']
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('base', 'shown'), [('cifar100', False), ('tiny_imagenet_32', True)])
+def test_the_report_shows_mistaken_images_that_are_files(run_tool, config, base, shown):
+    path = config(base, "train_cfg = dict(max_epochs=1)\nmodel = dict(frozen_stages='all')")
+    assert run_tool('train', path)[0] == 0
+    assert run_tool('test', path, 'work_dirs/small/latest/best.pth')[0] == 0
+    status, _, errors = run_tool('report', 'work_dirs/small/latest', '--out', 'shown')
+    assert status == 0, errors
+    assert bool(list(Path('shown').rglob('*_mistakes.png'))) == shown
+    pages = ''.join(page.read_text() for page in Path('shown').rglob('*.html'))
+    assert ('The worst mistakes are not shown' in pages) != shown
