@@ -10,6 +10,7 @@ next run begins anew.
 
 import mmap
 import os
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing import reduction
@@ -37,6 +38,8 @@ class MemoryCache(ImageSlots):
         self._handle = handle
         self._flags = self._pixels = np.zeros(0, dtype=np.uint8)
         if handle is not None:
+            # With the last copy of it, or the runs of one process would add up.
+            self._closing = weakref.finalize(self, os.close, handle)
             content = np.frombuffer(mmap.mmap(handle, _file_size(self)), dtype=np.uint8)
             self._flags, self._pixels = np.split(content, [len(self._images)])
 
@@ -89,7 +92,7 @@ class MemoryCache(ImageSlots):
         """Let go of the memory, which is free when the last process has."""
         self._flags = self._pixels = np.zeros(0, dtype=np.uint8)
         if self._handle is not None:
-            os.close(self._handle)
+            self._closing()
             self._handle = None
 
     def _read_slot(self, number: int) -> np.ndarray | None:

@@ -177,6 +177,17 @@ def test_a_closed_cache_has_given_its_memory_back(images):
     assert cache.read(images[0]) is None and not cache.useful
 
 
+def test_a_cache_that_nobody_uses_any_more_has_too(images):
+    gc.collect()
+    before = len(memory_files())
+    step = LoadCachedImage(MemoryCache.open(images, warn=pytest.fail))
+    step(dict(img_path=images[0]))
+    assert len(memory_files()) > before
+    del step
+    gc.collect()
+    assert len(memory_files()) == before
+
+
 def test_views_of_a_data_set_are_the_same_with_a_cache(data_set):
     pipeline = [dict(type='mmpretrain.LoadImageFromFile'),
                 dict(type='mmpretrain.RandomResizedCrop', scale=16),
