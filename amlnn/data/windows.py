@@ -1,11 +1,10 @@
-"""Windows of a series: chronological parts, batches by index, and windows that occur twice.
+"""Windows of a series in chronological parts, taken by index.
 
 Axes: T rows of the series, N windows, B windows of a batch, L look-back, P horizon, C target
 columns, E extra input columns, F = C + E.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -14,11 +13,12 @@ from mmengine.registry import DATASETS
 from torch import Tensor
 
 from amlnn.config.suggest import did_you_mean
+from amlnn.data.overlap import OverlapReport, find_copies
 from amlnn.data.scaling import StandardScaler
 from amlnn.data.series import Series, guess_season
 from amlnn.errors import DataError
 
-__all__ = ['OverlapReport', 'SeriesWindows', 'WindowLoader', 'WindowSampler', 'split_borders']
+__all__ = ['SeriesWindows', 'split_borders']
 
 _SPLITS = ('train', 'val', 'test')
 _NAMES = {'train': 'training', 'val': 'validation', 'test': 'test'}
@@ -46,34 +46,6 @@ def split_borders(rows: int, ratios: Sequence[float]) -> tuple[int, int, int]:
     train, val, test = (Fraction(str(ratio)) for ratio in ratios)
     val_end = rows - int(rows * test)
     return (int(rows * train) if val else val_end), val_end, rows
-
-
-@dataclass(frozen=True)
-class OverlapReport:
-    """Test windows that occur, number by number, in the training part too."""
-
-    windows: int
-    """Test windows looked at; those that are one value throughout are not."""
-    test_rows: np.ndarray
-    """[K] int64, first rows of the test windows that have a copy."""
-    train_rows: np.ndarray
-    """[K] int64, first row of the first copy of each."""
-
-    @property
-    def count(self) -> int:
-        """Test windows with a copy."""
-        return len(self.test_rows)
-
-    def describe(self) -> str:
-        """One sentence.
-
-        >>> OverlapReport(20, np.array([80, 81]), np.array([0, 1])).describe()
-        '2 of 20 test windows occur in the training part too: the one at row 80 is also at row 0'
-        """
-        if not self.count:
-            return f'none of {self.windows} test windows occurs in the training part'
-        return (f'{self.count} of {self.windows} test windows occur in the training part too: the '
-                f'one at row {self.test_rows[0]} is also at row {self.train_rows[0]}')
 
 
 @DATASETS.register_module()
@@ -225,23 +197,12 @@ class SeriesWindows:
         Only the target columns are compared: a column that counts days hides no copy. Windows that
         hold one row throughout are left out, as a sensor that stands still repeats itself.
         """
-        length = self.look_back + self.horizon
         count = len(self.columns)
         rows = self._values[:count].numpy().T
         if self._observed is not None:
             rows = np.concatenate([rows, self._observed[:count].numpy().T], axis=1)
-        kinds = np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
-        hashes = _window_hashes(kinds, length)
-        changes = np.concatenate([[0], np.cumsum(np.diff(kinds) != 0)])
-        test = self._starts['test']
-        test = test[changes[test + length - 1] > changes[test]]
-        known, first = np.unique(hashes[:self.borders[0] - length + 1], return_index=True)
-        place = np.searchsorted(known, hashes[test]).clip(max=len(known) - 1)
-        pairs = [(start, copy) for start, copy in zip(test, first[place], strict=True)
-                 if hashes[start] == hashes[copy]
-                 and np.array_equal(kinds[start:start + length], kinds[copy:copy + length])]
-        test_rows, train_rows = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-        return OverlapReport(len(test), test_rows, train_rows)
+        return find_copies(rows, self._starts['test'], self.look_back + self.horizon,
+                           self.borders[0])
 
     def _find_starts(self, part: str) -> np.ndarray:
         """[N] int64, rows at which the windows of a part begin."""
@@ -277,81 +238,6 @@ class SeriesWindows:
         count = len(places)
         scaler = StandardScaler(self.scaler.mean[:count], self.scaler.deviation[:count])
         return scaler.transform(truth[:, places])
-
-
-class WindowSampler:
-    """The order of windows: a function of seed and epoch only.
-
-    Args:
-        length: Windows.
-        shuffle: Whether the order is random; if not it is that of time.
-        seed: Another seed is another order.
-    """
-
-    def __init__(self, length: int, shuffle: bool, seed: int):
-        self.length = length
-        self.shuffle = shuffle
-        self.seed = seed
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return self.length
-
-    def set_epoch(self, epoch: int) -> None:
-        """Take the order of this epoch, counted from 0."""
-        self.epoch = epoch
-
-    def order(self) -> np.ndarray:
-        """[N] int64, every window once."""
-        if not self.shuffle:
-            return np.arange(self.length)
-        return np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.order().tolist())
-
-
-class WindowLoader:
-    """Iterates over batches of windows in this process: they are views, workers would only copy.
-
-    Args:
-        dataset: The windows.
-        batch_size: Windows of a batch.
-        shuffle: Whether every epoch has a random order of its own.
-        seed: Of the order, 0 or above.
-        drop_last: Whether a last batch of fewer windows is left out.
-
-    Raises:
-        DataError: there is no batch.
-    """
-
-    def __init__(self, dataset: SeriesWindows, batch_size: int, shuffle: bool, seed: int,
-                 drop_last: bool = False):
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise DataError(f'batch_size={batch_size!r} is not a whole number above 0',
-                            hint='batch_size=32, say')
-        self.dataset = dataset
-        self.batch_size = batch_size
-        self.drop_last = drop_last
-        self.sampler = WindowSampler(len(dataset), shuffle, seed)
-        if not len(self):
-            raise DataError(f'{len(dataset)} windows make no batch of {batch_size}',
-                            hint='lower batch_size, or set drop_last=False')
-
-    def __len__(self) -> int:
-        """Batches of an epoch."""
-        whole, rest = divmod(len(self.dataset), self.batch_size)
-        return whole + (rest > 0 and not self.drop_last)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Take the order of this epoch, counted from 0."""
-        self.sampler.set_epoch(epoch)
-
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        order = torch.from_numpy(self.sampler.order())
-        for batch in range(len(self)):
-            first = batch * self.batch_size
-            yield self.dataset.__getitems__(order[first:first + self.batch_size])
 
 
 def _take(view: Tensor, rows: Tensor) -> Tensor:
@@ -395,19 +281,3 @@ def _choose(series: Series, targets: Sequence[str] | None,
         raise DataError('no column is left to forecast',
                         hint='targets names columns that are not extra')
     return [series.columns.index(name) for name in names], list(targets), extra
-
-
-def _window_hashes(kinds: np.ndarray, length: int) -> np.ndarray:
-    """[T - length + 1] uint64, equal for windows of equal rows.
-
-    A polynomial in an odd base, modulo 2 ** 64, of a random number for each kind of row: a window
-    is a difference of two running sums, brought to a common power.
-    """
-    codes = np.random.default_rng(0).integers(0, 2 ** 64, kinds.max() + 1, dtype=np.uint64)
-    base = 0x9E3779B97F4A7C15
-    powers = np.full(len(kinds), base, dtype=np.uint64)
-    inverse = np.full(len(kinds), pow(base, -1, 2 ** 64), dtype=np.uint64)
-    powers[0] = inverse[0] = 1
-    powers, inverse = np.cumprod(powers), np.cumprod(inverse)  # overflow is the modulus
-    sums = np.concatenate([[np.uint64(0)], np.cumsum(codes[kinds] * powers)])
-    return (sums[length:] - sums[:-length]) * inverse[:len(kinds) - length + 1]

@@ -19,7 +19,8 @@ from torch import nn
 
 from amlnn.config.load import LoadedConfig
 from amlnn.data.series import Series
-from amlnn.data.windows import SeriesWindows, WindowLoader
+from amlnn.data.window_loader import WindowLoader
+from amlnn.data.windows import SeriesWindows
 from amlnn.engine.adapt import Plan, common_steps
 from amlnn.engine.checkpoint import load_weights, read_checkpoint
 from amlnn.errors import CheckpointError, ConfigError, DataError

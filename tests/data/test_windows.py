@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amlnn.data.series import CSVSeries, Series
-from amlnn.data.windows import SeriesWindows, WindowLoader, split_borders
+from amlnn.data.window_loader import WindowLoader
+from amlnn.data.windows import SeriesWindows, split_borders
 from amlnn.errors import DataError
 
 ETTH1 = Path(os.environ.get('AMLNN_SHARED', ROOT / '../shared')) / 'data/ETTh1.csv'
