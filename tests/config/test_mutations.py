@@ -59,7 +59,10 @@ def keys_of(path: Path, root: Path) -> list[Key]:
 
 
 def users_of(root: Path) -> dict[str, str]:
-    """For every config file the first one that is run and inherits from it, or is it itself."""
+    """For every config file the first one that is run and inherits from it, or is it itself.
+
+    A base that no config uses yet is loaded alone.
+    """
     found: dict[str, str] = {}
 
     def visit(path: Path, runner: str) -> None:
@@ -76,6 +79,9 @@ def users_of(root: Path) -> dict[str, str]:
             name = path.relative_to(root).as_posix()
             found[name] = name
             visit(path.resolve(), name)
+    for path in root.rglob('*.py'):
+        name = path.relative_to(root).as_posix()
+        found.setdefault(name, name)
     return found
 
 
