@@ -14,6 +14,7 @@ __all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'MODEL_KEYS', 'SERIES_MODULES
 SERIES_MODULES = (
     'amlnn.data.generate',
     'amlnn.data.series',
+    'amlnn.data.window_loader',
     'amlnn.data.windows',
     'amlnn.engine.hooks',
     'amlnn.engine.precision',

@@ -1,7 +1,6 @@
 """Tiny-ImageNet's 64-pixel images in the middle of 224 pixels, 80 black pixels on each side.
 
-The crop has the size of the padded image and so takes all of it. Any other image, as
-tools/predict.py may be given, is resized to 64 pixels first.
+Any other image, as tools/predict.py may be given, is resized to 64 pixels first.
 
 python data_preprocess.py --download tiny-imagenet
 
@@ -11,7 +10,9 @@ in every part: dataset=dict(holdout=50).
 _pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=64, interpolation='area'),
-    dict(type='RandomCrop', crop_size=224, padding=80, pad_val=0),
+    dict(type='NumpyToPIL'),
+    dict(type='torchvision/Pad', padding=80, fill=0),
+    dict(type='PILToNumpy'),
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(
