@@ -21,6 +21,10 @@ LETTERS = string.ascii_lowercase
 # Places where any name may stand: none of them can be checked. At most 2 % of all keys.
 FREE_FORM: set[tuple[str, str]] = set()
 
+# Recipes for configs of one's own, which need not be inherited from here; they are loaded alone.
+OFFERED = {'_base_/runtime_early_stopping.py', *(f'_base_/schedules/{name}.py' for name in (
+    'adam_30e', 'adam_50e', 'adam_exponential_50e', 'rmsprop_25e', 'sgd_cosine_30e'))}
+
 
 @dataclass(frozen=True)
 class Key:
@@ -76,7 +80,7 @@ def users_of(root: Path) -> dict[str, str]:
             name = path.relative_to(root).as_posix()
             found[name] = name
             visit(path.resolve(), name)
-    return found
+    return {name: name for name in OFFERED} | found
 
 
 def drop(name: str, chance: random.Random) -> str:
