@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from amlnn.registry import EXECUTION_CLASS, MODEL_KEYS
 
 __all__ = ['BY_CLASS', 'BY_PARAMETER', 'BY_TOP_LEVEL', 'DEFAULT_HOOKS', 'EXTRA_ARGUMENTS',
-           'PLAIN_TYPES', 'RESERVED_IN_DICTS', 'SERIES_LOADER', 'SMALLEST', 'TOP_LEVEL', 'Slot']
+           'HOOK_NAMES', 'PLAIN_TYPES', 'RESERVED_IN_DICTS', 'SERIES_LOADER', 'SMALLEST',
+           'TOP_LEVEL', 'Slot']
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,9 @@ BY_CLASS: dict[tuple[str, str], Slot | None] = {
 # Hooks that the Runner adds by itself, by the name under which a config replaces them.
 DEFAULT_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler',
                  'checkpoint')
+
+# The names under which a config has hooks; others may be had too, but not by a slip of one letter.
+HOOK_NAMES = (*DEFAULT_HOOKS, 'early_stopping')
 
 # What the `**kwargs` of these classes take, found by reading on where no signature leads.
 EXTRA_ARGUMENTS: dict[str, tuple[str, ...]] = dict(

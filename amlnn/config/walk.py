@@ -10,8 +10,8 @@ from amlnn.config.signatures import Component, Library, Parameter, Signature
 from amlnn.config.structure import (
     BY_CLASS,
     BY_PARAMETER,
-    DEFAULT_HOOKS,
     EXTRA_ARGUMENTS,
+    HOOK_NAMES,
     PLAIN_TYPES,
     RESERVED_IN_DICTS,
     SMALLEST,
@@ -114,15 +114,15 @@ class Walk:
         inner = Slot(slot.registry, extra=slot.extra)
         for key, item in dict.items(value):
             place = value.place(key)
-            near = nearest(key, DEFAULT_HOOKS, 2)
-            if key not in DEFAULT_HOOKS and near and near[0] not in value:
-                self._unknown(value, at, key, '', DEFAULT_HOOKS, DEFAULT_HOOKS, False)
-            elif key not in DEFAULT_HOOKS and near and distance(near[0], key) == 1:
-                self._unknown(value, at, key, '', DEFAULT_HOOKS, DEFAULT_HOOKS, place.shipped)
-            elif key not in DEFAULT_HOOKS and isinstance(item, Located) and 'type' not in item \
+            near = nearest(key, HOOK_NAMES, 2)
+            if key not in HOOK_NAMES and near and near[0] not in value:
+                self._unknown(value, at, key, '', HOOK_NAMES, HOOK_NAMES, False)
+            elif key not in HOOK_NAMES and near and distance(near[0], key) == 1:
+                self._unknown(value, at, key, '', HOOK_NAMES, HOOK_NAMES, place.shipped)
+            elif key not in HOOK_NAMES and isinstance(item, Located) and 'type' not in item \
                     and not self._near_type(item):
-                known = (*DEFAULT_HOOKS, *(k for k in value if k != key))
-                self._unknown(value, at, key, '', known, DEFAULT_HOOKS, place.shipped)
+                known = (*HOOK_NAMES, *(k for k in value if k != key))
+                self._unknown(value, at, key, '', known, HOOK_NAMES, place.shipped)
             else:
                 self.visit(item, f'{at}.{key}', inner, place)
 

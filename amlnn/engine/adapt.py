@@ -10,6 +10,7 @@ from pathlib import Path
 
 from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig
+from amlnn.config.structure import DEFAULT_HOOKS
 from amlnn.data.layout import choices_of, data_hash, layout_of
 from amlnn.data.views import draws_nothing
 from amlnn.engine.precision import ExecutionPolicy
@@ -20,10 +21,6 @@ __all__ = ['ModelOptions', 'Plan', 'adapt', 'check_data_roots', 'common_steps', 
            'first_dataset', 'leaf_datasets', 'part_datasets']
 
 _PARTS = ('train', 'val', 'test')
-
-# What MMEngine's Runner registers by itself, unless `default_hooks` has None in its place.
-_MMENGINE_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler',
-                   'checkpoint')
 
 
 @dataclass
@@ -316,7 +313,7 @@ def _fit_hooks(config, notes: list[str]) -> None:
             notes.append('RunCheckpointHook writes the checkpoints: the two newest and the best')
     # A hook that a base has and a child sets to None; MMEngine knows this of its own hooks only.
     for name in [name for name, hook in hooks.items() if hook is None
-                 and name not in _MMENGINE_HOOKS]:
+                 and name not in DEFAULT_HOOKS]:
         hooks.pop(name)
     # Draws predictions through a visualizer that shows nothing here; the report does it better.
     hooks.pop('visualization', None)

@@ -3,7 +3,7 @@
 python tools/train.py configs/cifar100/study_e_densenet121.py
 """
 _base_ = [
-    '../_base_/models/densenet121.py', '../_base_/datasets/cifar100.py',
+    '../_base_/models/densenet121.py', '../_base_/datasets/cifar100_three_parts.py',
     '../_base_/schedules/adam_50e.py', '../_base_/runtime_early_stopping.py'
 ]
 model = dict(

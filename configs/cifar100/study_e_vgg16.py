@@ -7,7 +7,7 @@ loses what it knew.
 python tools/train.py configs/cifar100/study_e_vgg16.py
 """
 _base_ = [
-    '../_base_/models/vgg16.py', '../_base_/datasets/cifar100.py',
+    '../_base_/models/vgg16.py', '../_base_/datasets/cifar100_three_parts.py',
     '../_base_/schedules/adam_50e.py', '../_base_/runtime_early_stopping.py'
 ]
 model = dict(

@@ -59,14 +59,12 @@ def keys_of(path: Path, root: Path) -> list[Key]:
 
 
 def users_of(root: Path) -> dict[str, str]:
-    """For every config file the first one that is run and inherits from it, or is it itself.
-
-    A base that no config uses yet is loaded alone.
-    """
-    found: dict[str, str] = {}
+    """For every config file the one that is run, inherits from it, and keeps most of it."""
+    found: dict[str, list[str]] = {path.relative_to(root).as_posix(): []
+                                   for path in root.rglob('*.py')}
 
     def visit(path: Path, runner: str) -> None:
-        found.setdefault(path.relative_to(root).as_posix(), runner)
+        found[path.relative_to(root).as_posix()].append(runner)
         for node in ast.parse(path.read_text(encoding='utf-8')).body:
             if isinstance(node, ast.Assign) and node.targets[0].id == '_base_':
                 bases = ast.literal_eval(node.value)
@@ -74,15 +72,21 @@ def users_of(root: Path) -> dict[str, str]:
                     if '::' not in base:
                         visit((path.parent / base).resolve(), runner)
 
-    for path in sorted(root.rglob('*.py')):
-        if '_base_' not in path.parts:
-            name = path.relative_to(root).as_posix()
-            found[name] = name
-            visit(path.resolve(), name)
-    for path in root.rglob('*.py'):
+    runners = sorted(path for path in root.rglob('*.py') if '_base_' not in path.parts)
+    kept = {}
+    for path in runners:
         name = path.relative_to(root).as_posix()
-        found.setdefault(name, name)
-    return found
+        visit(path.resolve(), name)
+        kept[name] = Counter(origin.rpartition(':')[0] for origin in
+                             load_config(path).origins.values())
+
+    def most(name: str) -> str | None:
+        if '_base_' not in name:
+            return name
+        return max(found[name], default=None,
+                   key=lambda runner: kept[runner][f'{root.name}/{name}'])
+
+    return {name: most(name) for name in found if found[name]}
 
 
 def drop(name: str, chance: random.Random) -> str:

@@ -9,7 +9,8 @@ large. The 20 superclasses as classes, in every part: dataset=dict(labels='coars
 
 python data_preprocess.py --download cifar100
 
-50 of the 500 training images of each class are `val`; the 10,000 evaluation images are `test`.
+Without a holdout `val` is its 10,000 evaluation images, and there is no `test`: see
+cifar100_three_parts.py.
 """
 _train_pipeline = [
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
@@ -33,7 +34,7 @@ train_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     dataset=dict(
-        type='CIFAR100Python', data_root='data/cifar-100-python', split='train', holdout=50,
+        type='CIFAR100Python', data_root='data/cifar-100-python', split='train',
         pipeline=_train_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=True))
 val_dataloader = dict(
@@ -41,7 +42,7 @@ val_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     dataset=dict(
-        type='CIFAR100Python', data_root='data/cifar-100-python', split='val', holdout=50,
+        type='CIFAR100Python', data_root='data/cifar-100-python', split='val',
         pipeline=_eval_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=False))
 test_dataloader = dict(
@@ -49,7 +50,7 @@ test_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     dataset=dict(
-        type='CIFAR100Python', data_root='data/cifar-100-python', split='test', holdout=50,
+        type='CIFAR100Python', data_root='data/cifar-100-python', split='test',
         pipeline=_eval_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=False))
 val_evaluator = [dict(type='Accuracy', topk=(1, 5)), dict(type='SuperclassAccuracy')]
