@@ -65,7 +65,7 @@ _WRAPPER = Slot(
     'OPTIM_WRAPPERS', default='OptimWrapper', extra=('constructor', 'paramwise_cfg'),
     inner=dict(optimizer=_OPTIMIZER, paramwise_cfg=_PARAMWISE, clip_grad=_CLIP))
 # A WindowLoader has no worker processes and no sampler to choose.
-SERIES_LOADER = Slot(default=('amlnn.data.windows', 'WindowLoader'), filled=('seed',),
+SERIES_LOADER = Slot(default=('amlnn.data.window_loader', 'WindowLoader'), filled=('seed',),
                      inner=dict(dataset=_DATASET))
 _SCHEDULER = Slot('PARAM_SCHEDULERS', extra=('convert_to_iter_based', 'epoch_length'),
                   filled=('optimizer', 'param_name', 'epoch_length'))
