@@ -1,7 +1,8 @@
 """Where amlnn's registered components live.
 
-Each module below but one registers classes in MMEngine's root registries, where configs of any scope find
-them by name. The list is data: the config checker reads the modules' source without importing them.
+Each module below but one registers classes in MMEngine's root registries, where configs of any
+scope find them by name. The list is data: the config checker reads the modules' source without
+importing them.
 """
 
 from importlib import import_module
