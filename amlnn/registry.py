@@ -1,7 +1,8 @@
 """Where amlnn's registered components live.
 
-Each module below registers classes in MMEngine's root registries, where configs of any scope find
-them by name. The list is data: the config checker reads the modules' source without importing them.
+Each module below but one registers classes in MMEngine's root registries, where configs of any
+scope find them by name. The list is data: the config checker reads the modules' source without
+importing them.
 """
 
 from importlib import import_module
@@ -14,7 +15,7 @@ __all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'MODEL_KEYS', 'SERIES_MODULES
 SERIES_MODULES = (
     'amlnn.data.generate',
     'amlnn.data.series',
-    'amlnn.data.window_loader',
+    'amlnn.data.window_loader',  # registers nothing; its arguments are checked
     'amlnn.data.windows',
     'amlnn.engine.hooks',
     'amlnn.engine.precision',
