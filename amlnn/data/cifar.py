@@ -90,8 +90,9 @@ class CIFAR100Python(HeldOutDataset):
         fine = _labels(path, values, 'fine_labels', len(fine_names), count)
         self._coarse_labels = _labels(path, values, 'coarse_labels', len(coarse_names), count)
         superclass_of = _superclasses(path, fine, self._coarse_labels, fine_names, coarse_names)
-        if self.labels == 'fine':
-            self._metainfo['superclass_of'] = superclass_of
+        # A superclass that is a class itself is its own.
+        self._metainfo['superclass_of'] = superclass_of if self.labels == 'fine' \
+            else list(range(len(coarse_names)))
         return Source(_ids(path, values, count), fine, fine_names)
 
     def describe_samples(self, source: Source, chosen: np.ndarray) -> list[dict]:

@@ -73,7 +73,7 @@ def test_superclasses_come_from_the_coarse_labels_of_the_file(cifar):
 def test_coarse_labels_are_those_of_the_superclasses(cifar):
     data, raw = CIFAR100Python(str(cifar), labels='coarse'), contents(cifar)
     assert data.metainfo['classes'] == ['coarse_0', 'coarse_1', 'coarse_2']
-    assert 'superclass_of' not in data.metainfo
+    assert data.metainfo['superclass_of'] == [0, 1, 2]
     assert [info['gt_label'] for info in infos(data)] == raw['coarse_labels']
     assert CIFAR100Python.find_classes(str(cifar), labels='coarse') == data.metainfo['classes']
 
