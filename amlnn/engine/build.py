@@ -19,8 +19,6 @@ from torch.utils.data import DataLoader
 from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig
 from amlnn.data.cache_folder import cache_root
-from amlnn.data.decoded import DecodedCache, LoadImageFromFile, use_cache
-from amlnn.data.decoded_memory import MemoryCache
 from amlnn.data.integrity import check_files
 from amlnn.data.manifest import SPLIT_FOLDERS
 from amlnn.data.views import View, ViewDataset
@@ -245,6 +243,12 @@ def _build(section) -> nn.Module:
 
 def _cache_images(views: ViewDataset, plan: Plan) -> None:
     """Let a data set's pipelines take pixels from the disk or from memory that were decoded."""
+    from amlnn.data.decoded import (  # bring in mmcv, which no forecast needs
+        DecodedCache,
+        LoadImageFromFile,
+        use_cache,
+    )
+    from amlnn.data.decoded_memory import MemoryCache
     paths = dict.fromkeys(views.get_data_info(index).get('img_path')
                           for index in range(len(views)))
     paths.pop(None, None)

@@ -391,5 +391,6 @@ def test_a_forecast_brings_in_no_vision_library(config):
             f'    runpy.run_path({str(ROOT / "tools/train.py")!r}, run_name="__main__")\n'
             'except SystemExit as end:\n'
             '    assert not end.code\n'
-            'assert not {"mmpretrain", "mmcv", "torchvision", "timm"} & sys.modules.keys()')
+            # MMEngine's runner imports mmcv itself, to see whether it can synchronise batch norms.
+            'assert not {"mmpretrain", "torchvision", "timm"} & sys.modules.keys()')
     subprocess.run([sys.executable, '-c', code], check=True)
