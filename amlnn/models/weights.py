@@ -251,5 +251,5 @@ def _unreachable(what: str, file: str, error: Exception) -> WeightsError:
     return WeightsError(
         f'the pretrained weights `{what}` are not on this machine and cannot be downloaded '
         f'({reason})',
-        hint=f'put `{file}` into {_LOCAL_FOLDER}/ or ${_ENVIRONMENT}, give another file with '
-        '--pretrained FILE, or train from scratch with --pretrained none')
+        hint=f'put `{file}` into {_LOCAL_FOLDER}/ or ${_ENVIRONMENT}, name another file with '
+        '--cfg-options model.pretrained=FILE, or train from scratch with --pretrained none')
