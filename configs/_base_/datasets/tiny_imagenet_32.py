@@ -9,6 +9,7 @@ python data_preprocess.py --download tiny-imagenet
 Without a holdout `val` is its 10,000 evaluation images, and there is no `test`. For three parts,
 in every part: dataset=dict(holdout=50).
 """
+_base_ = 'tiny_imagenet.py'
 _train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=32, interpolation='area'),
@@ -29,29 +30,6 @@ _eval_pipeline = [
     dict(type='Resize', scale=32, interpolation='area'),
     dict(type='PackInputs'),
 ]
-train_dataloader = dict(
-    batch_size=128,
-    num_workers=2,
-    persistent_workers=True,
-    dataset=dict(
-        type='TinyImageNet', data_root='data/tiny-imagenet-200', split='train',
-        pipeline=_train_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=True))
-val_dataloader = dict(
-    batch_size=256,
-    num_workers=2,
-    persistent_workers=True,
-    dataset=dict(
-        type='TinyImageNet', data_root='data/tiny-imagenet-200', split='val',
-        pipeline=_eval_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False))
-test_dataloader = dict(
-    batch_size=256,
-    num_workers=2,
-    persistent_workers=True,
-    dataset=dict(
-        type='TinyImageNet', data_root='data/tiny-imagenet-200', split='test',
-        pipeline=_eval_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False))
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
-test_evaluator = dict(type='Accuracy', topk=(1, 5))
+train_dataloader = dict(batch_size=128, dataset=dict(pipeline=_train_pipeline))
+val_dataloader = dict(batch_size=256, dataset=dict(pipeline=_eval_pipeline))
+test_dataloader = dict(batch_size=256, dataset=dict(pipeline=_eval_pipeline))
