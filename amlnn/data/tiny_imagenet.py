@@ -59,11 +59,12 @@ class TinyImageNet(HeldOutDataset):
                  subset: int | None = None, seed: int = 0, labels: str = 'own'):
         self.check_choices(data_root, split, holdout, labels)
         self._wnids = _read_wnids(data_root)
-        metainfo = {'classes': self.find_classes(data_root, labels=labels)}
+        self._names = _read_names(data_root, self._wnids)
+        metainfo = {'classes': self._names}
         self._label_of = np.arange(len(self._wnids))
         if labels == 'imagenet-1k':
             self._label_of = np.array(_imagenet_numbers(data_root, self._wnids))
-            metainfo['present'] = sorted(self._label_of.tolist())
+            metainfo = {'classes': imagenet_classes(), 'present': sorted(self._label_of.tolist())}
         super().__init__(data_root, split, pipeline, holdout, subset, seed, labels, metainfo)
 
     @classmethod
@@ -95,10 +96,10 @@ class TinyImageNet(HeldOutDataset):
     def read_source(self, training: bool) -> Source:
         """List the images in the class folders, or those of `val_annotations.txt`."""
         root = Path(self.data_root)
-        names = _read_names(root, self._wnids)
         pairs = list(_training_images(root, self._wnids) if training
                      else _evaluation_images(root, self._wnids))
-        return Source([name for name, _ in pairs], [number for _, number in pairs], names)
+        return Source([name for name, _ in pairs], [number for _, number in pairs],
+                      self._names)
 
     def describe_samples(self, source: Source, chosen: np.ndarray) -> list[dict]:
         """Path and label of each chosen image."""

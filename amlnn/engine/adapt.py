@@ -11,16 +11,14 @@ from pathlib import Path
 from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig
 from amlnn.config.structure import DEFAULT_HOOKS
-from amlnn.data.layout import choices_of, data_hash, layout_of
+from amlnn.data.layout import PARTS, choices_of, data_hash, layout_of
 from amlnn.data.views import draws_nothing
 from amlnn.engine.precision import ExecutionPolicy
 from amlnn.errors import ConfigError, DataError
 from amlnn.registry import MODEL_KEYS, VALIDATION_LOSS, import_components
 
-__all__ = ['ModelOptions', 'Plan', 'adapt', 'check_data_roots', 'common_steps', 'first_data_root',
-           'first_dataset', 'leaf_datasets', 'part_datasets']
-
-_PARTS = ('train', 'val', 'test')
+__all__ = ['ModelOptions', 'Plan', 'adapt', 'check_data_roots', 'common_steps', 'first_dataset',
+           'leaf_datasets', 'part_datasets']
 
 
 @dataclass
@@ -82,7 +80,7 @@ def adapt(loaded: LoadedConfig, device: str, seed: int | None = None,
     plan = common_steps(loaded, device, seed, pretrained)
     config, notes = plan.config, plan.notes
     section = first_dataset(config) or {}
-    data_root = first_data_root(config)
+    data_root = section.get('data_root')
     # A checkpoint knows its classes; whether a data set fits them is asked when it is opened.
     from_checkpoint = bool(classes or class_count)
     known = classes
@@ -130,8 +128,13 @@ def leaf_datasets(dataset) -> list[dict]:
     """The data sets inside wrappers, as config sections."""
     if not isinstance(dataset, dict):
         return []
-    inner = dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else [])
+    inner = _inner_datasets(dataset)
     return [leaf for child in inner for leaf in leaf_datasets(child)] if inner else [dataset]
+
+
+def _inner_datasets(section: dict) -> list:
+    """What a wrapper wraps; nothing of a data set that is none."""
+    return section.get('datasets') or ([section['dataset']] if 'dataset' in section else [])
 
 
 def part_datasets(config, part: str) -> list[dict]:
@@ -142,7 +145,7 @@ def part_datasets(config, part: str) -> list[dict]:
 
 def first_dataset(config) -> dict | None:
     """The first data set with a data root of the training part, else of another."""
-    for part in _PARTS:
+    for part in PARTS:
         for leaf in part_datasets(config, part):
             if leaf.get('data_root'):
                 return leaf
@@ -151,16 +154,8 @@ def first_dataset(config) -> dict | None:
 
 def _draws_nothing(dataset) -> bool:
     """Whether a data set gives the same images in every epoch, as far as that is known."""
-    if not isinstance(dataset, dict):
-        return False
-    inner = dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else [])
-    return draws_nothing(dataset.get('pipeline') or ()) and all(map(_draws_nothing, inner))
-
-
-def first_data_root(config) -> str | None:
-    """The data root of the training part, else of another."""
-    section = first_dataset(config)
-    return str(section['data_root']) if section else None
+    return isinstance(dataset, dict) and draws_nothing(dataset.get('pipeline') or ()) \
+        and all(map(_draws_nothing, _inner_datasets(dataset)))
 
 
 def check_data_roots(config, parts: tuple[str, ...]) -> None:
@@ -174,7 +169,7 @@ def check_data_roots(config, parts: tuple[str, ...]) -> None:
             root = leaf.get('data_root')
             if root and not Path(root).is_dir():
                 import_components()  # to know its kind; nothing but this error waits for it
-                there = [name for name in _PARTS if any(
+                there = [name for name in PARTS if any(
                     other.get('data_root') == root for other in part_datasets(config, name))]
                 raise DataError(
                     f'no data set at `{root}`',
@@ -259,7 +254,7 @@ def _cut_topk(config, count: int | None, notes: list[str]) -> None:
 
 
 def _fit_loaders(config) -> None:
-    for part in _PARTS:
+    for part in PARTS:
         loader = config.get(f'{part}_dataloader')
         if not loader:
             continue

@@ -33,7 +33,8 @@ from amlnn.quiet import quiet_imports
 from amlnn.registry import SERIES_MODULES, import_components
 
 __all__ = ['build_evaluator', 'build_loader', 'build_model', 'check_features', 'choose_device',
-           'device_name', 'forward_context', 'in_scope', 'one_batch', 'parameter_names']
+           'device_name', 'forward_context', 'hide_accelerators', 'in_scope', 'one_batch',
+           'parameter_names']
 
 
 def choose_device(name: str) -> str:
@@ -50,6 +51,12 @@ def choose_device(name: str) -> str:
     if device == 'cpu':
         keep_freed_memory()
     return device
+
+
+def hide_accelerators(device: str) -> None:
+    """Before 'cpu' is chosen: MMEngine takes an accelerator wherever it sees one."""
+    if device == 'cpu':
+        os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from pathlib import Path
 from amlnn.errors import RunFailed, UsageError
 from amlnn.records import read_run
 
-__all__ = ['RunLock', 'checkpoint_run', 'create_run_folder', 'find_unfinished', 'new_run_name',
-           'point_latest', 'remove_run_folder', 'utc_now']
+__all__ = ['RunLock', 'checkpoint_run', 'create_run_folder', 'find_unfinished', 'name_within',
+           'new_run_name', 'point_latest', 'remove_run_folder', 'utc_now']
 
 
 def utc_now() -> str:
@@ -77,6 +77,14 @@ def checkpoint_run(checkpoint: Path) -> Path | None:
     """The run folder that a checkpoint lies in, if it lies in one."""
     parents = checkpoint.absolute().parents
     return next((folder for folder in parents[:2] if (folder / 'run.json').is_file()), None)
+
+
+def name_within(folder: Path, path: Path) -> str:
+    """A path as a run's record names it: from the folder if it lies there, else as it is."""
+    try:
+        return str(path.absolute().relative_to(folder.absolute()))
+    except ValueError:
+        return str(path)
 
 
 class RunLock:

@@ -18,7 +18,7 @@ from amlnn.engine.build import (
     in_scope,
 )
 from amlnn.engine.checkpoint import load_weights
-from amlnn.engine.folder import checkpoint_run, utc_now
+from amlnn.engine.folder import checkpoint_run, name_within, utc_now
 from amlnn.engine.forecasting import (
     ForecastEvaluation,
     evaluate_forecaster,
@@ -81,13 +81,10 @@ def score_forecaster(plan: Plan, checkpoint: dict, options, console: Console) ->
             interval_width(low, high, result.observed)))
     folder = checkpoint_run(options.checkpoint) or untrained_run(
         plan, model, {split: result.samples}, str(options.checkpoint), options.command)
-    try:
-        name = str(options.checkpoint.absolute().relative_to(folder.absolute()))
-    except ValueError:
-        name = str(options.checkpoint)
     overlap = loader.dataset.overlap() if split == 'test' else None
     record = TestRecord(
-        checkpoint=name, checkpoint_epoch=checkpoint['meta'].get('epoch'), split=split,
+        checkpoint=name_within(folder, options.checkpoint),
+        checkpoint_epoch=checkpoint['meta'].get('epoch'), split=split,
         samples=result.samples, loss=result.loss, metrics=metrics,
         seconds=round(result.seconds, 3),
         images_per_second=round(result.samples / result.seconds, 2),

@@ -1,12 +1,11 @@
 """Pretrained weights as they are, in a checkpoint's place: the word `pretrained`."""
 
-import os
 from pathlib import Path
 
 from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig
 from amlnn.engine.adapt import Plan, adapt
-from amlnn.engine.build import choose_device, in_scope
+from amlnn.engine.build import choose_device, hide_accelerators, in_scope
 from amlnn.errors import ConfigError, UsageError
 from amlnn.models.weights import count_head_classes, find_weights, read_tensors
 
@@ -44,8 +43,7 @@ def plan_for_pretrained(loaded: LoadedConfig, device: str) -> Plan:
         raise ConfigError(
             f'`{loaded.path}` takes only the backbone from `{source}`: its head would be random',
             hint='--cfg-options model.pretrained_head=True takes the head too')
-    if device == 'cpu':  # MMEngine takes an accelerator wherever it sees one
-        os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
+    hide_accelerators(device)
     count = count_head_classes(read_tensors(find_weights(source)))
     with in_scope(loaded.config):
         plan = adapt(loaded, choose_device(device), class_count=count)

@@ -1,6 +1,5 @@
 """Evaluates a checkpoint on a part of its data set."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +21,12 @@ from amlnn.engine.build import (
     choose_device,
     device_name,
     forward_context,
+    hide_accelerators,
     in_scope,
 )
 from amlnn.engine.checkpoint import load_weights, read_checkpoint
 from amlnn.engine.evaluation import evaluate, write_predictions
-from amlnn.engine.folder import checkpoint_run, utc_now
+from amlnn.engine.folder import checkpoint_run, name_within, utc_now
 from amlnn.engine.pretrained import PRETRAINED, plan_for_pretrained
 from amlnn.engine.runner import library_versions
 from amlnn.engine.untrained import untrained_run
@@ -97,12 +97,9 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
     folder = trained_in or untrained_run(
         plan, model, {split: len(loader.dataset)},
         plan.model_options.pretrained or str(options.checkpoint), options.command, classes)
-    try:
-        name = str(options.checkpoint.absolute().relative_to(folder.absolute()))
-    except ValueError:
-        name = str(options.checkpoint)
     record = TestRecord(
-        checkpoint=name, checkpoint_epoch=checkpoint.get('meta', {}).get('epoch'), split=split,
+        checkpoint=name_within(folder, options.checkpoint),
+        checkpoint_epoch=checkpoint.get('meta', {}).get('epoch'), split=split,
         samples=result.samples, loss=result.loss, metrics=result.metrics,
         seconds=round(result.seconds, 3),
         images_per_second=round(result.samples / result.seconds, 2),
@@ -128,8 +125,7 @@ def plan_for_checkpoint(config: Path, checkpoint_path: Path, cfg_options, device
     if checkpoint_path == PRETRAINED:
         return plan_for_pretrained(loaded, device), {}
     checkpoint = read_checkpoint(checkpoint_path, trust)
-    if device == 'cpu':  # MMEngine takes an accelerator wherever it sees one
-        os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
+    hide_accelerators(device)
     if run_kind(loaded.config) == 'forecasting':
         from amlnn.engine.series import adapt_series, checkpoint_metainfo
         trained = checkpoint_metainfo(checkpoint, checkpoint_path)

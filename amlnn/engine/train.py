@@ -1,7 +1,6 @@
 """Trains what a config describes into a run folder."""
 
 import copy
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from amlnn.engine.build import (
     choose_device,
     device_name,
     forward_context,
+    hide_accelerators,
     in_scope,
     one_batch,
     parameter_names,
@@ -91,8 +91,7 @@ def train(options: TrainOptions, draw: Callable[[RunRecord, Path], None] | None 
     check_data_roots(loaded.config, ('train', 'val'))
     _check_epochs(loaded)
     parent = options.work_dir or Path('work_dirs') / loaded.name
-    if options.device == 'cpu':  # MMEngine takes an accelerator wherever it sees one
-        os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
+    hide_accelerators(options.device)
     with in_scope(loaded.config):
         plan = adapt(loaded, choose_device(options.device), options.seed, options.pretrained)
         check_parameters(loaded, lambda model: parameter_names(loaded))

@@ -12,6 +12,7 @@ python data_preprocess.py --download cifar100
 Without a holdout `val` is its 10,000 evaluation images, and there is no `test`: see
 cifar100_three_parts.py.
 """
+_base_ = 'image_loaders.py'
 _train_pipeline = [
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='NumpyToPIL'),
@@ -31,27 +32,15 @@ _eval_pipeline = [
 ]
 train_dataloader = dict(
     batch_size=128,
-    num_workers=2,
-    persistent_workers=True,
     dataset=dict(
-        type='CIFAR100Python', data_root='data/cifar-100-python', split='train',
-        pipeline=_train_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=True))
+        type='CIFAR100Python', data_root='data/cifar-100-python', pipeline=_train_pipeline))
 val_dataloader = dict(
     batch_size=256,
-    num_workers=2,
-    persistent_workers=True,
     dataset=dict(
-        type='CIFAR100Python', data_root='data/cifar-100-python', split='val',
-        pipeline=_eval_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False))
+        type='CIFAR100Python', data_root='data/cifar-100-python', pipeline=_eval_pipeline))
 test_dataloader = dict(
     batch_size=256,
-    num_workers=2,
-    persistent_workers=True,
     dataset=dict(
-        type='CIFAR100Python', data_root='data/cifar-100-python', split='test',
-        pipeline=_eval_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False))
+        type='CIFAR100Python', data_root='data/cifar-100-python', pipeline=_eval_pipeline))
 val_evaluator = [dict(type='Accuracy', topk=(1, 5)), dict(type='SuperclassAccuracy')]
 test_evaluator = [dict(type='Accuracy', topk=(1, 5)), dict(type='SuperclassAccuracy')]

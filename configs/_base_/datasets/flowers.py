@@ -3,6 +3,7 @@
 python data_preprocess.py --download flowers
 python data_preprocess.py data/raw/flowers data/flower_dataset --train-ratio 0.8 --val-ratio 0.2
 """
+_base_ = 'image_loaders.py'
 _train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='RandomResizedCrop', scale=224, backend='cv2'),
@@ -16,28 +17,8 @@ _eval_pipeline = [
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(
-    batch_size=32,
-    num_workers=2,
-    persistent_workers=True,
-    dataset=dict(
-        type='ImageNetFolder', data_root='data/flower_dataset', split='train',
-        pipeline=_train_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=True))
+    dataset=dict(type='ImageNetFolder', data_root='data/flower_dataset', pipeline=_train_pipeline))
 val_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    persistent_workers=True,
-    dataset=dict(
-        type='ImageNetFolder', data_root='data/flower_dataset', split='val',
-        pipeline=_eval_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False))
+    dataset=dict(type='ImageNetFolder', data_root='data/flower_dataset', pipeline=_eval_pipeline))
 test_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    persistent_workers=True,
-    dataset=dict(
-        type='ImageNetFolder', data_root='data/flower_dataset', split='test',
-        pipeline=_eval_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False))
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
-test_evaluator = dict(type='Accuracy', topk=(1, 5))
+    dataset=dict(type='ImageNetFolder', data_root='data/flower_dataset', pipeline=_eval_pipeline))

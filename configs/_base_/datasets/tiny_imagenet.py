@@ -5,34 +5,15 @@ python data_preprocess.py --download tiny-imagenet
 Without a holdout `val` is its 10,000 evaluation images, and there is no `test`. For three parts,
 in every part: dataset=dict(holdout=50).
 """
+_base_ = 'image_loaders.py'
 _pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=224, interpolation='bilinear'),
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(
-    batch_size=32,
-    num_workers=2,
-    persistent_workers=True,
-    dataset=dict(
-        type='TinyImageNet', data_root='data/tiny-imagenet-200', split='train',
-        pipeline=_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=True))
+    dataset=dict(type='TinyImageNet', data_root='data/tiny-imagenet-200', pipeline=_pipeline))
 val_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    persistent_workers=True,
-    dataset=dict(
-        type='TinyImageNet', data_root='data/tiny-imagenet-200', split='val',
-        pipeline=_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False))
+    dataset=dict(type='TinyImageNet', data_root='data/tiny-imagenet-200', pipeline=_pipeline))
 test_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    persistent_workers=True,
-    dataset=dict(
-        type='TinyImageNet', data_root='data/tiny-imagenet-200', split='test',
-        pipeline=_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False))
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
-test_evaluator = dict(type='Accuracy', topk=(1, 5))
+    dataset=dict(type='TinyImageNet', data_root='data/tiny-imagenet-200', pipeline=_pipeline))

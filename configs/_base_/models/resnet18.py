@@ -1,18 +1,4 @@
 """ResNet18 with ImageNet weights; the head's class count comes from the data set."""
+_base_ = 'resnet50.py'
 model = dict(
-    type='ImageClassifier',
-    backbone=dict(type='ResNet', depth=18, num_stages=4, out_indices=(3, ), style='pytorch'),
-    neck=dict(type='GlobalAveragePooling'),
-    head=dict(
-        type='LinearClsHead',
-        in_channels=512,
-        loss=dict(type='CrossEntropyLoss', loss_weight=1.0),
-        topk=(1, 5)),
-    pretrained='torchvision://resnet18',
-    pretrained_head=False,
-    frozen_stages=-1,
-    trainable=())
-data_preprocessor = dict(
-    mean=[123.675, 116.28, 103.53],
-    std=[58.395, 57.12, 57.375],
-    to_rgb=True)
+    backbone=dict(depth=18), head=dict(in_channels=512), pretrained='torchvision://resnet18')
