@@ -23,7 +23,8 @@ T rows: trend, seasons, shifts, noise and outliers [T, C] float32, whose sum is 
 [T, C] bool, True where a value is missing; columns [C] str, times [T] datetime64, and borders [3],
 the rows at which the training, validation and test part end.
 
-Changing anything here needs a new SCHEMA_VERSION and a CHANGELOG line.
+Changing anything here needs a new SCHEMA_VERSION and a CHANGELOG line. Records of older versions
+are read as the present one.
 """
 
 import dataclasses
@@ -39,7 +40,9 @@ from amlnn.errors import DataError
 __all__ = ['OWN', 'SCHEMA_VERSION', 'EpochRecord', 'FrozenStage', 'RunRecord', 'Split', 'Status',
            'TestRecord', 'read_run', 'read_test', 'write_record']
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+_READ = (1, 2)
 
 OWN = 'this model'
 """The row of the tested model among the sampled ones."""
@@ -86,10 +89,13 @@ class RunRecord:
     config_path: str
     command: list[str]
     config_hash: str
+    """Of the resolved config, every key of it."""
     started: str
     """UTC, ISO 8601."""
     seed: int
     schema_version: int = SCHEMA_VERSION
+    experiment: str | None = None
+    """Equal for runs that repeat one experiment (`amlnn.config.experiment.identity`)."""
     kind: Literal['classification', 'forecasting'] = 'classification'
     status: Status = 'running'
     error: str | None = None
@@ -204,10 +210,11 @@ def _read_object(path: Path, what: str) -> dict:
         raise DataError(f'`{path}` cannot be read: {error}',
                         hint='the file was not written by amlnn, or was changed since') from None
     version = values.get('schema_version') if isinstance(values, dict) else None
-    if version != SCHEMA_VERSION:
-        raise DataError(f'`{path}` has schema version {version}, this amlnn reads {SCHEMA_VERSION}',
-                        hint='read it with the version of amlnn that wrote it')
-    return values
+    if version not in _READ:
+        raise DataError(
+            f'`{path}` has schema version {version}, this amlnn reads '
+            f'{", ".join(map(str, _READ))}', hint='read it with the version of amlnn that wrote it')
+    return {**values, 'schema_version': SCHEMA_VERSION}
 
 
 def _construct(cls, values: dict, path: Path):

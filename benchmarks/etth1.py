@@ -27,7 +27,8 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from amlnn.config.load import config_hash, load_config
+from amlnn.config.experiment import identity
+from amlnn.config.load import load_config
 from amlnn.engine.baseline_rows import baseline_rows
 from amlnn.engine.build import in_scope
 from amlnn.engine.series import adapt_series
@@ -175,7 +176,7 @@ class Ledger:
         options = (*trial.options, f'train_dataloader.dataset.source.path={self.data}')
         path = ROOT / f'configs/series/{trial.config}.py'
         config = load_config(path, options).config
-        key = f'{config_hash(config)[:16]}-{trial.seed}'
+        key = f'{identity(config)[:16]}-{trial.seed}'
         if key not in self.entries:
             if self.end is not None and time.monotonic() > self.end:
                 raise TimeOver

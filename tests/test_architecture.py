@@ -19,10 +19,10 @@ LAYERS = [
 ]
 BELOW = {part: {below for layer in LAYERS[:level] for below in layer}
          for level, layer in enumerate(LAYERS) for part in layer}
-# The bottom files know each other; results read only what the bottom describes.
+# The bottom files know each other; results read what the bottom describes, and configs.
 BELOW |= {part: set(LAYERS[0]) for part in LAYERS[0]}
-BELOW['results'] = set(LAYERS[0])
-BELOW['report'] = {*LAYERS[0], 'results'}
+BELOW['results'] = {*LAYERS[0], 'config'}
+BELOW['report'] = {*LAYERS[0], 'config', 'results'}
 
 
 def modules() -> list[Path]:

@@ -8,7 +8,8 @@ import pytest
 from generated import DATA_SETS, ROOT, write_series
 
 from amlnn.config.kind import run_kind
-from amlnn.config.load import config_hash, load_config, resolved_text
+from amlnn.config.load import load_config
+from amlnn.config.resolved import config_hash, resolved_text
 from amlnn.data.layout import choices_of, layout_of
 from amlnn.records import read_run, read_test
 

@@ -7,6 +7,7 @@ import pytest
 from amlnn.atomic import replacing, write_json
 from amlnn.errors import DataError
 from amlnn.records import (
+    SCHEMA_VERSION,
     EpochRecord,
     FrozenStage,
     RunRecord,
@@ -49,6 +50,14 @@ def test_a_test_record_is_read_back_as_it_was_written(tmp_path):
         precision='fp32', data_root='data', data_manifest_hash=None, versions={}, created='now')
     write_record(tmp_path / 'test_test.json', tested)
     assert read_test(tmp_path / 'test_test.json') == tested
+
+
+def test_a_record_of_the_first_version_is_read_as_one_of_today(tmp_path):
+    values = dataclasses.asdict(record())
+    del values['experiment']
+    write_json(tmp_path / 'run.json', {**values, 'schema_version': 1})
+    assert read_run(tmp_path) == record()
+    assert read_run(tmp_path).schema_version == SCHEMA_VERSION > 1
 
 
 @pytest.mark.parametrize(('change', 'message'), [

@@ -3,11 +3,8 @@
 Nothing here imports torch.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from keyword import iskeyword
 from pathlib import Path
 
 from mmengine.config import ConfigDict
@@ -19,7 +16,7 @@ from amlnn.config.options import parse_options
 from amlnn.config.source import Source, read_source
 from amlnn.errors import ConfigError
 
-__all__ = ['LoadedConfig', 'config_hash', 'load_config', 'resolved_text']
+__all__ = ['LoadedConfig', 'load_config']
 
 
 @dataclass(frozen=True)
@@ -72,27 +69,6 @@ def load_config(path: Path | str, options: Sequence[str] = ()) -> LoadedConfig:
         path=Path(path), name=file.stem, config=plain(config),
         origins={key: str(place) for key, place in _walk_places(config)},
         notes=list(dict.fromkeys(resolution.notes + notes)))
-
-
-def resolved_text(config: dict) -> str:
-    """Write a resolved config as Python that `load_config` reads back as an equal config.
-
-    >>> print(resolved_text({'seed': 1, 'model': {'type': 'A', 'layers': [{'n': 2}]}}), end='')
-    seed = 1
-    model = dict(type='A', layers=[dict(n=2)])
-    """
-    return ''.join(f'{key} = {_format(value, len(key) + 3, 0)}\n' for key, value in config.items())
-
-
-def config_hash(config: dict) -> str:
-    """Hash the content of a config: not its order of keys, its formatting, or its `work_dir`.
-
-    >>> config_hash({'a': 1, 'b': (2, )}) == config_hash({'b': [2], 'a': 1, 'work_dir': 'x'})
-    True
-    """
-    content = {key: value for key, value in config.items() if key != 'work_dir'}
-    text = json.dumps(content, sort_keys=True, default=_named, separators=(',', ':'))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass
@@ -218,47 +194,3 @@ def _walk_places(value: object, at: str = '') -> Iterator[tuple[str, Place]]:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _walk_places(item, f'{at}.{index}')
-
-
-def _named(value: object) -> str:
-    """A value that is no literal: a class goes by its name, which the registry finds it by."""
-    if isinstance(value, type):
-        return f'{value.__module__}.{value.__qualname__}'
-    return str(value)
-
-
-def _format(value: object, column: int, indent: int) -> str:
-    """Python source of `value`, on one line if it fits behind `column`."""
-    if isinstance(value, dict):
-        if all(isinstance(key, str) and _is_keyword_name(key) for key in value):
-            parts = [(f'{key}=', item) for key, item in value.items()]
-            left, right = 'dict(', ')'
-        else:
-            parts = [(f'{key!r}: ', item) for key, item in value.items()]
-            left, right = '{', '}'
-    elif isinstance(value, list | tuple):
-        parts = [('', item) for item in value]
-        left, right = ('[', ']') if isinstance(value, list) else ('(', ')')
-    else:
-        return _format_leaf(value)
-    comma = ', ' if isinstance(value, tuple) and len(value) == 1 else ''
-    flat = ', '.join(prefix + _format(item, 0, -1) for prefix, item in parts) + comma
-    if indent < 0 or column + len(flat) + len(left + right) <= 100:
-        return left + flat + right
-    inner = ' ' * (indent + 4)
-    lines = [f'{inner}{prefix}{_format(item, len(inner) + len(prefix) + 1, indent + 4)},\n'
-             for prefix, item in parts]
-    return f'{left}\n{"".join(lines)}{" " * indent}{right}'
-
-
-def _format_leaf(value: object) -> str:
-    if isinstance(value, float) and (value != value or value in (float('inf'), -float('inf'))):
-        return f"float('{value}')"
-    if value is None or isinstance(value, bool | int | float | str | bytes | complex):
-        return repr(value)
-    return repr(_named(value))
-
-
-def _is_keyword_name(key: str) -> bool:
-    # Python normalises identifiers: `dict(º=1)` has the key 'o'.
-    return key.isascii() and key.isidentifier() and not iskeyword(key)

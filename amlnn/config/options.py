@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from mmengine.config import DictAction
 
 from amlnn.config.located import OPTIONS, Located, located
+from amlnn.config.resolved import evaluate
 from amlnn.errors import ConfigError
 
 __all__ = ['parse_options']
@@ -49,7 +50,7 @@ def _parse_value(text: str, option: str) -> object:
             return value
     if 'dict(' in text or '{' in text:  # MMEngine would make a string of it
         try:
-            return _evaluate(ast.parse(text.strip(), mode='eval').body)
+            return evaluate(ast.parse(text.strip(), mode='eval').body)
         except (ValueError, SyntaxError):
             raise ConfigError(f'--cfg-options: `{option}` has a dict that cannot be read',
                               hint='write it as in a config, quoted for the shell: '
@@ -61,22 +62,3 @@ def _parse_value(text: str, option: str) -> object:
     except AssertionError:
         raise ConfigError(f'--cfg-options: the brackets of `{option}` do not match',
                           hint='quote the option for the shell: \'a.b=[1,2]\'') from None
-
-
-def _evaluate(node: ast.AST) -> object:
-    """The value of an expression of literals and `dict(...)`."""
-    if isinstance(node, ast.Call):
-        if not isinstance(node.func, ast.Name) or node.func.id != 'dict' or node.args \
-                or any(keyword.arg is None for keyword in node.keywords):
-            raise ValueError(ast.unparse(node))
-        return {keyword.arg: _evaluate(keyword.value) for keyword in node.keywords}
-    if isinstance(node, ast.Dict):
-        if None in node.keys:
-            raise ValueError(ast.unparse(node))
-        return {ast.literal_eval(key): _evaluate(value)
-                for key, value in zip(node.keys, node.values, strict=True)}
-    if isinstance(node, ast.List):
-        return [_evaluate(item) for item in node.elts]
-    if isinstance(node, ast.Tuple):
-        return tuple(_evaluate(item) for item in node.elts)
-    return ast.literal_eval(node)

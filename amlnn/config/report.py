@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from amlnn.config.load import LoadedConfig, load_config, resolved_text
+from amlnn.config.load import LoadedConfig, load_config
+from amlnn.config.resolved import resolved_text
 from amlnn.config.suggest import did_you_mean
 from amlnn.errors import ConfigError
 

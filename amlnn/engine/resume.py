@@ -1,8 +1,10 @@
 """Finding the run to go on with, and refusing another experiment under its name."""
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 
+from amlnn.config.experiment import CONTINUATION, first_difference
 from amlnn.config.load import load_config
 from amlnn.engine.checkpoint import CheckpointFolder, read_checkpoint
 from amlnn.engine.folder import find_unfinished
@@ -10,11 +12,6 @@ from amlnn.errors import UsageError
 from amlnn.records import read_run
 
 __all__ = ['RunPlace', 'find_run', 'stored_pretrained']
-
-# What may differ between a run and its continuation, by the last part of the key.
-_FREE = ('max_epochs', 'num_workers', 'persistent_workers', 'prefetch_factor', 'decoded_cache',
-         'work_dir')
-
 
 @dataclass
 class RunPlace:
@@ -29,13 +26,15 @@ class RunPlace:
         self.checkpoint = read_checkpoint(path) if path else None
 
 
-def find_run(named: str, parent: Path, config, same_pretrained: bool = False) -> Path:
+def find_run(named: str, parent: Path, config, data_hash: str | None = None,
+             same_pretrained: bool = False) -> Path:
     """The run folder to resume.
 
     Args:
         named: A run folder, or '' for the newest unfinished one.
         parent: Where to look for the newest.
         config: The resolved config of now.
+        data_hash: What names the content of its data.
         same_pretrained: Compare `model.pretrained` too, because the command line gives it; else
             what the run began with counts.
 
@@ -46,15 +45,15 @@ def find_run(named: str, parent: Path, config, same_pretrained: bool = False) ->
         folder = Path(named)
         folder = folder.resolve() if folder.is_symlink() else folder
         record = read_run(folder)
-        different = _first_difference(folder, config, same_pretrained)
+        different = _difference(folder, config, data_hash, same_pretrained)
         if different:
             raise UsageError(
                 f'the config is not the one of `{folder}`: {different}',
-                hint='only max_epochs, work-dir, workers and decoded_cache may change; without '
-                '--resume it is a run of its own')
+                hint='max_epochs, work-dir, workers, caches and logging may change '
+                '(amlnn/config/experiment.py); without --resume it is a run of its own')
     else:
-        folder = find_unfinished(parent, lambda path: not _first_difference(
-            path, config, same_pretrained))
+        folder = find_unfinished(parent, lambda path: not _difference(
+            path, config, data_hash, same_pretrained))
         record = read_run(folder)
     if record.status == 'done' and (
             record.stopped_early or len(record.epochs) >= config['train_cfg']['max_epochs']):
@@ -68,25 +67,11 @@ def stored_pretrained(folder: Path) -> str | None:
     return load_config(folder / 'config.py').config['model'].get('pretrained')
 
 
-def _first_difference(folder: Path, config, same_pretrained: bool) -> str:
-    """The first key that differs, in words, or ''."""
-    stored = _flat(load_config(folder / 'config.py').config)
-    now = _flat(config)
-    for key in sorted(stored.keys() | now.keys()):
-        if key == 'model.pretrained' and not same_pretrained:
-            continue
-        if key.rpartition('.')[2] not in _FREE and stored.get(key) != now.get(key):
-            return f'`{key}` is {now.get(key)!r}, was {stored.get(key)!r}'
-    return ''
-
-
-def _flat(section, prefix: str = '') -> dict[str, object]:
-    if isinstance(section, dict) and section:
-        items = section.items()
-    elif isinstance(section, list | tuple) and section:
-        items = enumerate(section)
-    else:
-        empty = isinstance(section, list | tuple)
-        return {prefix: [] if empty else section}
-    return {name: value for key, child in items
-            for name, value in _flat(child, f'{prefix}.{key}' if prefix else str(key)).items()}
+def _difference(folder: Path, config, data_hash: str | None, same_pretrained: bool) -> str:
+    """The first thing by which a run is another experiment than a config, in words, or ''."""
+    stored = load_config(folder / 'config.py').config
+    if not same_pretrained:
+        config = copy.deepcopy(config)
+        config['model']['pretrained'] = stored['model'].get('pretrained')
+    return first_difference(stored, config, CONTINUATION,
+                            read_run(folder).data_manifest_hash, data_hash)

@@ -12,7 +12,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.visualization import Visualizer
 
 import amlnn
-from amlnn.config.load import config_hash, resolved_text
+from amlnn.config.resolved import config_hash, resolved_text
 from amlnn.engine.evaluation import EvaluationLoop, write_predictions
 
 __all__ = ['EpochTrainLoop', 'FolderRunner', 'library_versions']

@@ -13,8 +13,10 @@ from rich.table import Table
 
 from amlnn.atomic import write_text
 from amlnn.config.check import check_parameters
+from amlnn.config.experiment import identity
 from amlnn.config.kind import run_kind
-from amlnn.config.load import LoadedConfig, config_hash, load_config, resolved_text
+from amlnn.config.load import LoadedConfig, load_config
+from amlnn.config.resolved import config_hash, resolved_text
 from amlnn.engine.adapt import Plan, adapt, check_data_roots
 from amlnn.engine.build import (
     build_evaluator,
@@ -56,7 +58,8 @@ from amlnn.errors import ConfigError, DataError, RunFailed
 from amlnn.models.freezing import count_parameters, stage_table
 from amlnn.records import RunRecord, read_run
 
-__all__ = ['TrainOptions', 'train']
+__all__ = ['TrainOptions', 'planned_identity', 'train']
+
 
 @dataclass
 class TrainOptions:
@@ -102,7 +105,8 @@ def train(options: TrainOptions, draw: Callable[[RunRecord, Path], None] | None 
         if options.resume is None:
             folder = create_run_folder(parent, new_run_name(config_hash(effective)))
         else:
-            folder = find_run(options.resume, parent, effective, options.pretrained is not None)
+            folder = find_run(options.resume, parent, effective, plan.data_hash(),
+                              options.pretrained is not None)
             if options.pretrained is None:  # the weights that the run began with
                 plan.model_options.pretrained = stored_pretrained(folder)
                 effective = _effective_config(plan)
@@ -111,6 +115,18 @@ def train(options: TrainOptions, draw: Callable[[RunRecord, Path], None] | None 
             place = RunPlace(folder, resumed=options.resume is not None)
             _train_in(place, plan, effective, draw, console)
     return folder
+
+
+def planned_identity(options: TrainOptions) -> str:
+    """The identity (`amlnn.config.experiment`) that a training with these options would have.
+
+    Raises:
+        AmlnnError: the config is wrong, or the data cannot be read.
+    """
+    loaded = load_config(options.config, options.cfg_options)
+    with in_scope(loaded.config):
+        plan = adapt(loaded, choose_device(options.device), options.seed, options.pretrained)
+        return identity(_effective_config(plan), plan.data_hash())
 
 
 def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
@@ -253,8 +269,8 @@ def _new_record(plan: Plan, model, loaders, effective) -> RunRecord:
     kind = run_kind(plan.config)
     return RunRecord(
         kind=kind, config_name=plan.loaded.name, config_path=str(plan.loaded.path),
-        command=list(sys.argv), config_hash=config_hash(effective), started=utc_now(),
-        seed=plan.seed,
+        command=list(sys.argv), config_hash=config_hash(effective),
+        experiment=identity(effective, plan.data_hash()), started=utc_now(), seed=plan.seed,
         data_root=plan.data_root, data_manifest_hash=plan.data_hash(),
         classes=list(loaders['train'].dataset.metainfo.get('classes') or plan.classes or []),
         samples={part: len(loader.dataset) for part, loader in loaders.items()},

@@ -15,7 +15,7 @@ from mmengine.dataset import default_collate
 from torch import nn
 from torch.utils.data import DataLoader
 
-from amlnn.config.load import resolved_text
+from amlnn.config.resolved import resolved_text
 from amlnn.data.cache_folder import cache_root
 from amlnn.data.feature_store import FeatureStore
 from amlnn.data.layout import Layout

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from amlnn.atomic import write_text
-from amlnn.config.load import config_hash, resolved_text
+from amlnn.config.experiment import identity
+from amlnn.config.resolved import config_hash, resolved_text
 from amlnn.engine.adapt import Plan
 from amlnn.engine.build import device_name
 from amlnn.engine.folder import create_run_folder, new_run_name, point_latest, utc_now
@@ -40,7 +41,9 @@ def untrained_run(plan: Plan, model: nn.Module, samples: dict[str, int], weights
     write_text(folder / 'config.py', resolved_text(plan.loaded.config))
     write_record(folder / 'run.json', RunRecord(
         kind=kind, config_name=plan.loaded.name, config_path=str(plan.loaded.path),
-        command=list(command), config_hash=digest, started=utc_now(), finished=utc_now(),
+        command=list(command), config_hash=digest,
+        experiment=identity(plan.loaded.config, plan.data_hash()),
+        started=utc_now(), finished=utc_now(),
         seed=plan.seed, status='done', data_root=plan.data_root, classes=list(classes),
         data_manifest_hash=plan.data_hash(), samples=samples, versions=library_versions(kind),
         device=device_name(plan.device), threads=torch.get_num_threads(),

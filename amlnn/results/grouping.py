@@ -1,18 +1,13 @@
 """Which runs are seeds of one configuration, and what to call each configuration."""
 
-import ast
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from amlnn.config.experiment import counts, experiment, flat, identity, is_place
 from amlnn.results.store import StoredRun
 
 __all__ = ['Group', 'group_runs', 'settings']
-
-# Keys of a resolved config, at any depth, that change between seeds and restarts of an experiment.
-_NOT_THE_EXPERIMENT = {'randomness', 'seed', 'work_dir', 'resume', 'launcher'}
-
 
 @dataclass
 class Group:
@@ -28,9 +23,9 @@ class Group:
 def group_runs(runs: Sequence[StoredRun]) -> list[Group]:
     """Put runs of the same configuration together, in the order of their first run.
 
-    The same configuration means: the same config name, the same resolved config apart from the
-    seed, the same data. Of two runs with one seed the later counts; unfinished runs count only
-    where no run of the configuration finished.
+    The same configuration means: one experiment (`amlnn.config.experiment`) under one config name,
+    which a table's row and a reported figure go by. Of two runs with one seed the later counts;
+    unfinished runs count only where no run of the configuration finished.
     """
     by_key: dict[tuple, list[StoredRun]] = {}
     for run in runs:
@@ -59,63 +54,23 @@ def _group(members: list[StoredRun]) -> Group:
 
 def _key(run: StoredRun) -> tuple:
     record = run.record
-    return (record.config_name, record.kind, record.data_manifest_hash,
-            _experiment(run) or record.config_hash)
+    return (record.config_name, record.kind, _identity(run))
 
 
-def _experiment(run: StoredRun) -> str | None:
-    """The run's resolved config without what differs between seeds; None if it is not readable."""
-    try:
-        tree = ast.parse((run.folder / 'config.py').read_text(encoding='utf-8'))
-    except (OSError, SyntaxError, ValueError):
-        return None
-    kept = [node for node in _Experiment().visit(tree).body if isinstance(node, ast.Assign)]
-    return '\n'.join(sorted(map(ast.dump, kept)))
+def _identity(run: StoredRun) -> str:
+    """Computed anew where the config can be read, so that runs of any version compare."""
+    record = run.record
+    if run.config is None:
+        return record.experiment or f'{record.data_manifest_hash} {record.config_hash}'
+    return identity(run.config, record.data_manifest_hash)
 
 
-class _Experiment(ast.NodeTransformer):
-    """Removes what is not the experiment: `seed = 1`, `dict(seed=1)`, `{'seed': 1}`."""
+def settings(run: StoredRun) -> dict[str, object]:
+    """The run's resolved config as values by their dotted keys; empty if it cannot be read.
 
-    def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:
-        names = {target.id for target in node.targets if isinstance(target, ast.Name)}
-        return None if names & _NOT_THE_EXPERIMENT else self.generic_visit(node)
-
-    def visit_keyword(self, node: ast.keyword) -> ast.keyword | None:
-        return None if node.arg in _NOT_THE_EXPERIMENT else self.generic_visit(node)
-
-    def visit_Dict(self, node: ast.Dict) -> ast.Dict:
-        kept = [(key, value) for key, value in zip(node.keys, node.values, strict=True)
-                if not (isinstance(key, ast.Constant) and key.value in _NOT_THE_EXPERIMENT)]
-        node.keys, node.values = map(list, zip(*kept, strict=True)) if kept else ([], [])
-        return self.generic_visit(node)
-
-
-def settings(run: StoredRun) -> dict[str, str]:
-    """The run's resolved config as the source text of each value by its dotted key.
-
-    Empty if it cannot be read. `model.encoder.hidden_size` is `'64'`.
+    `model.encoder.hidden_size` is 64; items of lists go by their numbers.
     """
-    try:
-        tree = ast.parse((run.folder / 'config.py').read_text(encoding='utf-8'))
-    except (OSError, SyntaxError, ValueError):
-        return {}
-    found = {}
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found |= _flat(node.value, node.targets[0].id)
-    return found
-
-
-def _flat(node: ast.expr, key: str) -> dict[str, str]:
-    if isinstance(node, ast.Call) and node.keywords and not node.args:
-        pairs = [(each.arg, each.value) for each in node.keywords]
-    elif isinstance(node, ast.Dict) and node.keys:
-        pairs = [(each.value if isinstance(each, ast.Constant) else ast.unparse(each), value)
-                 for each, value in zip(node.keys, node.values, strict=True) if each is not None]
-    else:
-        return {key: ast.unparse(node)}
-    return {name: text for part, value in pairs
-            for name, text in _flat(value, f'{key}.{part}').items()}
+    return flat(run.config) if run.config else {}
 
 
 def _name(groups: list[Group]) -> None:
@@ -134,25 +89,38 @@ def _name(groups: list[Group]) -> None:
 
 
 def _differences(groups: list[Group]) -> list[str]:
-    """Values by which the configs of the groups differ, each key by its last part: `append=2`."""
-    known = [settings(group.runs[0]) for group in groups]
+    """Values by which the experiments of the groups differ, by the keys' last parts: `append=2`."""
+    known = [experiment(run.config, run.record.data_manifest_hash) if run.config else {}
+             for run in (group.runs[0] for group in groups)]
     keys = [key for key in dict.fromkeys(key for each in known for key in each)
-            if len({each.get(key) for each in known}) > 1
-            and not _NOT_THE_EXPERIMENT & set(key.split('.'))]
+            if len({repr(each.get(key)) for each in known}) > 1]
     if len(keys) > 4:  # they have little more than the name in common
         return [''] * len(groups)
-    return [' '.join(f'{key.rpartition(".")[2]}={each[key]}' for key in keys if key in each)
+    return [' '.join(f'{_short(key)}={each[key]!r}' for key in keys if key in each)
             for each in known]
 
 
 def _overrides(run: StoredRun) -> str:
-    """What `--cfg-options` set, each key by its last part: `lr=0.001`."""
+    """What `--cfg-options` set of the experiment, each key by its last part: `lr=0.001`."""
     words = run.record.command
     if '--cfg-options' not in words:
         return ''
+    known = bool(run.record.data_manifest_hash)
     shown = []
     for word in words[words.index('--cfg-options') + 1:]:
-        if word.startswith('--') or '=' not in word:
+        key, equals, value = word.partition('=')
+        if word.startswith('--') or not equals:
             break
-        shown.append(re.sub(r'^[^=]*\.', '', word))
+        if counts(key, value) and not (known and is_place(key)):
+            shown.append(f'{_short(key)}={value}')
     return ' '.join(shown)
+
+
+def _short(key: str) -> str:
+    """The last part of a dotted key, or the last two where that is a number.
+
+    >>> _short('optim_wrapper.optimizer.lr'), _short('model.backbone.out_indices.0')
+    ('lr', 'out_indices.0')
+    """
+    parts = key.split('.')
+    return '.'.join(parts[-2:] if parts[-1].isdigit() else parts[-1:])

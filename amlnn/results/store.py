@@ -4,11 +4,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 
+from amlnn.config.resolved import read_resolved
 from amlnn.errors import AmlnnError, DataError
 from amlnn.records import RunRecord, Split, TestRecord, read_run, read_test
 from amlnn.results.arrays import HINT, read_arrays
@@ -55,6 +57,14 @@ class StoredRun:
     """By split."""
     _predictions: dict[str, Predictions] = field(default_factory=dict, repr=False)
     _forecasts: dict[str, Forecasts] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def config(self) -> dict | None:
+        """The resolved config; None if it cannot be read."""
+        try:
+            return read_resolved((self.folder / 'config.py').read_text(encoding='utf-8'))
+        except (OSError, ValueError):
+            return None
 
     @property
     def name(self) -> str:

@@ -336,8 +336,8 @@ def _describe(rows: list[Row]) -> str:
     run = rows[0].group.runs[0]
     known = settings(run)
     horizon = known.get('train_dataloader.dataset.horizon')
-    steps = f', {horizon} step{"s" * (horizon != "1")} ahead' if horizon else ''
-    preset = known.get('train_dataloader.dataset.source.preset', '').strip("'")
+    steps = f', {horizon} step{"s" * (horizon != 1)} ahead' if horizon else ''
+    preset = known.get('train_dataloader.dataset.source.preset')
     made = f'the generated series {preset}' if preset else 'a generated series'
     return f'{Path(run.record.data_root).name if run.record.data_root else made}{steps}'
 

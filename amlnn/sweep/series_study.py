@@ -1,10 +1,9 @@
 """Studies B and C on generated series: every training as reported, and its sound twin.
 
-A training that was finished is not repeated: it is found again by the hash of its config, seed and
-initial weights.
+A training that was finished is not repeated: it is found again by the identity of its experiment
+(`amlnn.config.experiment`), initial weights included, and its seed.
 """
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,13 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from amlnn.config.load import config_hash, load_config
+from amlnn.config.experiment import identity
+from amlnn.config.load import load_config
+from amlnn.config.resolved import read_resolved
 from amlnn.data.generate import GeneratedSeries
 from amlnn.data.windows import SeriesWindows
 from amlnn.engine.test import TestOptions, test
-from amlnn.engine.train import TrainOptions, train
+from amlnn.engine.train import TrainOptions, planned_identity, train
 from amlnn.errors import UsageError
 from amlnn.records import RunRecord, read_run
 from amlnn.results.reported import read_reported
@@ -180,16 +181,17 @@ def _run(options: StudyOptions, trial: Trial, seed: int, begin: StoredRun | None
 
 
 def _finished(options: TrainOptions) -> Path | None:
-    """The newest finished run of the same config, seed and initial weights."""
-    config = copy.deepcopy(load_config(options.config, options.cfg_options).config)
-    config['model']['pretrained'] = options.pretrained
-    config['randomness'] = {**(config.get('randomness') or {}), 'seed': options.seed}
-    digest = config_hash(config)
-    for path in sorted(options.work_dir.glob('*/run.json'), reverse=True):
-        if path.parent.is_symlink():
-            continue
+    """The newest finished run of the same experiment and seed."""
+    paths = [path for path in sorted(options.work_dir.glob('*/run.json'), reverse=True)
+             if not path.parent.is_symlink()]
+    if not paths:
+        return None
+    wanted = planned_identity(options)
+    for path in paths:
         record = read_run(path)
-        if record.status == 'done' and record.config_hash == digest:
+        if (record.status, record.seed) == ('done', options.seed) and wanted == identity(
+                read_resolved((path.parent / 'config.py').read_text(encoding='utf-8')),
+                record.data_manifest_hash):
             return path.parent
     return None
 

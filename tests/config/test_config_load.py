@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mmengine.config import Config, ConfigDict
 
-from amlnn.config.load import config_hash, load_config, resolved_text
+from amlnn.config.load import load_config
 from amlnn.config.located import Place, located, merge, plain
+from amlnn.config.resolved import config_hash, resolved_text
 from amlnn.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -444,7 +445,8 @@ def test_the_hash_sees_every_change(changed):
 
 
 def test_the_hash_is_the_same_in_another_process():
-    code = ("from amlnn.config.load import load_config, config_hash\n"
+    code = ("from amlnn.config.load import load_config\n"
+            "from amlnn.config.resolved import config_hash\n"
             "print(config_hash(load_config('configs/resnet50_baseline.py').config))")
     hashes = {subprocess.run([sys.executable, '-c', code], cwd=ROOT, text=True, check=True,
                              capture_output=True).stdout for _ in range(2)}

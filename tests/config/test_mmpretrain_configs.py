@@ -9,7 +9,8 @@ import pytest
 from mmengine.config import Config
 
 from amlnn.config.files import shipped_folder
-from amlnn.config.load import config_hash, load_config, resolved_text
+from amlnn.config.load import load_config
+from amlnn.config.resolved import config_hash, resolved_text
 from amlnn.errors import ConfigError
 
 # Why MMPretrain's own file cannot be used here, by what is said about it.

@@ -105,6 +105,45 @@ def test_the_seed_is_not_part_of_the_config_wherever_it_stands(add, tmp_path, co
     assert len(row.group.runs) == 2
 
 
+def test_seeds_on_machines_that_load_and_keep_data_otherwise_are_one_row(add, tmp_path):
+    for seed, workers, cache in ((0, 0, "'auto'"), (1, 2, 'True')):
+        add('one', seed=seed, config=f"""work_dir = 'work_dirs/{seed}'
+train_dataloader = dict(num_workers={workers}, persistent_workers={workers > 0})
+execution = dict(trunk_cache={cache})
+log_level = '{"INFO" if seed else "ERROR"}'
+randomness = dict(seed={seed})
+""")
+    row, = summarise(find_runs([tmp_path / 'work_dirs'])).rows
+    assert len(row.group.runs) == 2
+
+
+def test_a_run_that_began_with_a_longer_training_in_view_is_another_row(add, tmp_path):
+    for seed, epochs in ((0, 10), (1, 20)):
+        add('one', seed=seed, config=f'train_cfg = dict(max_epochs={epochs})\n')
+    rows = summarise(find_runs([tmp_path / 'work_dirs'])).rows
+    assert [row.name for row in rows] == ['one max_epochs=10', 'one max_epochs=20']
+
+
+def test_the_place_of_data_whose_hash_is_known_neither_parts_nor_names_rows(add, tmp_path):
+    for seed, root, rate in ((0, 'here', 0.1), (1, 'there', 0.1), (0, 'here', 0.2)):
+        options = [f'{part}_dataloader.dataset.data_root={root}' for part in ('train', 'val')]
+        data = '\n'.join(f"{part}_dataloader = dict(dataset=dict(data_root='{root}'))"
+                         for part in ('train', 'val'))
+        add('one', seed=seed, config=f'{data}\noptim_wrapper = dict(optimizer=dict(lr={rate}))\n',
+            command=['python', 'tools/train.py', 'c.py', '--cfg-options', *options,
+                     f'optim_wrapper.optimizer.lr={rate}', 'train_dataloader.num_workers=0'])
+    rows = summarise(find_runs([tmp_path / 'work_dirs'])).rows
+    assert [(row.name, len(row.group.runs)) for row in rows] == [
+        ('one lr=0.1', 2), ('one lr=0.2', 1)]
+
+
+def test_the_place_of_data_without_a_hash_parts_rows(add, tmp_path):
+    for seed, root in ((0, 'here'), (1, 'there')):
+        add('one', seed=seed, data_manifest_hash=None,
+            config=f"train_dataloader = dict(dataset=dict(data_root='{root}'))\n")
+    assert len(summarise(find_runs([tmp_path / 'work_dirs'])).rows) == 2
+
+
 def test_runs_of_one_name_and_other_configs_are_told_apart_by_their_overrides(add, tmp_path):
     for rate in ('0.01', '0.001'):
         add('one', config=f'lr = {rate}\n', command=[

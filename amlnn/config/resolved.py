@@ -1,0 +1,126 @@
+"""A resolved config as text, read back, and its hash.
+
+`config.py` in a run folder is such a text: assignments of literals and `dict(...)`, which Python,
+the config loader and `read_resolved` understand alike. Nothing here imports MMEngine.
+"""
+
+import ast
+import hashlib
+import json
+from keyword import iskeyword
+
+__all__ = ['config_hash', 'evaluate', 'named', 'read_resolved', 'resolved_text']
+
+
+def resolved_text(config: dict) -> str:
+    """Write a resolved config as Python that `load_config` reads back as an equal config.
+
+    >>> print(resolved_text({'seed': 1, 'model': {'type': 'A', 'layers': [{'n': 2}]}}), end='')
+    seed = 1
+    model = dict(type='A', layers=[dict(n=2)])
+    """
+    return ''.join(f'{key} = {_format(value, len(key) + 3, 0)}\n' for key, value in config.items())
+
+
+def read_resolved(text: str) -> dict:
+    """The config that `resolved_text` wrote.
+
+    Raises:
+        ValueError: the text is no such config.
+
+    >>> read_resolved("seed = 1\\nmodel = dict(type='A', layers=[dict(n=-2)])")
+    {'seed': 1, 'model': {'type': 'A', 'layers': [{'n': -2}]}}
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    return {node.targets[0].id: evaluate(node.value) for node in tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}
+
+
+def evaluate(node: ast.AST) -> object:
+    """The value of an expression of literals and `dict(...)`.
+
+    Raises:
+        ValueError: it is anything else.
+
+    >>> evaluate(ast.parse("dict(a=[1, (2, )], b=float('inf'))", mode='eval').body)
+    {'a': [1, (2,)], 'b': inf}
+    """
+    if isinstance(node, ast.Call):
+        return _call(node)
+    if isinstance(node, ast.Dict):
+        if None in node.keys:
+            raise ValueError(ast.unparse(node))
+        return {ast.literal_eval(key): evaluate(value)
+                for key, value in zip(node.keys, node.values, strict=True)}
+    if isinstance(node, ast.List):
+        return [evaluate(item) for item in node.elts]
+    if isinstance(node, ast.Tuple):
+        return tuple(evaluate(item) for item in node.elts)
+    return ast.literal_eval(node)
+
+
+def config_hash(config: dict) -> str:
+    """Hash the content of a config: not its order of keys, its formatting, or its `work_dir`.
+
+    >>> config_hash({'a': 1, 'b': (2, )}) == config_hash({'b': [2], 'a': 1, 'work_dir': 'x'})
+    True
+    """
+    content = {key: value for key, value in config.items() if key != 'work_dir'}
+    text = json.dumps(content, sort_keys=True, default=named, separators=(',', ':'))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def named(value: object) -> str:
+    """A value that is no literal: a class goes by its name, which the registry finds it by."""
+    if isinstance(value, type):
+        return f'{value.__module__}.{value.__qualname__}'
+    return str(value)
+
+
+def _call(node: ast.Call) -> object:
+    name = node.func.id if isinstance(node.func, ast.Name) else ''
+    if name == 'dict' and not node.args and all(each.arg is not None for each in node.keywords):
+        return {keyword.arg: evaluate(keyword.value) for keyword in node.keywords}
+    if name == 'float' and len(node.args) == 1 and not node.keywords:  # 'inf', '-inf', 'nan'
+        return float(ast.literal_eval(node.args[0]))
+    raise ValueError(ast.unparse(node))
+
+
+def _format(value: object, column: int, indent: int) -> str:
+    """Python source of `value`, on one line if it fits behind `column`."""
+    if isinstance(value, dict):
+        if all(isinstance(key, str) and _is_keyword_name(key) for key in value):
+            parts = [(f'{key}=', item) for key, item in value.items()]
+            left, right = 'dict(', ')'
+        else:
+            parts = [(f'{key!r}: ', item) for key, item in value.items()]
+            left, right = '{', '}'
+    elif isinstance(value, list | tuple):
+        parts = [('', item) for item in value]
+        left, right = ('[', ']') if isinstance(value, list) else ('(', ')')
+    else:
+        return _format_leaf(value)
+    comma = ', ' if isinstance(value, tuple) and len(value) == 1 else ''
+    flat = ', '.join(prefix + _format(item, 0, -1) for prefix, item in parts) + comma
+    if indent < 0 or column + len(flat) + len(left + right) <= 100:
+        return left + flat + right
+    inner = ' ' * (indent + 4)
+    lines = [f'{inner}{prefix}{_format(item, len(inner) + len(prefix) + 1, indent + 4)},\n'
+             for prefix, item in parts]
+    return f'{left}\n{"".join(lines)}{" " * indent}{right}'
+
+
+def _format_leaf(value: object) -> str:
+    if isinstance(value, float) and (value != value or value in (float('inf'), -float('inf'))):
+        return f"float('{value}')"
+    if value is None or isinstance(value, bool | int | float | str | bytes | complex):
+        return repr(value)
+    return repr(named(value))
+
+
+def _is_keyword_name(key: str) -> bool:
+    # Python normalises identifiers: `dict(º=1)` has the key 'o'.
+    return key.isascii() and key.isidentifier() and not iskeyword(key)
