@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING
 
 import amlnn
 from amlnn.atomic import link_or_copy
-from amlnn.data.folder_swap import fsync_path, replacing_folder
 from amlnn.data.inspect import (
     RawImage,
     find_classes,
@@ -46,6 +45,7 @@ from amlnn.data.manifest import (
 from amlnn.data.prepare_report import print_problems, print_result
 from amlnn.data.splitting import assign_splits
 from amlnn.errors import DataError, RunFailed, UsageError
+from amlnn.folder_swap import fsync_path, replacing_folder
 
 if TYPE_CHECKING:
     from rich.console import Console

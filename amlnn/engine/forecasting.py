@@ -22,7 +22,7 @@ from amlnn.engine.evaluation import EvaluationLoop
 from amlnn.engine.runner import FolderRunner
 from amlnn.engine.series import FirstBatch, SeriesTask
 from amlnn.errors import DataError
-from amlnn.models.conformal import Conformal, fit_conformal
+from amlnn.formulas.conformal import Conformal, fit_conformal
 
 __all__ = ['INTERVAL_LEVELS', 'ForecastEvaluation', 'ForecastLoop', 'ForecastRunner',
            'evaluate_forecaster', 'interval_bounds', 'try_evaluation', 'window_names',
@@ -73,7 +73,7 @@ class ForecastEvaluation:
         return self._targets
 
     def intervals(self) -> list[dict]:
-        """Conformal margins for INTERVAL_LEVELS (see `amlnn.models.conformal`), for a checkpoint.
+        """Conformal margins for INTERVAL_LEVELS (see `amlnn.formulas.conformal`), for a checkpoint.
 
         Returns:
             [{'level': float, 'ends': places of the two quantiles that are widened or None for the

@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 
 from amlnn.errors import DataError
+from amlnn.formulas.proportions import newcombe, paired, paired_bootstrap, wilson
 from amlnn.records import RunRecord
 from amlnn.results.grouping import Group, group_runs, settings
-from amlnn.results.intervals import newcombe, paired, paired_bootstrap, wilson
 from amlnn.results.measured import (
     MSE,
     TOP1,

@@ -13,7 +13,7 @@ from generated import ROOT, write_series, write_series_config
 from amlnn.data.generate import GeneratedSeries
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import UsageError
-from amlnn.metrics.forecasting_formulas import coverage, mae, mse
+from amlnn.formulas.forecast_errors import coverage, mae, mse
 from amlnn.models import baselines
 from amlnn.records import read_run, read_test
 

@@ -7,7 +7,7 @@ from amlnn.config.located import OPTIONS, located
 from amlnn.config.monitors import produced
 from amlnn.config.signatures import library
 from amlnn.errors import ConfigError
-from amlnn.metrics import forecasting_formulas as formulas
+from amlnn.formulas import forecast_errors as formulas
 from amlnn.metrics.forecasting import ForecastError, QuantileError
 from amlnn.models.forecast_heads import Forecast
 

@@ -7,7 +7,7 @@ from scipy.stats import norm
 from sklearn.metrics import mean_absolute_error, mean_pinball_loss, mean_squared_error
 
 from amlnn.errors import DataError
-from amlnn.metrics.forecasting_formulas import (
+from amlnn.formulas.forecast_errors import (
     coverage,
     crps_from_quantiles,
     error_by_step,

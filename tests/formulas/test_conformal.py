@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from amlnn.errors import DataError
-from amlnn.models.conformal import conformal_rank, fit_conformal
+from amlnn.formulas.conformal import conformal_rank, fit_conformal
 
 
 @pytest.mark.parametrize('count, level, rank', [
