@@ -1,47 +1,29 @@
-"""Errors of forecasts, against scikit-learn, scipy and hand arithmetic."""
+"""Errors of point forecasts, against scikit-learn and hand arithmetic; of arrays and of tensors."""
 
 import numpy as np
 import pytest
-from scipy.integrate import quad
-from scipy.stats import norm
-from sklearn.metrics import mean_absolute_error, mean_pinball_loss, mean_squared_error
+import torch
+from sklearn.metrics import mean_absolute_error, mean_squared_error
 
 from amlnn.errors import DataError
 from amlnn.formulas.forecast_errors import (
-    coverage,
-    crps_from_quantiles,
     error_by_step,
-    gaussian_crps,
-    interval_width,
-    mae,
-    mase,
+    error_by_window,
+    error_sums,
+    mean_errors,
     mse,
-    pinball,
+    observed_mean,
+    relative_errors,
+    scaled_error,
     seasonal_naive_error,
-    smape,
+    symmetric_error,
 )
 
 RANDOM = np.random.default_rng(0)
 SHAPE = (7, 5, 3)
 TARGET, FORECAST = RANDOM.normal(5, 2, SHAPE), RANDOM.normal(5, 2, SHAPE)
-SPREAD = RANDOM.uniform(0.5, 2, SHAPE)
 OBSERVED = RANDOM.random(SHAPE) < 0.7
-LEVELS = (0.1, 0.5, 0.9)
-QUANTILES = np.sort(RANDOM.normal(5, 2, (*SHAPE, 3)), axis=-1)
-NAIVE = np.array([1.0, 2.0, 4.0])
-
-ALL = {
-    'mse': lambda y, f, o: mse(y, f, o),
-    'mae': lambda y, f, o: mae(y, f, o),
-    'mase': lambda y, f, o: mase(y, f, NAIVE, o),
-    'smape': lambda y, f, o: smape(y, f, o),
-    'pinball': lambda y, f, o: pinball(y, f[..., None] + QUANTILES, LEVELS, o),
-    'crps_from_quantiles': lambda y, f, o: crps_from_quantiles(y, f[..., None] + QUANTILES, LEVELS,
-                                                               o),
-    'gaussian_crps': lambda y, f, o: gaussian_crps(y, f, SPREAD, o),
-    'coverage': lambda y, f, o: coverage(y, f - 1, f + 1, o),
-    'interval_width': lambda y, f, o: interval_width(f - SPREAD, f + SPREAD, o),
-}
+DEVIATION = np.array([1.0, 2.0, 0.5])
 
 
 def both(values):
@@ -49,57 +31,101 @@ def both(values):
     return values.ravel(), values[OBSERVED]
 
 
-@pytest.mark.parametrize(('own', 'reference'), [(mse, mean_squared_error),
-                                                (mae, mean_absolute_error)])
-def test_errors_agree_with_scikit_learn(own, reference):
+def test_the_squared_error_agrees_with_scikit_learn():
     (target, seen), (forecast, seen_forecast) = both(TARGET), both(FORECAST)
-    assert own(TARGET, FORECAST) == pytest.approx(reference(target, forecast))
-    assert own(TARGET, FORECAST, OBSERVED) == pytest.approx(reference(seen, seen_forecast))
+    assert mse(TARGET, FORECAST) == pytest.approx(mean_squared_error(target, forecast))
+    assert mse(TARGET, FORECAST, OBSERVED) == \
+        pytest.approx(mean_squared_error(seen, seen_forecast))
 
 
-def test_the_pinball_loss_agrees_with_scikit_learn():
-    expected = np.mean([mean_pinball_loss(TARGET.ravel(), QUANTILES[..., place].ravel(),
-                                          alpha=level) for place, level in enumerate(LEVELS)])
-    assert pinball(TARGET, QUANTILES, LEVELS) == pytest.approx(expected)
-    assert crps_from_quantiles(TARGET, QUANTILES, LEVELS) == pytest.approx(2 * expected)
+@pytest.mark.parametrize('observed', [None, OBSERVED], ids=['all', 'some'])
+@pytest.mark.parametrize('kind', ['arrays', 'tensors'])
+def test_means_of_sums_agree_with_scikit_learn(observed, kind):
+    kept = np.ones(SHAPE, bool) if observed is None else observed
+    given = [FORECAST - TARGET, observed, kept.sum(axis=(0, 1)).astype(float), DEVIATION]
+    if kind == 'tensors':
+        given = [None if each is None else torch.from_numpy(each) for each in given]
+    error, observed, count, deviation = given
+    sums = error_sums(error, observed, xp=torch if kind == 'tensors' else np)
+    scale = np.broadcast_to(DEVIATION, SHAPE)[kept]
+    scaled, original = (TARGET[kept], FORECAST[kept]), (TARGET[kept] * scale,
+                                                        FORECAST[kept] * scale)
+    assert mean_errors(*sums, count, deviation) == pytest.approx({
+        'mse': mean_squared_error(*scaled), 'mae': mean_absolute_error(*scaled),
+        'mse_original': mean_squared_error(*original),
+        'mae_original': mean_absolute_error(*original)})
 
 
-@pytest.mark.parametrize('name', ALL)
+def test_sums_over_windows_alone_keep_the_steps():
+    squared, absolute = error_sums(FORECAST - TARGET, OBSERVED, axis=0)
+    kept = np.where(OBSERVED, FORECAST - TARGET, 0)
+    assert squared.shape == absolute.shape == SHAPE[1:]
+    np.testing.assert_allclose(squared, (kept ** 2).sum(axis=0))
+    np.testing.assert_allclose(absolute, abs(kept).sum(axis=0))
+
+
+def test_sums_over_nothing_are_errors_of_nothing():
+    sums = error_sums(FORECAST - TARGET, np.zeros(SHAPE, bool))
+    assert set(mean_errors(*sums, np.zeros(3), DEVIATION).values()) == {0.0}
+
+
+WHOLE = {'mse': mse, 'error_by_step': error_by_step, 'error_by_window': error_by_window,
+         'error_sums': lambda target, forecast, observed:
+             np.stack(error_sums(forecast - target, observed))}
+
+
+@pytest.mark.parametrize('name', WHOLE)
 def test_what_is_not_observed_does_not_count_whatever_stands_there(name):
-    expected = ALL[name](TARGET, FORECAST, OBSERVED)
+    expected = WHOLE[name](TARGET, FORECAST, OBSERVED)
     for junk in (1e9, np.nan, np.inf):
-        assert ALL[name](np.where(OBSERVED, TARGET, junk), FORECAST, OBSERVED) == \
-            pytest.approx(expected, rel=1e-12)
-    assert expected != ALL[name](TARGET, FORECAST, None)
-    assert ALL[name](TARGET, FORECAST, np.ones(SHAPE, dtype=bool)) == \
-        ALL[name](TARGET, FORECAST, None)
+        found = WHOLE[name](np.where(OBSERVED, TARGET, junk), FORECAST, OBSERVED)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert not np.allclose(expected, WHOLE[name](TARGET, FORECAST, None))
+    np.testing.assert_array_equal(WHOLE[name](TARGET, FORECAST, np.ones(SHAPE, dtype=bool)),
+                                  WHOLE[name](TARGET, FORECAST, None))
 
 
-@pytest.mark.parametrize('name', ALL)
-def test_a_mean_over_nothing_is_nan_and_no_warning(name):
-    assert np.isnan(ALL[name](TARGET, FORECAST, np.zeros(SHAPE, dtype=bool)))
+def test_a_mean_over_nothing_is_nan_and_no_warning():
+    nothing = np.zeros(SHAPE, dtype=bool)
+    assert np.isnan(mse(TARGET, FORECAST, nothing))
+    assert np.isnan(error_by_window(TARGET, FORECAST, nothing)).all()
+    hidden = OBSERVED.copy()
+    hidden[:, 2] = False
+    assert np.flatnonzero(np.isnan(error_by_step(TARGET, FORECAST, hidden))).tolist() == [2]
 
 
-@pytest.mark.parametrize('name', ALL)
-def test_single_precision_is_summed_up_in_double(name):
-    single = ALL[name](TARGET.astype(np.float32), FORECAST.astype(np.float32), None)
-    assert isinstance(single, float)
-    assert single == pytest.approx(ALL[name](TARGET, FORECAST, None), rel=1e-5)
+def test_single_precision_is_summed_up_in_double():
+    single = mse(TARGET.astype(np.float32), FORECAST.astype(np.float32))
+    assert isinstance(single, float) and single == pytest.approx(mse(TARGET, FORECAST), rel=1e-5)
     many = np.full((2000, 720, 2), 0.1, dtype=np.float32)
     assert mse(many, np.zeros_like(many)) == pytest.approx(np.float32(0.1) ** 2, rel=1e-6)
+    assert observed_mean(many).dtype == np.float64
 
 
-def test_mase_by_hand():
+@pytest.mark.parametrize('observed', [None, OBSERVED], ids=['all', 'some'])
+def test_the_error_of_each_step_and_window_is_that_of_it_alone(observed):
+    for axis, found in ((1, error_by_step(TARGET, FORECAST, observed)),
+                        (0, error_by_window(TARGET, FORECAST, observed))):
+        expected = [mse(*(each if each is None else each.take([place], axis=axis)
+                          for each in (TARGET, FORECAST, observed)))
+                    for place in range(SHAPE[axis])]
+        np.testing.assert_allclose(found, expected)
+
+
+def test_the_scaled_error_by_hand():
     # Column errors 1 and 3, naive errors 2 and 4: (1/2 + 3/4) / 2.
-    target = np.array([[[0.0, 0.0]], [[0.0, 0.0]]])
-    forecast = np.array([[[1.0, -2.0]], [[-1.0, 4.0]]])
-    assert mase(target, forecast, np.array([2.0, 4.0])) == 0.625
-    # Without the error of 4 the second column's is 2: (1/2 + 2/4) / 2.
-    observed = np.array([[[True, True]], [[True, False]]])
-    assert mase(target, forecast, np.array([2.0, 4.0]), observed) == 0.5
-    # A column without any target has no say.
-    observed[:, :, 1] = False
-    assert mase(target, forecast, np.array([2.0, 4.0]), observed) == 0.5
+    given = np.array([2.0, 6.0]), np.array([2.0, 2.0]), np.array([2.0, 4.0])
+    assert scaled_error(*given) == 0.625
+    assert scaled_error(*map(torch.from_numpy, given)) == 0.625
+    # A column without any target errs by nothing.
+    assert scaled_error(np.array([2.0, 0.0]), np.array([2.0, 0.0]), given[2]) == 0.25
+
+
+def test_the_naive_forecast_of_its_own_training_rows_has_a_scaled_error_of_one():
+    train = RANDOM.normal(size=(40, 2))
+    _, absolute = error_sums((train[7:] - train[:-7])[None])
+    assert scaled_error(absolute, np.full(2, 33.0), seasonal_naive_error(train, 7)) == \
+        pytest.approx(1)
 
 
 def test_the_naive_error_by_hand_and_with_gaps():
@@ -113,56 +139,13 @@ def test_the_naive_error_by_hand_and_with_gaps():
         seasonal_naive_error(np.array([[1.0, np.nan], [2.0, 1.0]]), 1)
 
 
-def test_a_naive_error_of_zero_names_the_column():
-    with pytest.raises(DataError, match='column 1') as caught:
-        mase(TARGET, FORECAST, np.array([1.0, 0.0, 2.0]))
-    assert caught.value.hint
-
-
-def test_the_naive_forecast_of_its_own_training_rows_has_mase_one():
-    train = RANDOM.normal(size=(40, 2))
-    assert mase(train[None, 7:], train[None, :-7], seasonal_naive_error(train, 7)) == \
-        pytest.approx(1)
-
-
-def test_smape_by_hand_is_symmetric_and_at_most_200():
-    target, forecast = np.array([[[100.0], [-4.0], [0.0]]]), np.array([[[150.0], [4.0], [0.0]]])
-    assert smape(target, forecast) == pytest.approx((200 * 50 / 250 + 200 + 0) / 3)
-    assert smape(TARGET, FORECAST) == pytest.approx(smape(FORECAST, TARGET))
-
-
-@pytest.mark.parametrize(('target', 'mean', 'deviation'), [(0.3, 0, 1), (5, 1, 0.5), (-2, 3, 4)])
-def test_the_gaussian_score_is_the_integral_that_defines_it(target, mean, deviation):
-    below = quad(lambda x: norm.cdf(x, mean, deviation) ** 2, -60, target)[0]
-    above = quad(lambda x: norm.sf(x, mean, deviation) ** 2, target, 60)[0]
-    cell = [np.full((1, 1, 1), float(value)) for value in (target, mean, deviation)]
-    assert gaussian_crps(*cell) == pytest.approx(below + above, rel=1e-6)
-
-
-def test_many_quantiles_of_a_normal_forecast_have_the_gaussian_score():
-    levels = (np.arange(400) + 0.5) / 400
-    quantiles = norm.ppf(levels, FORECAST[..., None], SPREAD[..., None])
-    assert crps_from_quantiles(TARGET, quantiles, levels) == \
-        pytest.approx(gaussian_crps(TARGET, FORECAST, SPREAD), rel=1e-3)
-
-
-def test_coverage_counts_the_ends_and_width_is_between_them():
-    target = np.array([[[0.0], [1.0], [2.0], [2.1]]])
-    low, high = np.zeros((1, 4, 1)), np.full((1, 4, 1), 2.0)
-    assert coverage(target, low, high) == 0.75
-    assert interval_width(low, high) == 2.0
-
-
-def test_the_error_of_each_step_is_that_of_a_forecast_of_this_step_alone():
-    for kind, whole in (('mse', mse), ('mae', mae)):
-        for observed in (None, OBSERVED):
-            steps = error_by_step(TARGET, FORECAST, observed, kind=kind)
-            expected = [whole(TARGET[:, [step]], FORECAST[:, [step]],
-                              None if observed is None else observed[:, [step]])
-                        for step in range(SHAPE[1])]
-            np.testing.assert_allclose(steps, expected)
-    hidden = OBSERVED.copy()
-    hidden[:, 2] = False
-    assert np.flatnonzero(np.isnan(error_by_step(TARGET, FORECAST, hidden))).tolist() == [2]
-    with pytest.raises(ValueError, match='rmse'):
-        error_by_step(TARGET, FORECAST, kind='rmse')
+@pytest.mark.parametrize('kind', [np.array, torch.tensor], ids=['arrays', 'tensors'])
+def test_the_symmetric_error_by_hand_is_symmetric_and_at_most_200(kind):
+    xp = np if kind is np.array else torch
+    target, forecast = kind([100.0, -4.0, 0.0]), kind([150.0, 4.0, 0.0])
+    relative = relative_errors(abs(forecast - target), target, forecast, xp)
+    assert relative.tolist() == pytest.approx([50 / 250, 1, 0])
+    assert relative.tolist() == relative_errors(abs(forecast - target), forecast, target,
+                                                xp).tolist()
+    assert symmetric_error(relative, kind([1.0, 1.0, 1.0])) == pytest.approx(
+        (200 * 50 / 250 + 200 + 0) / 3)
