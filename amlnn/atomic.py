@@ -5,10 +5,10 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ['link_or_copy', 'replacing', 'write_json', 'write_text']
+__all__ = ['fsync_path', 'link_or_copy', 'replacing', 'write_json', 'write_text']
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
         with open(temporary, 'rb+') as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _fsync_folder(path.parent)
+        fsync_path(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -59,12 +59,11 @@ def link_or_copy(source: Path | str, target: Path | str) -> None:
             shutil.copyfile(source, temporary)
 
 
-def _fsync_folder(folder: Path) -> None:
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # a folder cannot be opened on Windows
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def fsync_path(path: Path) -> None:
+    """Have the disk keep a file, or the names in a folder, before anything relies on them."""
+    with suppress(OSError):  # some file systems, and folders on Windows, cannot
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -37,8 +37,9 @@ from typing import Literal, get_args
 from amlnn.atomic import write_json
 from amlnn.errors import DataError
 
-__all__ = ['OWN', 'SCHEMA_VERSION', 'EpochRecord', 'FrozenStage', 'RunRecord', 'Split', 'Status',
-           'TestRecord', 'read_run', 'read_test', 'write_record']
+__all__ = ['OWN', 'REPEAT_LAST', 'SCHEMA_VERSION', 'TRAIN_MEAN', 'TRUTH', 'EpochRecord',
+           'FrozenStage', 'RunRecord', 'Split', 'Status', 'TestRecord', 'is_known', 'read_run',
+           'read_test', 'write_record']
 
 SCHEMA_VERSION = 2
 
@@ -46,6 +47,10 @@ _READ = (1, 2)
 
 OWN = 'this model'
 """The row of the tested model among the sampled ones."""
+TRUTH = 'noise-free truth'
+"""The row of a generated series' own signal: what is left is noise that nobody can forecast."""
+TRAIN_MEAN, REPEAT_LAST = 'train mean', 'repeat last'
+"""The rows of the simple methods that stored targets alone allow to compute."""
 
 Status = Literal['running', 'done', 'failed', 'interrupted']
 Split = Literal['train', 'val', 'test']
@@ -165,6 +170,15 @@ class TestRecord:
     """
     repeated_windows: int | None = None
     """Of a forecast: test windows that occur in the training part too."""
+
+
+def is_known(value: float | None) -> bool:
+    """Whether a figure of a record says something: it is there, and finite.
+
+    >>> is_known(0.0), is_known(None), is_known(math.nan)
+    (True, False, False)
+    """
+    return value is not None and math.isfinite(value)
 
 
 def write_record(path: Path | str, record: RunRecord | TestRecord) -> None:

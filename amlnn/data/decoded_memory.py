@@ -83,11 +83,6 @@ class MemoryCache(ImageSlots):
         """Whether images can be kept."""
         return self._handle is not None
 
-    @property
-    def kept(self) -> int:
-        """How many images are in it."""
-        return int(np.count_nonzero(self._flags))
-
     def close(self) -> None:
         """Let go of the memory, which is free when the last process has."""
         self._flags = self._pixels = np.zeros(0, dtype=np.uint8)

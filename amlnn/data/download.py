@@ -15,12 +15,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amlnn.atomic import fsync_path
 from amlnn.data.download_progress import ByteProgress
 from amlnn.data.download_table import DATA_SETS, DownloadableSet
 from amlnn.data.fetch import PAUSES, discard_part, fetch
-from amlnn.data.folder_swap import fsync_path, locked, replacing_folder
 from amlnn.data.unpack import unpack
 from amlnn.errors import DataError, RunFailed, UsageError
+from amlnn.folder_swap import locked, replacing_folder
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -106,12 +106,8 @@ class FeatureStore:
         """Whether a row of this view would be kept, as far as is known."""
         return view < self.kept_views and self._file(view).writable
 
-    def has(self, view: int, index: int) -> bool:
-        """Whether there is a row, as far as is known without reading it."""
-        return bool(self._file(view).present(*self._numbers([index]), 1)[0])
-
     def missing(self, view: int) -> np.ndarray:
-        """Indices of the images whose row `has` does not have, int64 [m], in order."""
+        """Indices of the images without a row, as far as is known without reading: int64 [m]."""
         return np.flatnonzero(~self._file(view).present())
 
     def read(self, view: int, indices: Sequence[int] | np.ndarray | Tensor

@@ -24,8 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import amlnn
-from amlnn.atomic import link_or_copy
-from amlnn.data.folder_swap import fsync_path, replacing_folder
+from amlnn.atomic import fsync_path, link_or_copy
 from amlnn.data.inspect import (
     RawImage,
     find_classes,
@@ -46,6 +45,7 @@ from amlnn.data.manifest import (
 from amlnn.data.prepare_report import print_problems, print_result
 from amlnn.data.splitting import assign_splits
 from amlnn.errors import DataError, RunFailed, UsageError
+from amlnn.folder_swap import replacing_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -139,7 +139,7 @@ def prepare(source: Path | str, target: Path | str, *, train_ratio: float = 0.8,
     try:
         classes, problems = find_classes(source)
         _refuse_nested(source, target)
-        with replacing_folder(target.resolve(), overwrite) as work:
+        with replacing_folder(target.resolve(), overwrite, _is_prepared) as work:
             accepted = _accept(source, classes, problems, choices, console)
             _check_space(work, accepted.images)
             manifest = _write(work, accepted, choices, console)
@@ -385,6 +385,10 @@ def _take_over(item: _Staged, converted: Path, new: Path) -> ImageRecord:
     return ImageRecord(split=item.split, class_name=class_name, file=image.path,
                        **{key: value for key, value in dataclasses.asdict(image).items()
                           if key in ('sha256', 'bytes', 'width', 'height')})
+
+
+def _is_prepared(names: set[str]) -> bool:
+    return 'training_set' in names and bool(names & {'classes.txt', 'manifest.json'})
 
 
 def _fsync_folders(folder: Path) -> None:

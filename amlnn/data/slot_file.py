@@ -65,15 +65,14 @@ class SlotFile:
         """Whether a piece would be kept, as far as is known."""
         return not self.folder.reason and (self._writable or not self.folder.full)
 
-    def present(self, first: int = 0, count: int | None = None) -> np.ndarray:
-        """Which slots have a piece, as far as is known without reading it, bool [count]."""
-        count = len(self) if count is None else count
+    def present(self) -> np.ndarray:
+        """Which slots have a piece, as far as is known without reading it, bool [slots]."""
         if not self._open():
-            return np.zeros(count, dtype=bool)
-        pairs = np.zeros((count, 2), dtype='<u4')
-        _read(self._sums, memoryview(pairs.reshape(-1).view(np.uint8)), 8 * first)
+            return np.zeros(len(self), dtype=bool)
+        pairs = np.zeros((len(self), 2), dtype='<u4')
+        _read(self._sums, memoryview(pairs.reshape(-1).view(np.uint8)), 0)
         found = pairs[:, 0] == ~pairs[:, 1]
-        found[[number - first for number in self._damaged if 0 <= number - first < count]] = False
+        found[list(self._damaged)] = False
         return found
 
     def read(self, numbers: np.ndarray, out: np.ndarray) -> np.ndarray:

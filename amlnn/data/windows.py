@@ -177,13 +177,6 @@ class SeriesWindows:
         """[B] int64, the row of the series at which the input of each window begins."""
         return self._starts[self.split][np.asarray(indices)]
 
-    def target_times(self, index: int) -> np.ndarray | None:
-        """[P] datetime64[s] of a window's targets, None if the series has no times."""
-        if self.times is None:
-            return None
-        first = int(self.window_start_rows(index)) + self.look_back
-        return self.times[first:first + self.horizon]
-
     def target_truth(self, indices: Sequence[int] | np.ndarray) -> np.ndarray | None:
         """[B, P, C] float64, scaled noise-free targets, None where they are not known."""
         if self._truth is None:

@@ -14,13 +14,11 @@ from amlnn.config.modules import cache_folder
 from amlnn.data.windows import SeriesWindows
 from amlnn.engine.series import SeriesTask
 from amlnn.errors import DataError
+from amlnn.formulas.forecast_errors import error_sums, mean_errors
 from amlnn.models.baselines import BASELINES, Baseline, Ridge
+from amlnn.records import TRUTH
 
-__all__ = ['TRUTH', 'baseline_rows', 'cache_file', 'error_row', 'error_sums',
-           'target_deviation']
-
-TRUTH = 'noise-free truth'
-"""The row of a generated series' own signal: what is left is noise that nobody can forecast."""
+__all__ = ['baseline_rows', 'cache_file', 'error_row', 'target_deviation', 'window_sums']
 
 _FORMAT = 2  # of a row: rows kept in another one are computed again
 _BLOCK = 256  # windows at a time
@@ -68,21 +66,19 @@ def cache_file(task: SeriesTask, split: str, *more: object) -> Path:
     return cache_folder() / 'baselines' / f'{digest}.json'
 
 
-def error_sums(error_NPC: np.ndarray, observed_NPC: np.ndarray | None = None) -> np.ndarray:
+def window_sums(error_NPC: np.ndarray, observed_NPC: np.ndarray | None = None) -> np.ndarray:
     """[3, C] float64: squared and absolute errors of each column summed up, and their number."""
-    error_NPC = error_NPC.astype(np.float64)
-    if observed_NPC is None:
-        observed_NPC = np.ones(error_NPC.shape, dtype=bool)
-    error_NPC = np.where(observed_NPC, error_NPC, 0)
-    return np.stack([each.sum(axis=(0, 1), dtype=np.float64)
-                     for each in (np.square(error_NPC), np.abs(error_NPC), observed_NPC)])
+    windows, steps, columns = error_NPC.shape
+    count_C = np.full(columns, windows * steps) if observed_NPC is None \
+        else observed_NPC.sum(axis=(0, 1))
+    return np.stack([*error_sums(error_NPC.astype(np.float64), observed_NPC), count_C])
 
 
 def error_row(sums_3C: np.ndarray, deviation_C: np.ndarray, windows: int) -> dict[str, float]:
     """A row of a table.
 
     Args:
-        sums_3C: What `error_sums` gave, summed up.
+        sums_3C: What `window_sums` gave, summed up.
         deviation_C: Of each column: an error in original units is that in scaled ones times this.
         windows: How many were summed up.
 
@@ -90,12 +86,8 @@ def error_row(sums_3C: np.ndarray, deviation_C: np.ndarray, windows: int) -> dic
         'forecast/mse' and 'forecast/mae' in scaled units, both with '_original' in those of the
         data, and 'windows'.
     """
-    squared_C, absolute_C, count_C = sums_3C
-    count = max(count_C.sum(), 1.0)
-    values = {'mse': squared_C, 'mae': absolute_C, 'mse_original': squared_C * deviation_C ** 2,
-              'mae_original': absolute_C * deviation_C}
-    return {**{f'forecast/{name}': float(each.sum() / count) for name, each in values.items()},
-            'windows': windows}
+    return {**{f'forecast/{name}': value
+               for name, value in mean_errors(*sums_3C, deviation_C).items()}, 'windows': windows}
 
 
 def _row(baseline: Baseline, dataset: SeriesWindows, task: SeriesTask,
@@ -137,8 +129,8 @@ def _errors(dataset: SeriesWindows, forecast) -> dict[str, float]:
     for first in range(0, len(dataset), _BLOCK):
         batch = dataset.__getitems__(list(range(first, min(first + _BLOCK, len(dataset)))))
         observed = batch.get('target_observed')
-        sums_3C += error_sums(forecast(batch) - batch['targets'].numpy(),
-                              None if observed is None else observed.numpy())
+        sums_3C += window_sums(forecast(batch) - batch['targets'].numpy(),
+                               None if observed is None else observed.numpy())
     return error_row(sums_3C, target_deviation(dataset), len(dataset))
 
 

@@ -35,7 +35,7 @@ from amlnn.engine.sampled_rows import (
 )
 from amlnn.engine.untrained import untrained_run
 from amlnn.errors import UsageError
-from amlnn.metrics.forecasting_formulas import coverage, interval_width
+from amlnn.formulas.quantiles import coverage, interval_width
 from amlnn.records import OWN, TestRecord, write_record
 
 __all__ = ['score_forecaster']

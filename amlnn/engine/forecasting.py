@@ -21,17 +21,13 @@ from amlnn.data.windows import SeriesWindows
 from amlnn.engine.evaluation import EvaluationLoop
 from amlnn.engine.runner import FolderRunner
 from amlnn.engine.series import FirstBatch, SeriesTask
-from amlnn.errors import DataError
-from amlnn.models.conformal import Conformal, fit_conformal
+from amlnn.formulas.conformal import Conformal, fit_intervals
 
-__all__ = ['INTERVAL_LEVELS', 'ForecastEvaluation', 'ForecastLoop', 'ForecastRunner',
+__all__ = ['ForecastEvaluation', 'ForecastLoop', 'ForecastRunner',
            'evaluate_forecaster', 'interval_bounds', 'try_evaluation', 'window_names',
            'write_components', 'write_forecasts']
 
 # N windows, P future steps, C target columns, Q quantile levels
-
-INTERVAL_LEVELS = (0.8, 0.95)
-"""Share of values that each interval of a checkpoint claims to hold."""
 
 
 @dataclass
@@ -73,24 +69,16 @@ class ForecastEvaluation:
         return self._targets
 
     def intervals(self) -> list[dict]:
-        """Conformal margins for INTERVAL_LEVELS (see `amlnn.models.conformal`), for a checkpoint.
+        """Conformal margins (see `amlnn.formulas.conformal.fit_intervals`), for a checkpoint.
 
         Returns:
             [{'level': float, 'ends': places of the two quantiles that are widened or None for the
             point, 'margin': tensor [P, C]}, ...]; a level that takes more windows is left out.
         """
-        found = []
-        for level in INTERVAL_LEVELS:
-            ends = _ends(self.levels, level)
-            given = dict(point=self.forecasts) if ends is None else dict(
-                low=self.quantiles[..., ends[0]], high=self.quantiles[..., ends[1]])
-            try:
-                fitted = fit_conformal(self.targets, **given, level=level, observed=self.observed)
-            except DataError:
-                continue
-            found.append({'level': level, 'ends': ends,
-                          'margin': torch.from_numpy(fitted.margin.astype(np.float32))})
-        return found
+        fitted = fit_intervals(self.targets, self.forecasts, self.quantiles, self.levels,
+                               self.observed)
+        return [{'level': each.level, 'ends': None if each.ends is None else list(each.ends),
+                 'margin': torch.from_numpy(each.margin.astype(np.float32))} for each in fitted]
 
 
 @torch.inference_mode()
@@ -186,19 +174,22 @@ def interval_bounds(intervals: list[dict], point: np.ndarray, quantiles: np.ndar
         point: [N, P, C].
         quantiles: [N, P, C, Q], of a head that gives them.
     """
-    found = []
-    for each in intervals:
-        fitted = Conformal(each['margin'].numpy(), each['level'])
-        if each['ends'] is None:
-            found.append((each['level'], *fitted.around(point)))
-        else:
-            low, high = (quantiles[..., place] for place in each['ends'])
-            found.append((each['level'], *fitted.widen(low, high)))
-    return found
+    fitted = [Conformal(each['margin'].numpy(), each['level'], each['ends']) for each in intervals]
+    return [(each.level, *each.bounds(point, quantiles)) for each in fitted]
 
 
 class ForecastLoop(EvaluationLoop):
-    """Validation of a forecaster."""
+    """Validation of a forecaster.
+
+    Args:
+        evaluator: MMEngine's Evaluator, told what its metrics need to know.
+        given: Arguments of EvaluationLoop; so are `more`.
+    """
+
+    def __init__(self, *given, evaluator, **more):
+        known = evaluator.dataset_meta
+        super().__init__(*given, evaluator=evaluator, **more)
+        evaluator.dataset_meta = known  # MMEngine tells it the data set's metainfo alone
 
     def evaluate(self) -> ForecastEvaluation:
         """One pass over the data."""
@@ -253,14 +244,6 @@ class ForecastRunner(FolderRunner):
 
     def _log_env(self, env_cfg: dict) -> None:
         """MMEngine asks compilers for their versions, for seconds; run.json has what matters."""
-
-
-def _ends(levels: tuple[float, ...] | None, level: float) -> list[int] | None:
-    """Places of the quantiles that bound the central interval of a level, None without them."""
-    wanted = [(1 - level) / 2, (1 + level) / 2]
-    found = [place for each in wanted for place, known in enumerate(levels or ())
-             if abs(known - each) < 1e-6]
-    return found if len(found) == 2 else None
 
 
 def _forecast(model: nn.Module, batch: dict):

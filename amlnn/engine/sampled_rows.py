@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from amlnn.atomic import write_json
 from amlnn.data.windows import SeriesWindows
-from amlnn.engine.baseline_rows import cache_file, error_row, error_sums, target_deviation
+from amlnn.engine.baseline_rows import cache_file, error_row, target_deviation, window_sums
 from amlnn.engine.forecasting import ForecastEvaluation
 from amlnn.engine.series import SeriesTask
 from amlnn.errors import UsageError
@@ -96,13 +96,13 @@ def own_row(result: ForecastEvaluation, windows: Sequence[int]) -> dict[str, flo
     """What a model reached on some of the windows that it was evaluated on."""
     at = list(windows)
     observed = None if result.observed is None else result.observed[at]
-    sums_3C = error_sums(result.forecasts[at].astype(np.float64) - result.targets[at], observed)
+    sums_3C = window_sums(result.forecasts[at].astype(np.float64) - result.targets[at], observed)
     return error_row(sums_3C, target_deviation(result.dataset), len(at))
 
 
 def _sums(baseline: Baseline, name: str, dataset: SeriesWindows, windows: Sequence[int],
           file: Path, console: Console, advance) -> dict[str, list]:
-    """By window, [3, C] as `error_sums` gives them; read from the file and added to it."""
+    """By window, [3, C] as `window_sums` gives them; read from the file and added to it."""
     found = _read(file)
     left = [window for window in windows if str(window) not in found]
     for _ in range(len(windows) - len(left)):
@@ -133,7 +133,7 @@ def _sums(baseline: Baseline, name: str, dataset: SeriesWindows, windows: Sequen
 def _window_sums(baseline: Baseline, dataset: SeriesWindows, window: int) -> np.ndarray:
     batch = {key: value.numpy() for key, value in dataset[window].items()}
     error_NPC = baseline.predict(batch['inputs'], batch.get('observed')) - batch['targets']
-    return error_sums(error_NPC, batch.get('target_observed'))
+    return window_sums(error_NPC, batch.get('target_observed'))
 
 
 def _kind(method: str) -> tuple[str, type]:

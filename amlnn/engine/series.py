@@ -24,7 +24,7 @@ from amlnn.data.windows import SeriesWindows
 from amlnn.engine.adapt import Plan, common_steps
 from amlnn.engine.checkpoint import load_weights, read_checkpoint
 from amlnn.errors import CheckpointError, ConfigError, DataError
-from amlnn.metrics.forecasting_formulas import seasonal_naive_error
+from amlnn.formulas.forecast_errors import seasonal_naive_error
 
 __all__ = ['FirstBatch', 'SeriesTask', 'adapt_series', 'checkpoint_metainfo', 'naive_error']
 

@@ -4,7 +4,7 @@ What they need is in the data set's `metainfo`: `superclass_of`, the superclass'
 class [K], or `present`, the numbers of the classes that occur at all.
 """
 
-# N images, K classes, P classes that are present
+# N images, K classes
 
 from collections.abc import Sequence
 
@@ -13,6 +13,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
 
 from amlnn.errors import ConfigError
+from amlnn.formulas.accuracies import superclass_accuracy, topk_accuracies
 
 __all__ = ['PresentClassAccuracy', 'SuperclassAccuracy']
 
@@ -56,11 +57,10 @@ class SuperclassAccuracy(_ScoredMetric):
         >>> metric.compute_metrics([(np.array([0.5, 0.3, 0.2]), 1), (np.array([0, 0.1, 0.9]), 0)])
         {'top1': 50.0}
         """
-        superclass_of = np.asarray(self.dataset_meta['superclass_of'])
         predicted = np.array([scores.argmax() for scores, _ in results])
         labels = np.array([label for _, label in results])
-        right = superclass_of[predicted] == superclass_of[labels]
-        return {'top1': 100 * float(right.mean())}
+        return {'top1': 100 * superclass_accuracy(predicted, labels,
+                                                  self.dataset_meta['superclass_of'])}
 
 
 @METRICS.register_module()
@@ -97,9 +97,7 @@ class PresentClassAccuracy(_ScoredMetric):
         >>> metric.compute_metrics([(np.array([0.1, 0.7, 0.2]), 2), (np.array([0.6, 0, 0.4]), 2)])
         {'top1': 50.0, 'top2': 100.0}
         """
-        present = np.asarray(self.dataset_meta['present'])
-        scores_NP = np.stack([scores for scores, _ in results])[:, present]
+        scores_NK = np.stack([scores for scores, _ in results])
         labels = np.array([label for _, label in results])
-        order_NP = present[np.argsort(-scores_NP, axis=1, kind='stable')]
-        right_NP = order_NP == labels[:, None]
-        return {f'top{k}': 100 * float(right_NP[:, :k].any(axis=1).mean()) for k in self.topk}
+        shares = topk_accuracies(scores_NK, labels, self.topk, self.dataset_meta['present'])
+        return {f'top{k}': 100 * share for k, share in zip(self.topk, shares, strict=True)}

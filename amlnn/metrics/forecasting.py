@@ -15,6 +15,14 @@ from mmengine.registry import METRICS
 from torch import Tensor
 
 from amlnn.errors import ConfigError
+from amlnn.formulas.forecast_errors import (
+    error_sums,
+    mean_errors,
+    relative_errors,
+    scaled_error,
+    symmetric_error,
+)
+from amlnn.formulas.quantiles import central_levels, inside, place_of_level, quantile_scores
 
 __all__ = ['ForecastError', 'QuantileError']
 
@@ -69,9 +77,9 @@ class ForecastError(_SummedMetric):
 
     `mse` and `mae` are in scaled units, as published tables have them; `mse_original` and
     `mae_original` in those of the data. `mase` divides each column's absolute error by that of the
-    seasonal naive forecast within the training rows (Hyndman and Koehler 2006, "Another look at
-    measures of forecast accuracy"); `smape` is 200 |e| / (|y| + |f|), in percent of 200, in the
-    units of the data (Makridakis 1993).
+    seasonal naive forecast within the training rows (`scaled_error` in
+    `amlnn.formulas.forecast_errors`); `smape` is 200 |e| / (|y| + |f|), in percent of 200, in the
+    units of the data (`symmetric_error`).
 
     Args:
         items: What to report: of mse, mae, mse_original, mae_original, mase, smape.
@@ -91,38 +99,30 @@ class ForecastError(_SummedMetric):
     def sums(self, forecast, target_BPC: Tensor, observed_BPC: Tensor | None) -> dict[str, Tensor]:
         """See the class above."""
         error_BPC = forecast.point.float() - target_BPC
-        if observed_BPC is not None:
-            error_BPC = torch.where(observed_BPC, error_BPC, 0.0)
-        absolute_BPC = error_BPC.abs()
-        found = dict(squared=error_BPC.square().sum(0), absolute=absolute_BPC.sum(0))
-        found['count'] = found['squared']
+        squared_PC, absolute_PC = error_sums(error_BPC, observed_BPC, axis=0, xp=torch)
+        found = dict(squared=squared_PC, absolute=absolute_PC, count=squared_PC)
         if 'smape' in self.items:
             mean_C, deviation_C = (self.scale(name).to(target_BPC) for name in
                                    ('mean', 'deviation'))
-            size_BPC = (forecast.point * deviation_C + mean_C).abs() \
-                + (target_BPC * deviation_C + mean_C).abs()
-            relative_BPC = torch.where(size_BPC > 0, absolute_BPC * deviation_C / size_BPC, 0.0)
+            target_BPC, point_BPC = (each_BPC * deviation_C + mean_C
+                                     for each_BPC in (target_BPC, forecast.point))
+            relative_BPC = relative_errors(error_BPC.abs() * deviation_C, target_BPC, point_BPC,
+                                           torch)
+            if observed_BPC is not None:
+                relative_BPC = torch.where(observed_BPC, relative_BPC, 0.0)
             found['relative'] = relative_BPC.sum(0)
         return found
 
     def compute_metrics(self, results: list[dict[str, Tensor]]) -> dict[str, float]:
         """The items, of sums [P, C]."""
         by_column = {name: value.sum(0).cpu() for name, value in results[0].items()}
-        count = by_column['count'].sum().clamp(min=1)
-        deviation = self.scale('deviation')
-        values = {}
-        for name in self.items:
-            if name == 'mase':
-                means = by_column['absolute'] / by_column['count'].clamp(min=1)
-                values[name] = (means / self.scale('naive_error')).mean()
-            elif name == 'smape':
-                values[name] = 200 * by_column['relative'].sum() / count
-            else:
-                summed = by_column['squared' if name.startswith('mse') else 'absolute']
-                power = 2 if name.startswith('mse') else 1
-                factor = deviation ** power if name.endswith('_original') else 1.0
-                values[name] = (summed * factor).sum() / count
-        return {name: float(value) for name, value in values.items()}
+        absolute_C, count_C = by_column['absolute'], by_column['count']
+        found = mean_errors(by_column['squared'], absolute_C, count_C, self.scale('deviation'))
+        if 'mase' in self.items:
+            found['mase'] = scaled_error(absolute_C, count_C, self.scale('naive_error'))
+        if 'smape' in self.items:
+            found['smape'] = symmetric_error(by_column['relative'], count_C)
+        return {name: found[name] for name in self.items}
 
 
 @METRICS.register_module()
@@ -130,9 +130,9 @@ class QuantileError(_SummedMetric):
     """How good quantile forecasts are: means over windows, steps and columns, in scaled units.
 
     `crps` is twice the mean pinball loss over the head's levels, which for evenly spaced levels is
-    the continuous ranked probability score's approximation (Laio and Tamea 2007, equation 6);
-    `coverage` is the share of values inside the central interval of `level`, `width` that
-    interval's mean width.
+    the continuous ranked probability score's approximation (`quantile_scores` in
+    `amlnn.formulas.quantiles`); `coverage` is the share of values inside the central interval of
+    `level`, `width` that interval's mean width.
 
     Args:
         level: Share of values that the central interval claims to hold.
@@ -158,15 +158,13 @@ class QuantileError(_SummedMetric):
         if forecast.quantiles is None:
             raise ConfigError('QuantileError needs quantiles, and the head gives a point alone',
                               hint="model.head.type='QuantileHead', or take the metric out")
-        low, high = (self._place(forecast.levels, (1 + sign * self.level) / 2)
-                     for sign in (-1, 1))
         quantiles_BPCQ = forecast.quantiles.float()
         levels_Q = quantiles_BPCQ.new_tensor(forecast.levels)
-        error_BPCQ = target_BPC.unsqueeze(-1) - quantiles_BPCQ
-        pinball_BPC = torch.maximum(levels_Q * error_BPCQ, (levels_Q - 1) * error_BPCQ).mean(-1)
-        inside_BPC = (error_BPCQ[..., low] >= 0) & (error_BPCQ[..., high] <= 0)
-        found = dict(crps=2 * pinball_BPC, coverage=inside_BPC.float(),
-                     width=quantiles_BPCQ[..., high] - quantiles_BPCQ[..., low])
+        low_BPC, high_BPC = (quantiles_BPCQ[..., self._place(forecast.levels, level)]
+                             for level in central_levels(self.level))
+        found = dict(
+            crps=quantile_scores(target_BPC.unsqueeze(-1) - quantiles_BPCQ, levels_Q, torch),
+            coverage=inside(target_BPC, low_BPC, high_BPC).float(), width=high_BPC - low_BPC)
         if observed_BPC is not None:
             found = {name: torch.where(observed_BPC, value, 0.0) for name, value in found.items()}
         found = {name: value.sum(0) for name, value in found.items()}
@@ -178,9 +176,9 @@ class QuantileError(_SummedMetric):
         return {name: float(results[0][name].sum() / count) for name in self.items}
 
     def _place(self, levels: Sequence[float], wanted: float) -> int:
-        for place, level in enumerate(levels):
-            if abs(level - wanted) < 1e-6:
-                return place
-        raise ConfigError(f'QuantileError needs the level {wanted:g}, and the head has '
-                          f'{", ".join(f"{level:g}" for level in levels)}',
-                          hint='add it to model.head.levels, or choose another `level`')
+        place = place_of_level(levels, wanted)
+        if place is None:
+            raise ConfigError(f'QuantileError needs the level {wanted:g}, and the head has '
+                              f'{", ".join(f"{level:g}" for level in levels)}',
+                              hint='add it to model.head.levels, or choose another `level`')
+        return place

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from amlnn.errors import ConfigError, DataError
+from amlnn.formulas.seasons import season_means
+from amlnn.records import REPEAT_LAST, TRAIN_MEAN
 
 __all__ = ['ARIMA', 'BASELINES', 'ETS', 'STATISTICAL', 'Baseline', 'RepeatLast', 'Ridge',
            'SameHourMean', 'SeasonalNaive', 'Theta', 'TrainMean', 'WindowMean', 'fill_forward']
@@ -130,10 +132,7 @@ class SameHourMean(Baseline):
         self.season = self._need_season(season)
 
     def _predict(self, inputs_NLC: np.ndarray) -> np.ndarray:
-        windows, rows, columns = inputs_NLC.shape
-        seasons = rows // self.season
-        whole = inputs_NLC[:, rows - seasons * self.season:]
-        return self._cycle(whole.reshape(windows, seasons, self.season, columns).mean(axis=1))
+        return self._cycle(season_means(inputs_NLC, self.season))
 
 
 class Ridge(Baseline):
@@ -355,7 +354,7 @@ class ARIMA(_Statistical):
 
 
 BASELINES = {
-    'train mean': TrainMean, 'repeat last': RepeatLast, 'window mean': WindowMean,
+    TRAIN_MEAN: TrainMean, REPEAT_LAST: RepeatLast, 'window mean': WindowMean,
     'seasonal naive': SeasonalNaive, 'same-hour mean': SameHourMean, 'ridge': Ridge,
 }
 """The rows of every table, by name."""

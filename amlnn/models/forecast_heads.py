@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from amlnn.errors import ConfigError
+from amlnn.formulas.quantiles import pinball_losses
 
 __all__ = ['Forecast', 'ForecastHead', 'GaussianHead', 'PointHead', 'QuantileHead']
 
@@ -160,9 +161,8 @@ class QuantileHead(ForecastHead):
         return _affine(torch.stack(ordered, -1), shift_B1C, scale_B1C)
 
     def losses(self, output_BPCR: Tensor, target_BPC: Tensor) -> Tensor:
-        error_BPCR = target_BPC.unsqueeze(-1) - output_BPCR
-        return torch.maximum(self._levels_Q * error_BPCR,
-                             (self._levels_Q - 1) * error_BPCR).mean(-1)
+        return pinball_losses(target_BPC.unsqueeze(-1) - output_BPCR, self._levels_Q,
+                              torch).mean(-1)
 
     def forecast(self, output_BPCR: Tensor) -> Forecast:
         return Forecast(output_BPCR[..., self.centre], output_BPCR, self.levels)

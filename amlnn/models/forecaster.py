@@ -14,6 +14,7 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from amlnn.errors import ConfigError, DataError
+from amlnn.formulas.seasons import season_means
 from amlnn.models.forecast_heads import Forecast
 from amlnn.models.recurrent import Task
 
@@ -242,12 +243,9 @@ class SeasonalMean(nn.Module):
 
     def forward(self, x_BLC: Tensor, observed_BLC: Tensor | None):
         """Normalise; arguments and results as those of `RevIN`, the shift being [B, P, C]."""
-        B, L, C = x_BLC.shape
-        periods = L // self.season
-        whole_BLC = x_BLC[:, L - periods * self.season:]
-        mean_BsC = whole_BLC.reshape(B, periods, self.season, C).mean(1)
+        mean_BsC = season_means(x_BLC, self.season)
         # Steps of a period are counted from the end of the window, where both sides meet.
-        past = torch.arange(-L, 0, device=x_BLC.device) % self.season
+        past = torch.arange(-x_BLC.shape[1], 0, device=x_BLC.device) % self.season
         future = torch.arange(self.horizon, device=x_BLC.device) % self.season
         return x_BLC - mean_BsC[:, past], mean_BsC[:, future], None
 

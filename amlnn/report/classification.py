@@ -21,7 +21,8 @@ from amlnn.report.canvas import (
 )
 
 if TYPE_CHECKING:
-    from amlnn.results.classification import Calibration, Mistake
+    from amlnn.formulas.accuracies import Calibration
+    from amlnn.results.classification import Mistake
 
 __all__ = ['draw_confusion', 'draw_mistakes', 'draw_reliability', 'has_image_files']
 

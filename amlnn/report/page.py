@@ -2,8 +2,6 @@
 
 import html
 import json
-import secrets
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +9,8 @@ from pathlib import Path
 
 from amlnn import __version__
 from amlnn.errors import DataError
+from amlnn.folder_swap import replacing_folder
+from amlnn.records import TRUTH
 from amlnn.report.figures import (
     CostPoint,
     draw_comparison,
@@ -35,8 +35,6 @@ from amlnn.results.summary import Row, Summary, compare
 __all__ = ['write_report', 'write_summaries']
 
 _MARKER = '.amlnn-report.json'  # the names of the files that a report put into its folder
-
-_TRUTH = 'noise-free truth'  # as amlnn/engine/baseline_rows.py names it
 
 
 @dataclass
@@ -79,19 +77,17 @@ def write_summaries(summaries: Sequence[Summary], runs: Sequence[StoredRun],
     """Do what `write_report` does, for what `compare` already made of `runs`."""
     out = Path(out)
     _refuse_foreign(out)
-    target = out.resolve()
-    temporary = target.with_name(f'.{target.name}.{secrets.token_hex(4)}')
     try:
-        temporary.mkdir(parents=True)
-        _fill(temporary, summaries, runs)
-        names = sorted(path.name for path in temporary.iterdir())
-        (temporary / _MARKER).write_text(json.dumps(names, indent=1) + '\n', encoding='utf-8')
-        _swap(temporary, target)
+        with replacing_folder(out.resolve(), True, lambda names: _MARKER in names, 'report',
+                              _of_others) as work:
+            new = work / 'new'
+            new.mkdir()
+            _fill(new, summaries, runs)
+            names = sorted(path.name for path in new.iterdir())
+            (new / _MARKER).write_text(json.dumps(names, indent=1) + '\n', encoding='utf-8')
     except OSError as error:
         raise DataError(f'the report cannot be written to `{out}`: {error}',
                         hint='choose another folder with --out') from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return out / 'index.html'
 
 
@@ -107,27 +103,13 @@ def _refuse_foreign(out: Path) -> None:
                         hint=f'choose a new folder: --out {out / "report"}')
 
 
-def _swap(temporary: Path, target: Path) -> None:
-    """Put the new folder in the old one's place; what the old report did not write moves along."""
-    if not target.exists():
-        temporary.rename(target)
-        return
-    old = target.with_name(f'.{target.name}.{secrets.token_hex(4)}.old')
-    marker = target / _MARKER
+def _of_others(old: Path) -> list[Path]:
+    """What an old report did not write: it moves along."""
     try:
-        ours = {*json.loads(marker.read_text(encoding='utf-8')), _MARKER}
+        ours = {*json.loads((old / _MARKER).read_text(encoding='utf-8')), _MARKER}
     except (OSError, ValueError, TypeError):
         ours = {_MARKER}  # an empty folder, or a damaged marker: then keep everything
-    target.rename(old)
-    try:
-        temporary.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    for path in old.iterdir():
-        if path.name not in ours and not (target / path.name).exists():
-            path.rename(target / path.name)
-    shutil.rmtree(old, ignore_errors=True)
+    return [path for path in old.iterdir() if path.name not in ours]
 
 
 def _fill(folder: Path, summaries: Sequence[Summary], runs: Sequence[StoredRun]) -> None:
@@ -279,7 +261,7 @@ def _forecast_finding(summary: Summary) -> str:
     rows = [row for row in summary.rows if row.value is not None and row.status == 'done']
     simple = [row for row in summary.simple if summary.metric in row.metrics]
     # The truth without noise is no forecast: nobody has it.
-    methods = [row for row in simple if not row.name.startswith(_TRUTH) and not row.sampled]
+    methods = [row for row in simple if not row.name.startswith(TRUTH) and not row.sampled]
     if not rows or not methods:
         return ''
     best = min(rows, key=lambda row: row.value)
@@ -294,7 +276,7 @@ def _forecast_finding(summary: Summary) -> str:
     text += f'; the best simple method, {method.name},' \
             f'{" errs less:" if value < best.value else ""} {metric_text(summary.metric, value)}'
     for row in simple:
-        if row.name == _TRUTH:
+        if row.name == TRUTH:
             text += f'; the truth without noise, ' \
                     f'{metric_text(summary.metric, row.metrics[summary.metric])}'
     return f'{text} ({count(best.samples)} windows).'

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from amlnn.errors import DataError
+from amlnn.formulas.proportions import wilson
 from amlnn.report.classification import (
     draw_confusion,
     draw_mistakes,
@@ -26,7 +27,6 @@ from amlnn.results.classification import (
     worst_mistakes,
 )
 from amlnn.results.forecasting import error_by_step, find_intervals, reference_errors
-from amlnn.results.intervals import wilson
 from amlnn.results.store import Predictions, StoredRun
 
 __all__ = ['Picture', 'Section', 'picture', 'plain_table', 'run_section', 'run_state', 'slug']

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from amlnn.formulas import accuracies
+from amlnn.formulas.accuracies import Calibration
 from amlnn.results.store import Predictions
 
-__all__ = ['Calibration', 'ClassScore', 'Mistake', 'calibration', 'class_scores',
+__all__ = ['ClassScore', 'Mistake', 'calibration', 'class_scores',
            'confusion_matrix', 'confusions', 'worst_mistakes']
 
-# N images, K classes, M bins
+# N images, K classes
 
 
 @dataclass(frozen=True)
@@ -32,22 +34,6 @@ class Mistake:
     predicted: str
     prob: float
     """Of the predicted, wrong class."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Confidence and accuracy by bin of confidence, and their mean distance."""
-
-    edges: np.ndarray
-    """[M + 1]; bin m holds edges[m] < confidence <= edges[m + 1]."""
-    counts: np.ndarray
-    """[M] int64."""
-    confidence: np.ndarray
-    """[M] mean of the largest probability; NaN in an empty bin."""
-    accuracy: np.ndarray
-    """[M]; NaN in an empty bin."""
-    ece: float
-    """Expected calibration error, 0 to 1."""
 
 
 def confusion_matrix(predictions: Predictions) -> np.ndarray:
@@ -97,16 +83,5 @@ def calibration(predictions: Predictions, bins: int = 15) -> Calibration:
     Args:
         predictions: Of one run.
         bins: Number of bins of equal width between 0 and 1.
-
-    Source: C. Guo et al., On calibration of modern neural networks, ICML 2017, equations 2 and 3:
-    ECE = sum over bins of (images in the bin / all images) · |accuracy - mean confidence|.
     """
-    confidence = predictions.probs.max(axis=1).astype(np.float64)
-    edges = np.linspace(0, 1, bins + 1)
-    place = np.clip(np.searchsorted(edges, confidence, side='left') - 1, 0, bins - 1)
-    counts = np.bincount(place, minlength=bins)
-    with np.errstate(invalid='ignore'):
-        mean = np.bincount(place, confidence, bins) / counts
-        accuracy = np.bincount(place, predictions.correct, bins) / counts
-    error = float(np.nansum(counts * np.abs(accuracy - mean)) / len(confidence))
-    return Calibration(edges, counts, mean, accuracy, error)
+    return accuracies.calibration(predictions.probs.max(axis=1), predictions.correct, bins)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from amlnn.errors import DataError
+from amlnn.formulas import forecast_errors
+from amlnn.formulas.conformal import fit_intervals
+from amlnn.records import REPEAT_LAST, TRAIN_MEAN
 from amlnn.results.forecasts import Forecasts
 from amlnn.results.store import StoredRun
 
@@ -12,8 +15,6 @@ __all__ = ['ChosenWindow', 'Interval', 'chosen_windows', 'error_by_step', 'find_
            'reference_errors', 'window_times']
 
 # N windows in the order of time, P steps ahead, C columns
-
-LEVELS = (0.8, 0.95)
 
 _SHARES = ((0.5, 'typical: half of the windows err more'), (0.1, 'easy: 9 in 10 err more'),
            (0.9, 'hard: 1 in 10 errs more'), (0.99, 'very hard: 1 in 100 errs more'))
@@ -41,7 +42,7 @@ class Interval:
 
 def error_by_step(forecasts: Forecasts) -> np.ndarray:
     """[P] mean squared error of each step ahead, over windows and columns, in scaled units."""
-    return _by_step(forecasts.errors)
+    return forecast_errors.error_by_step(*_float64(forecasts), forecasts.observed)
 
 
 def reference_errors(forecasts: Forecasts) -> dict[str, np.ndarray]:
@@ -51,15 +52,14 @@ def reference_errors(forecasts: Forecasts) -> dict[str, np.ndarray]:
     follow one another and no value is missing: without the first window, before which nothing is
     stored.
     """
+    targets, _ = _float64(forecasts)
     found = {}
     if forecasts.scaled:
-        targets = forecasts.targets.astype(np.float64)
-        if forecasts.observed is not None:
-            targets = np.where(forecasts.observed, targets, np.nan)
-        found['train mean'] = _by_step(targets)
+        found[TRAIN_MEAN] = forecast_errors.error_by_step(targets, np.zeros_like(targets),
+                                                          forecasts.observed)
     if forecasts.observed is None and forecasts.series is not None:
         last = forecasts.series[forecasts.stride - 1:-1:forecasts.stride]
-        found['repeat last'] = _by_step(forecasts.targets[1:] - last[:, None])
+        found[REPEAT_LAST] = forecast_errors.error_by_step(targets[1:], last[:, None])
     return found
 
 
@@ -68,9 +68,9 @@ def chosen_windows(forecasts: Forecasts, most: int = 4) -> list[ChosenWindow]:
 
     Nobody picks them, so a figure of them cannot flatter. Windows without a target are passed over.
     """
-    errors = np.square(forecasts.errors)
-    known = np.flatnonzero(~np.isnan(errors).all(axis=(1, 2)))
-    order = known[np.argsort(np.nanmean(errors[known], axis=(1, 2)), kind='stable')]
+    errors = forecast_errors.error_by_window(*_float64(forecasts), forecasts.observed)
+    known = np.flatnonzero(~np.isnan(errors))
+    order = known[np.argsort(errors[known], kind='stable')]
     chosen: dict[int, str] = {}
     for share, reason in _SHARES[:most]:
         if share * len(order) < len(order) - 1 or share == 0.5:
@@ -109,47 +109,14 @@ def find_intervals(run: StoredRun, split: str) -> list[Interval]:
         shown, validation = run.forecasts(split), run.forecasts('val')
     except DataError:
         return []
-    if shown.targets.shape[1:] != validation.targets.shape[1:]:
+    if shown.targets.shape[1:] != validation.targets.shape[1:] or shown.levels != validation.levels:
         return []
-    found = []
-    for level in LEVELS:
-        low, high = _bounds(validation, level)
-        scores = np.maximum(low - validation.targets, validation.targets - high)
-        if validation.observed is not None:
-            scores = np.where(validation.observed, scores, np.nan)
-        margin = _margin(scores, level)
-        if margin is None:
-            continue
-        low, high = _bounds(shown, level)
-        middle = (low + high) / 2  # a negative margin must not make them cross
-        found.append(Interval(level, np.minimum(low - margin, middle),
-                              np.maximum(high + margin, middle)))
-    return found
+    fitted = fit_intervals(validation.targets, validation.forecasts, validation.quantiles,
+                           validation.levels, validation.observed)
+    return [Interval(each.level, *each.bounds(shown.forecasts, shown.quantiles))
+            for each in fitted]
 
 
-def _bounds(forecasts: Forecasts, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """[N, P, C] each: the head's own quantiles for this level, or the point forecast twice."""
-    ends = [np.flatnonzero(np.abs(np.array(forecasts.levels) - wanted) < 1e-6)
-            for wanted in ((1 - level) / 2, (1 + level) / 2)]
-    if forecasts.quantiles is None or not all(len(end) for end in ends):
-        return forecasts.forecasts, forecasts.forecasts
-    low, high = (forecasts.quantiles[..., end[0]] for end in ends)
-    return low, high
-
-
-def _margin(scores: np.ndarray, level: float) -> np.ndarray | None:
-    """[P, C] of scores [N, P, C], NaN where missing; None where there are too few of them."""
-    counts = (~np.isnan(scores)).sum(axis=0)
-    ranks = np.ceil(np.round((counts + 1) * level, 9)).astype(int)
-    if (ranks > counts).any():
-        return None
-    ordered = np.sort(scores, axis=0)  # NaN comes last
-    return np.take_along_axis(ordered, ranks[None] - 1, axis=0)[0]
-
-
-def _by_step(errors: np.ndarray) -> np.ndarray:
-    """[P] mean square over windows and columns, NaN left out; NaN where nothing is left."""
-    known = ~np.isnan(errors)
-    total = np.where(known, np.square(errors), 0).sum(axis=(0, 2), dtype=np.float64)
-    count = known.sum(axis=(0, 2))
-    return np.divide(total, count, where=count > 0, out=np.full(len(count), np.nan))
+def _float64(forecasts: Forecasts) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and forecasts, of which errors are taken in double precision."""
+    return forecasts.targets.astype(np.float64), forecasts.forecasts.astype(np.float64)

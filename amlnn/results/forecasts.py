@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from amlnn.errors import DataError
+from amlnn.formulas.forecast_errors import mse
 from amlnn.results.arrays import HINT, read_arrays
 
 __all__ = ['Forecasts', 'read_forecasts']
@@ -48,16 +49,10 @@ class Forecasts:
         """Whether the scaled units differ from the original ones."""
         return bool((self.mean != 0).any() or (self.deviation != 1).any())
 
-    @cached_property
-    def errors(self) -> np.ndarray:
-        """[N, P, C] float64: forecast less target, NaN where that is missing."""
-        errors = self.forecasts.astype(np.float64) - self.targets
-        return errors if self.observed is None else np.where(self.observed, errors, np.nan)
-
     @property
     def mse(self) -> float:
         """Mean squared error, in scaled units."""
-        return float(np.nanmean(np.square(self.errors)))
+        return mse(self.targets, self.forecasts.astype(np.float64), self.observed)
 
     def original(self, values: np.ndarray) -> np.ndarray:
         """[..., C] scaled values in original units."""

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from amlnn.errors import DataError
-from amlnn.records import RunRecord
+from amlnn.records import RunRecord, is_known
 from amlnn.results.store import Predictions, StoredRun
 
 __all__ = ['MSE', 'TOP1', 'Result', 'contradictions', 'recorded_metric', 'result_of',
@@ -41,7 +41,7 @@ def result_of(run: StoredRun, split: str) -> Result | None:
             return Result(TOP1, 100 * float(predictions.correct.mean()), len(predictions.ids),
                           'predictions')
     test = run.tests.get(split)
-    if test is not None and _finite(test.metrics.get(metric)):
+    if test is not None and is_known(test.metrics.get(metric)):
         return Result(metric, test.metrics[metric], test.samples, 'test record')
     if split == 'val':
         value = _best_epoch_value(record, metric)
@@ -66,7 +66,7 @@ def contradictions(run: StoredRun, split: str) -> list[str]:
         recorded, where = _best_epoch_value(run.record, TOP1), 'run.json'
     else:
         return []
-    if not _finite(recorded) or abs(recorded - measured) < 99.99 / len(predictions.ids):
+    if not is_known(recorded) or abs(recorded - measured) < 99.99 / len(predictions.ids):
         return []
     note = (f'{run.name}: predictions_{split}.npz gives {measured:.2f} %, {where} '
             f'{recorded:.2f} %; the table shows the former.')
@@ -87,7 +87,7 @@ def _unlike_forecasts(run: StoredRun, split: str) -> list[str]:
     except DataError as error:
         return [f'{run.name}: {error.message}.']
     recorded = run.tests[split].metrics.get(MSE)
-    if not _finite(recorded) or math.isclose(recorded, measured, rel_tol=1e-3):
+    if not is_known(recorded) or math.isclose(recorded, measured, rel_tol=1e-3):
         return []
     return [f'{run.name}: predictions_{split}.npz gives an MSE of {measured:.4g}, '
             f'test_{split}.json {recorded:.4g}; the table shows the latter.']
@@ -110,7 +110,7 @@ def stored_predictions(run: StoredRun, split: str) -> Predictions | None:
 def recorded_metric(run: StoredRun, metric: str, split: str) -> float | None:
     """Return a metric of the test record; on 'val' without one, of a classifier's best epoch."""
     test = run.tests.get(split)
-    if test is not None and _finite(test.metrics.get(metric)):
+    if test is not None and is_known(test.metrics.get(metric)):
         return test.metrics[metric]
     if split == 'val' and run.record.kind == 'classification':
         return _best_epoch_value(run.record, metric)
@@ -118,13 +118,9 @@ def recorded_metric(run: StoredRun, metric: str, split: str) -> float | None:
 
 
 def _best_epoch_value(record: RunRecord, metric: str | None) -> float | None:
-    if metric == record.monitor and _finite(record.best_value):
+    if metric == record.monitor and is_known(record.best_value):
         return record.best_value
     for epoch in record.epochs:
-        if epoch.epoch == record.best_epoch and _finite(epoch.metrics.get(metric)):
+        if epoch.epoch == record.best_epoch and is_known(epoch.metrics.get(metric)):
             return epoch.metrics[metric]
     return None
-
-
-def _finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)

@@ -8,6 +8,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from amlnn.formulas.seeds import mean_and_deviation
+from amlnn.records import TRUTH
 from amlnn.results.reported import Reported
 from amlnn.results.store import StoredRun
 
@@ -169,7 +171,7 @@ def _below_noise(runs: Mapping[str, Sequence[StoredRun]]) -> str:
             errors = {name: statistics.fmean(run.tests['test'].metrics['forecast/mse']
                                              for run in each) for name, each in members.items()}
             errors |= {name: row['forecast/mse'] for name, row in test.baselines.items()}
-            bound = 0.9 * test.baselines.get('noise-free truth', {}).get('forecast/mse', 0)
+            bound = 0.9 * test.baselines.get(TRUTH, {}).get('forecast/mse', 0)
             place = found['fresh' if how == 'ours' else how]
             place += [f'{name} at {length:,}' for name, value in errors.items() if value < bound]
     return ' '.join(f'More than a tenth below it on {how} data: {", ".join(names) or "none"}.'
@@ -200,8 +202,8 @@ def _seeds(runs: Mapping[str, Sequence[StoredRun]]) -> str:
 
 
 def _spread(values: Sequence[float]) -> str:
-    text = _number(statistics.fmean(values))
-    return f'{text} ± {_number(statistics.stdev(values))}' if len(values) > 1 else text
+    mean, deviation = mean_and_deviation(values)
+    return _number(mean) if deviation is None else f'{_number(mean)} ± {_number(deviation)}'
 
 
 def _number(value: float) -> str:

@@ -1,6 +1,5 @@
 """A comparison of runs: one row a configuration, seeds together, with intervals and differences."""
 
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,9 +9,10 @@ from typing import Literal
 import numpy as np
 
 from amlnn.errors import DataError
-from amlnn.records import RunRecord
+from amlnn.formulas.proportions import newcombe, paired, paired_bootstrap, wilson
+from amlnn.formulas.seeds import mean_and_deviation
+from amlnn.records import RunRecord, is_known
 from amlnn.results.grouping import Group, group_runs, settings
-from amlnn.results.intervals import newcombe, paired, paired_bootstrap, wilson
 from amlnn.results.measured import (
     MSE,
     TOP1,
@@ -81,17 +81,11 @@ class Row:
         rates = []
         for record in self.records:
             timed = [epoch for epoch in record.epochs
-                     if _finite(epoch.images_per_second) and epoch.train_seconds]
+                     if is_known(epoch.images_per_second) and epoch.train_seconds]
             if timed:
                 rates.append(sum(epoch.train_seconds * epoch.images_per_second for epoch in timed)
                              / sum(epoch.train_seconds for epoch in timed))
         return _mean(rates)
-
-    @property
-    def best_validation(self) -> float | None:
-        """Mean over seeds of the best monitored validation metric."""
-        return _mean([record.best_value for record in self.records
-                      if record.best_value is not None])
 
     @property
     def status(self) -> str:
@@ -107,7 +101,7 @@ class Row:
         values = [value for value in values if value is not None]
         if not values:
             return None
-        return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+        return mean_and_deviation(values)
 
 
 @dataclass
@@ -210,9 +204,7 @@ def _row(group: Group, split: str, notes: list[str]) -> Row:
         notes.extend(contradictions(run, split))
     if not results:
         return row
-    values = [result.value for result in results]
-    row.value = statistics.fmean(values)
-    row.sd = statistics.stdev(values) if len(values) > 1 else None
+    row.value, row.sd = mean_and_deviation([result.value for result in results])
     samples = {result.samples for result in results}
     row.samples = samples.pop() if len(samples) == 1 else None
     if row.samples and results[0].metric == TOP1:
@@ -341,9 +333,6 @@ def _describe(rows: list[Row]) -> str:
     made = f'the generated series {preset}' if preset else 'a generated series'
     return f'{Path(run.record.data_root).name if run.record.data_root else made}{steps}'
 
-
-def _finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
 
 
 def _mean(values: list[float]) -> float | None:

@@ -27,9 +27,9 @@ from amlnn.data import fetch as fetch_module
 from amlnn.data.download import download
 from amlnn.data.download_progress import ByteProgress
 from amlnn.data.download_table import DATA_SETS, DownloadableSet
-from amlnn.data.folder_swap import locked
 from amlnn.data.unpack import unpack
 from amlnn.errors import AmlnnError, DataError, RunFailed, UsageError
+from amlnn.folder_swap import locked
 
 ROOT = Path(__file__).parents[2]
 _random = random.Random(0)

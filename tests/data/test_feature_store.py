@@ -58,7 +58,7 @@ def test_what_was_not_written_is_missing_and_cannot_be_taken_for_a_feature(tmp_p
         assert features[[1, 3]].isnan().all()
         assert store.missing(0).tolist() == [0, 1, 3, 4, 5, 6, 8, 9]
         assert store.missing(1).tolist() == list(range(10))
-        assert [store.has(0, 2), store.has(0, 3), store.has(2, 2)] == [True, False, False]
+        assert store.missing(2).tolist() == list(range(10))
 
 
 def test_reading_nothing_gives_nothing(tmp_path):
@@ -130,7 +130,6 @@ def test_a_view_takes_its_disk_space_when_it_is_first_written(tmp_path):
     (lambda store: store.read(0, [-1]), IndexError),
     (lambda store: store.read(3, [0]), IndexError),
     (lambda store: store.write(-1, [0], rows(1)), IndexError),
-    (lambda store: store.has(0, 10), IndexError),
 ])
 def test_a_call_that_makes_no_sense_is_an_error(tmp_path, call, error):
     with opened(tmp_path) as store, pytest.raises(error):

@@ -13,10 +13,10 @@ import pytest
 from raw_folders import leftovers, names, quietly, raw_folder, tree
 from rich.console import Console
 
-from amlnn.data.folder_swap import work_folder
 from amlnn.data.inspect import in_threads
 from amlnn.data.manifest import manifest_hash
 from amlnn.errors import DataError, RunFailed
+from amlnn.folder_swap import work_folder
 
 
 @pytest.fixture

@@ -207,13 +207,6 @@ def test_metainfo_is_plain_and_says_what_a_checkpoint_needs():
     assert make(season=12).metainfo['season'] == 12
 
 
-def test_times_of_targets():
-    windows = SeriesWindows(Held(noise(), hourly=True), 5, 3, 'test')
-    assert windows.target_times(1).tolist() == \
-        [(HOUR + np.timedelta64(81 + step, 'h')).tolist() for step in range(3)]
-    assert make().target_times(0) is None
-
-
 def test_the_truth_is_scaled_like_the_targets():
     values = noise()
     windows = SeriesWindows(Held(values, truth=values), 5, 3, 'test', targets=['b'])

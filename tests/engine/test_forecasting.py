@@ -13,7 +13,8 @@ from generated import ROOT, write_series, write_series_config
 from amlnn.data.generate import GeneratedSeries
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import UsageError
-from amlnn.metrics.forecasting_formulas import coverage, mae, mse
+from amlnn.formulas.forecast_errors import mse
+from amlnn.formulas.quantiles import coverage
 from amlnn.models import baselines
 from amlnn.records import read_run, read_test
 
@@ -223,6 +224,14 @@ def test_a_checkpoint_of_a_classifier_is_two_lines(config, run_tool, tmp_path):
     assert_two_lines(errors, 'other.pth', 'forecaster')
 
 
+def test_a_training_can_report_every_error(config, tmp_path):
+    run = train(TrainOptions(config(), work_dir=tmp_path / 'runs', cfg_options=(
+        'val_evaluator.items=[mse,mase,smape]', 'train_cfg.max_epochs=1')))
+    metrics = read_run(run).epochs[0].metrics
+    assert list(metrics) == ['forecast/mse', 'forecast/mase', 'forecast/smape']
+    assert metrics['forecast/mase'] > 0 and 0 < metrics['forecast/smape'] < 200
+
+
 def test_testing_counts_every_window_and_names_the_baselines(config, run_tool, run):
     status, output, errors = run_tool('test', config(), run / 'best.pth')
     assert status == 0, errors
@@ -231,8 +240,8 @@ def test_testing_counts_every_window_and_names_the_baselines(config, run_tool, r
     arrays = stored(run / 'predictions_test.npz')
     assert record.metrics['forecast/mse'] == pytest.approx(mse(arrays['target'],
                                                                arrays['forecast']))
-    assert record.metrics['forecast/mae'] == pytest.approx(mae(arrays['target'],
-                                                               arrays['forecast']))
+    assert record.metrics['forecast/mae'] == pytest.approx(
+        np.abs(arrays['target'] - arrays['forecast']).mean())
     assert 0 <= record.metrics['interval/coverage_80'] <= record.metrics['interval/coverage_95']
     assert list(record.baselines) == list(baselines.BASELINES) and record.repeated_windows == 0
     for name in record.baselines:

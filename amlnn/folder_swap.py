@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from amlnn.atomic import fsync_path
 from amlnn.errors import DataError
 
 try:
@@ -13,7 +14,7 @@ try:
 except ImportError:  # Windows: without the lock, two runs on one folder at a time are not noticed
     fcntl = None
 
-__all__ = ['fsync_path', 'locked', 'replacing_folder', 'work_folder']
+__all__ = ['locked', 'replacing_folder', 'work_folder']
 
 
 def work_folder(target: Path) -> Path:
@@ -21,13 +22,14 @@ def work_folder(target: Path) -> Path:
     return target.with_name(f'.{target.name}.amlnn-work')
 
 
-def _is_prepared(names: set[str]) -> bool:
-    return 'training_set' in names and bool(names & {'classes.txt', 'manifest.json'})
+def _nothing(old: Path) -> list[Path]:
+    return []
 
 
 @contextmanager
-def replacing_folder(target: Path, overwrite: bool,
-                     is_data_set: Callable[[set[str]], bool] = _is_prepared) -> Iterator[Path]:
+def replacing_folder(target: Path, overwrite: bool, is_ours: Callable[[set[str]], bool],
+                     what: str = 'data set', kept: Callable[[Path], list[Path]] = _nothing
+                     ) -> Iterator[Path]:
     """Yield an empty work folder beside `target`; its `new` becomes `target` on a clean exit.
 
     The swap is three renames: `target` to `old` in the work folder, `new` to `target`, `old` to
@@ -37,8 +39,10 @@ def replacing_folder(target: Path, overwrite: bool,
 
     Args:
         target: The folder to make or replace, an absolute path.
-        overwrite: Replace a data set that is there. Anything but a data set is never replaced.
-        is_data_set: Tells from the names in a folder whether it is a data set of the kind to make.
+        overwrite: Replace one that is there. What is not of the kind to make is never replaced.
+        is_ours: Tells from the names in a folder whether it is of the kind to make.
+        what: That kind, for messages.
+        kept: What in the old folder moves into the new one, which has it under no such name yet.
 
     Raises:
         DataError: `target` is there and may not be replaced, or another run is writing it.
@@ -47,23 +51,23 @@ def replacing_folder(target: Path, overwrite: bool,
     for parent in target.parents:
         if parent.exists() and not parent.is_dir():
             raise DataError(f'`{parent}` is a file, so `{target}` cannot be made',
-                            hint='name a folder to write the data set to')
+                            hint=f'name a folder to write the {what} to')
     made = [parent for parent in target.parents if not parent.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
     done = False
     try:
         with locked(target):
-            _clear(work, target)
-            _refuse_existing(target, overwrite, is_data_set)
+            _clear(work, target, kept)
+            _refuse_existing(target, overwrite, is_ours, what)
             work.mkdir()
             try:
                 yield work
                 # Somebody may have made it since.
-                _refuse_existing(target, overwrite, is_data_set)
-                _swap(work, target)
+                _refuse_existing(target, overwrite, is_ours, what)
+                _swap(work, target, kept)
                 done = True
             finally:
-                _clear(work, target)
+                _clear(work, target, kept)
     finally:
         if not done:
             for parent in made:
@@ -71,46 +75,46 @@ def replacing_folder(target: Path, overwrite: bool,
                     parent.rmdir()
 
 
-def fsync_path(path: Path) -> None:
-    """Have the disk keep a file, or the names in a folder, before anything relies on them."""
-    with suppress(OSError):  # some file systems, and folders on Windows, cannot
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _swap(work: Path, target: Path) -> None:
+def _swap(work: Path, target: Path, kept: Callable[[Path], list[Path]]) -> None:
     if target.exists():
         target.replace(work / 'old')
     (work / 'new').replace(target)
     fsync_path(target.parent)
-    if (work / 'old').exists():
-        # From here on it is no longer what a crash should bring back, and deleting takes a while.
-        (work / 'old').replace(work / 'rubbish')
+    _retire(work, target, kept)
 
 
-def _clear(work: Path, target: Path) -> None:
-    """Delete a work folder, after putting back what had only been moved aside."""
+def _retire(work: Path, target: Path, kept: Callable[[Path], list[Path]]) -> None:
+    """Take out of the old folder what is kept, and give the rest up."""
+    if not (work / 'old').exists():
+        return
+    for path in kept(work / 'old'):
+        if not (target / path.name).exists():
+            path.replace(target / path.name)
+    # From here on it is no longer what a crash should bring back, and deleting takes a while.
+    (work / 'old').replace(work / 'rubbish')
+
+
+def _clear(work: Path, target: Path, kept: Callable[[Path], list[Path]]) -> None:
+    """Delete a work folder, after ending or taking back the swap that was begun."""
     if (work / 'old').exists() and not target.exists():
         (work / 'old').replace(target)
+    _retire(work, target, kept)
     if work.exists():
         shutil.rmtree(work)
 
 
-def _refuse_existing(target: Path, overwrite: bool,
-                     is_data_set: Callable[[set[str]], bool]) -> None:
+def _refuse_existing(target: Path, overwrite: bool, is_ours: Callable[[set[str]], bool],
+                     what: str) -> None:
     if not target.exists():
         return
     if not target.is_dir():
-        raise DataError(f'`{target}` is a file', hint='name a folder to write the data set to')
+        raise DataError(f'`{target}` is a file', hint=f'name a folder to write the {what} to')
     names = {entry.name for entry in target.iterdir()}
     if not names:
         return
     # A slip of the hand, such as naming one's home folder, must not delete it.
-    if not is_data_set(names):
-        raise DataError(f'`{target}` is not empty, and no data set that could be replaced',
+    if not is_ours(names):
+        raise DataError(f'`{target}` is not empty, and no {what} that could be replaced',
                         hint='name a folder that does not exist yet')
     if not overwrite:
         raise DataError(f'`{target}` exists',

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from amlnn.errors import DataError
-from amlnn.models.conformal import conformal_rank, fit_conformal
+from amlnn.formulas.conformal import conformal_rank, fit_conformal, fit_intervals
 
 
 @pytest.mark.parametrize('count, level, rank', [
@@ -86,3 +86,24 @@ def test_the_score_of_quantiles_is_that_of_romano_et_al():
 def test_arguments_that_do_not_go_together_are_refused(given):
     with pytest.raises(ValueError, match=r'give|level'):
         fit_conformal(np.zeros((9, 1, 1)), **given)
+
+
+def test_intervals_widen_quantiles_where_there_are_both_and_surround_points_elsewhere():
+    random = np.random.default_rng(1)
+    target, point = random.normal(size=(2, 60, 2, 1))
+    quantiles = point[..., None] + np.array([-1.0, 0.0, 1.5])
+    eighty, most = fit_intervals(target, point, quantiles, (0.1, 0.5, 0.9))
+    assert (eighty.level, eighty.ends) == (0.8, (0, 2)) and (most.level, most.ends) == (0.95, None)
+    widened = fit_conformal(target, low=quantiles[..., 0], high=quantiles[..., 2], level=0.8)
+    around = fit_conformal(target, point, level=0.95)
+    np.testing.assert_array_equal(eighty.bounds(point, quantiles),
+                                  widened.widen(quantiles[..., 0], quantiles[..., 2]))
+    np.testing.assert_array_equal(most.bounds(point, quantiles), around.around(point))
+
+
+def test_a_level_that_takes_more_windows_has_no_interval():
+    target = np.arange(10.0).reshape(10, 1, 1)
+    assert [each.level for each in fit_intervals(target, target * 0)] == [0.8]
+    observed = np.ones((10, 1, 1), bool)
+    observed[3:] = False
+    assert fit_intervals(target, target * 0, observed=observed) == []

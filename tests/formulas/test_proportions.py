@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from amlnn.results.intervals import newcombe, paired, paired_bootstrap, wilson
+from amlnn.formulas.proportions import newcombe, paired, paired_bootstrap, wilson
 
 
 @pytest.mark.parametrize(('right', 'n'), [(0, 5), (1, 1), (9, 10), (545, 568), (568, 568)])

@@ -8,14 +8,19 @@ promise holds only roughly: tables show the coverage measured on the test part b
 
 # N windows, P future steps, C target columns, Q quantile levels
 
+from collections.abc import Sequence
 from math import ceil
 from typing import NamedTuple
 
 import numpy as np
 
 from amlnn.errors import DataError
+from amlnn.formulas.quantiles import central_places
 
-__all__ = ['Conformal', 'conformal_rank', 'fit_conformal']
+__all__ = ['INTERVAL_LEVELS', 'Conformal', 'conformal_rank', 'fit_conformal', 'fit_intervals']
+
+INTERVAL_LEVELS = (0.8, 0.95)
+"""Share of values that each interval of a forecast claims to hold."""
 
 
 class Conformal(NamedTuple):
@@ -25,6 +30,24 @@ class Conformal(NamedTuple):
     """[P, C] float64, in the units of the forecasts; negative where quantiles were too wide."""
     level: float
     """The chance with which an interval is to hold the truth."""
+    ends: Sequence[int] | None = None
+    """Places of the two quantiles that are widened; None for intervals around point forecasts."""
+
+    def bounds(self, point: np.ndarray, quantiles: np.ndarray | None = None
+               ) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper bounds [N, P, C] of forecasts.
+
+        Args:
+            point: [N, P, C].
+            quantiles: [N, P, C, Q], where `ends` names two of them.
+
+        >>> low, high = Conformal(np.array([[0.5]]), 0.8).bounds(np.array([[[3.0]]]))
+        >>> low.item(), high.item()
+        (2.5, 3.5)
+        """
+        if self.ends is None:
+            return self.around(point)
+        return self.widen(*(quantiles[..., place] for place in self.ends))
 
     def around(self, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper bounds around point forecasts [N, P, C]."""
@@ -103,3 +126,35 @@ def fit_conformal(target: np.ndarray, point: np.ndarray | None = None,
     ranks = np.array([conformal_rank(int(count), level) for count in counts])[at]
     ranks = ranks.reshape(1, *ordered.shape[1:])
     return Conformal(np.take_along_axis(ordered, ranks - 1, axis=0)[0], level)
+
+
+def fit_intervals(target: np.ndarray, point: np.ndarray, quantiles: np.ndarray | None = None,
+                  levels: Sequence[float] | None = None, observed: np.ndarray | None = None
+                  ) -> list[Conformal]:
+    """Intervals of INTERVAL_LEVELS from the validation part, as far as it has windows enough.
+
+    Where two quantiles bound a level's central interval, they are widened; else the interval is put
+    around the point forecasts.
+
+    Args:
+        target: What came true, [N, P, C].
+        point: Point forecasts, [N, P, C].
+        quantiles: [N, P, C, Q], of a head that gives them.
+        levels: The Q levels.
+        observed: False where the truth is missing, [N, P, C].
+
+    >>> target = np.arange(1.0, 10.0).reshape(9, 1, 1)  # too few for 95 %
+    >>> [(each.level, each.margin.item()) for each in fit_intervals(target, np.zeros((9, 1, 1)))]
+    [(0.8, 8.0)]
+    """
+    found = []
+    for level in INTERVAL_LEVELS:
+        ends = None if quantiles is None else central_places(levels, level)
+        given = dict(point=point) if ends is None else dict(
+            low=quantiles[..., ends[0]], high=quantiles[..., ends[1]])
+        try:
+            fitted = fit_conformal(target, **given, level=level, observed=observed)
+        except DataError:
+            continue
+        found.append(fitted._replace(ends=ends))
+    return found
