@@ -12,20 +12,27 @@ from dataclasses import dataclass, field, fields
 __all__ = ['NO_FACTS', 'VOCABULARY', 'Facts', 'gather']
 
 
+# A word that concerns one registry may mean anything in classes of another.
+_DATA_SET = {'registry': 'DATASETS'}
+_METRIC = {'registry': 'METRICS'}
+_INITIALIZER = {'registry': 'WEIGHT_INITIALIZERS'}
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a class and its bases declare; each field is one constant."""
 
-    kind: str = ''
+    kind: str = field(default='', metadata=_DATA_SET)
     """Of a data set: which kind of experiment its samples make, 'forecasting' say."""
-    loader: tuple[str, str] | None = None
+    loader: tuple[str, str] | None = field(default=None, metadata=_DATA_SET)
     """Of a data set: module and class of the loader that it needs, where that is not torch's."""
-    same_in_every_part: dict[str, str] = field(default_factory=dict)
+    same_in_every_part: dict[str, str] = field(default_factory=dict, metadata=_DATA_SET)
     """Of a data set: arguments that have to be equal in the training, validation and test part,
     and what would be wrong otherwise."""
-    default_prefix: str | None = None
+    default_prefix: str | None = field(default=None, metadata=_METRIC)
     """Of a metric: what MMEngine puts before the names of its results."""
-    reports: tuple[str, ...] | Callable[[Mapping], list[str]] | None = None
+    reports: tuple[str, ...] | Callable[[Mapping], list[str]] | None = field(
+        default=None, metadata=_METRIC)
     """Of a metric: the names of its results. 'top{topk}' stands for one result for each value of
     its argument `topk`. None: nobody knows, so that anything can be monitored. A class with a
     `compute_metrics` of its own inherits none."""
@@ -39,7 +46,7 @@ class Facts:
     """Arguments that amlnn supplies: a config may give them, and is not told to."""
     also_takes: tuple[str, ...] = ()
     """What its `**kwargs` take, where reading on does not show it."""
-    loads_weights: bool = False
+    loads_weights: bool = field(default=False, metadata=_INITIALIZER)
     """Of an initializer: it reads the weights from a file."""
     unread: tuple[str, ...] = field(default=(), metadata={'declared': False})
     """Constants with one of these names that are not written out, or say something else."""
@@ -49,22 +56,27 @@ NO_FACTS = Facts()
 
 VOCABULARY = tuple(fact.name for fact in fields(Facts) if fact.metadata.get('declared', True))
 
+_REGISTRY = {fact.name: fact.metadata.get('registry') for fact in fields(Facts)}
 
-def gather(declared: Iterable[Mapping]) -> Facts:
+
+def gather(declared: Iterable[Mapping], registry: str) -> Facts:
     """Facts of a class from what it and its bases declare.
 
     Args:
         declared: Name to value, of the class itself first.
+        registry: The one that builds the class, '' for none.
 
-    >>> facts = gather([{'smallest': {'crop': 1}}, {'smallest': {'crop': 0, 'size': 8}, 'kind': 3}])
-    >>> facts.smallest, facts.unread
+    >>> declared = [{'smallest': {'crop': 1}}, {'smallest': {'crop': 0, 'size': 8}, 'kind': 3}]
+    >>> gather(declared, 'DATASETS').smallest, gather(declared, 'DATASETS').unread
     ({'crop': 1, 'size': 8}, ('kind',))
+    >>> gather(declared, 'MODELS').unread
+    ()
     """
     found: dict[str, object] = {}
     unread: list[str] = []
     for constants in declared:
         for name, value in constants.items():
-            if name in unread:
+            if name in unread or _REGISTRY[name] not in (None, registry):
                 continue
             if not _SHAPES[name](value):
                 unread.append(name)

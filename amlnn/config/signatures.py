@@ -77,7 +77,7 @@ class Library:
     def __init__(self, modules: dict[str, dict]):
         self.modules = modules
         self._signatures: dict[tuple[str, str], Signature] = {}
-        self._facts: dict[tuple[str, str], Facts] = {}
+        self._facts: dict[tuple[str, str, str], Facts] = {}
 
     @cached_property
     def components(self) -> dict[str, dict[str, Component]]:
@@ -137,9 +137,11 @@ class Library:
     def facts(self, component: Component) -> Facts:
         """What a class and its bases declare of themselves."""
         place = self._place(component.module, component.local)
-        if place not in self._facts:
-            self._facts[place] = gather(self._declared(*each) for each in self._mro(place))
-        return self._facts[place]
+        key = (component.registry, *place)
+        if key not in self._facts:
+            self._facts[key] = gather((self._declared(*each) for each in self._mro(place)),
+                                      component.registry)
+        return self._facts[key]
 
     def facts_of(self, registry: str, name: object) -> Facts:
         """What the class that `type=name` means declares; nothing where there is no such class."""
@@ -253,7 +255,7 @@ class Library:
             if 'init' in entry:
                 open_at = result.open_at
                 self._add(result, entry['init'], mro[index + 1:], module, skip, given)
-                more = gather([self._declared(module, local)]).also_takes
+                more = gather([self._declared(module, local)], '').also_takes
                 if more:  # then that is all
                     result.open_at = open_at
                     for name in more:
