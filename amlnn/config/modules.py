@@ -80,7 +80,8 @@ def _modules_of_bases(module: str, content: dict) -> set[str]:
 def _loaders(content: dict) -> set[str]:
     """The modules of the loaders that a module's data sets declare to need."""
     loaders = (entry.get('facts', {}).get('loader') for entry in content['classes'].values())
-    return {loader[0] for loader in loaders if loader and isinstance(loader[0], str)}
+    return {loader[0] for loader in loaders
+            if isinstance(loader, list | tuple) and loader and isinstance(loader[0], str)}
 
 
 @cache

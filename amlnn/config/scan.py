@@ -4,6 +4,7 @@ Everything returned is made of dicts, lists and strings, so that it can be cache
 """
 
 import ast
+import json
 import warnings
 from pathlib import Path
 
@@ -177,9 +178,11 @@ def _field(node: ast.AnnAssign) -> list:
 def _written_out(node: ast.AST) -> object:
     """The value of a literal, where `dict(a=1)` will do for `{'a': 1}`; else what fits no fact."""
     try:
-        return _literal(node)
+        value = _literal(node)
+        json.dumps(value)  # a set is no fact, and could not be cached
     except (TypeError, ValueError):
         return [None]
+    return value
 
 
 def _literal(node: ast.AST) -> object:

@@ -284,6 +284,14 @@ def test_what_cannot_be_read_is_said_and_left_aside(configs, own):
     assert notes[0].startswith('child.py:2: `custom_hooks.0` is Odd')
 
 
+@pytest.mark.parametrize('value', ['5', '[]', '[None]', '{1, 2}', "b'a'", 'len', '{**{}}'])
+def test_a_constant_that_means_something_else_does_no_harm(configs, own, value):
+    text = own(f'@DATASETS.register_module()\nclass Odd:\n    loader = {value}\n')
+    loaded = configs.load(text + "train_dataloader = dict(num_workers=0, dataset=dict("
+                                 "type='Odd'))\n")
+    assert ['`loader` declares nothing' in note for note in loaded.notes] == [True]
+
+
 @pytest.mark.parametrize(('name', 'value'), [
     ('kind', ''), ('kind', None), ('loader', ('a',)), ('loader', 'ab'), ('smallest', {'a': 1.5}),
     ('smallest', {'a': True}), ('smallest', ['a']), ('same_in_every_part', {'a': 1}),
