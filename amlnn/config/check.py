@@ -4,17 +4,17 @@
 model's parameters, which its caller supplies.
 """
 
-import importlib.util
 from collections.abc import Iterable
 
 from amlnn.config.findings import Finding, Findings, UnknownKey
-from amlnn.config.kind import is_series_loader
+from amlnn.config.kind import loader_of
 from amlnn.config.located import Located
+from amlnn.config.modules import custom_modules
 from amlnn.config.monitors import monitored, produced
 from amlnn.config.parameters import check_parameters
 from amlnn.config.parts import check_parts
-from amlnn.config.signatures import Library, library
-from amlnn.config.structure import BY_TOP_LEVEL, SERIES_LOADER, TOP_LEVEL, Slot
+from amlnn.config.signatures import Library, library_of
+from amlnn.config.structure import BY_TOP_LEVEL, TOP_LEVEL, Slot, preprocessor_slot, slot_of_loader
 from amlnn.config.suggest import did_you_mean, nearest
 from amlnn.config.walk import Walk
 
@@ -37,9 +37,8 @@ def check_config(config: Located, helpers: Iterable[str] = ()) -> tuple[list[Fin
         What is wrong, and lines to be printed.
     """
     findings = Findings()
-    modules = _custom_modules(config)
-    found = library(modules)
-    unfound = [name for name in modules if name not in found.modules]
+    found = library_of(config)
+    unfound = [name for name in custom_modules(config) if name not in found.modules]
     walk = Walk(found, findings, unfound)
     findings.know('', TOP_LEVEL)
     for key in list(config):
@@ -50,14 +49,14 @@ def check_config(config: Located, helpers: Iterable[str] = ()) -> tuple[list[Fin
         slot = BY_TOP_LEVEL[key]
         if key == 'data_preprocessor':
             slot = _preprocessor(config, found)
-        elif is_series_loader(config[key]):
-            slot = SERIES_LOADER
+        elif key.endswith('_dataloader'):
+            slot = slot_of_loader(loader_of(config[key], found))
         if slot is None:
             walk.check_plain(key, config[key], key, config.place(key))
         else:
             _visit_top(walk, key, config[key], slot, config)
     findings.judge_unknown()
-    _check_model_keys(config, findings)
+    _check_model_keys(config, found, findings)
     _check_monitors(config, found, findings)
     check_parts(config, found, findings)
     return findings.errors, findings.notes
@@ -84,30 +83,14 @@ def _preprocessor(config: Located, found: Library) -> Slot:
     model = config.get('model')
     name = model.get('type') if isinstance(model, dict) else None
     component = found.find('MODELS', name) if isinstance(name, str) else None
-    default = 'ClsDataPreprocessor'
-    if component is not None:
-        signature = found.signature(component.module, component.local)
-        default = signature.types.get('data_preprocessor', default)
-    return Slot('MODELS', default=default, extra=('num_classes',))
-
-
-def _custom_modules(config: Located) -> tuple[str, ...]:
-    section = config.get('custom_imports')
-    names = section.get('imports', ()) if isinstance(section, dict) else ()
-    names = [names] if isinstance(names, str) else names
-    return tuple(name for name in names or () if isinstance(name, str)
-                 and not _is_read_anyway(name))
-
-
-def _is_read_anyway(name: str) -> bool:
-    return name.partition('.')[0] in ('mmengine', 'mmcv', 'mmpretrain') \
-        and importlib.util.find_spec(name.partition('.')[0]) is not None
+    types = found.signature(component.module, component.local).types if component else {}
+    return preprocessor_slot(types.get('data_preprocessor'))
 
 
 # -- amlnn's own keys
 
 
-def _check_model_keys(config: Located, findings: Findings) -> None:
+def _check_model_keys(config: Located, found: Library, findings: Findings) -> None:
     model = config.get('model')
     if not isinstance(model, Located):
         return
@@ -126,7 +109,7 @@ def _check_model_keys(config: Located, findings: Findings) -> None:
     _check_pretrained(model, findings)
     backbone = model.get('backbone')
     if isinstance(backbone, Located):
-        _check_conflicts(model, backbone, findings)
+        _check_conflicts(model, backbone, found, findings)
 
 
 def _check_frozen_stages(model: Located, findings: Findings) -> None:
@@ -162,7 +145,8 @@ def _check_pretrained(model: Located, findings: Findings) -> None:
                      'use torchvision://<model>, timm://<model>, or a path', rank=1)
 
 
-def _check_conflicts(model: Located, backbone: Located, findings: Findings) -> None:
+def _check_conflicts(model: Located, backbone: Located, found: Library,
+                     findings: Findings) -> None:
     if 'frozen_stages' in model and 'frozen_stages' in backbone:
         findings.add(
             model.place('frozen_stages'),
@@ -172,7 +156,8 @@ def _check_conflicts(model: Located, backbone: Located, findings: Findings) -> N
     inits = backbone.get('init_cfg') or ()
     inits = [inits] if isinstance(inits, dict) else inits
     if model.get('pretrained') is not None and any(
-            isinstance(init, dict) and init.get('type') == 'Pretrained' for init in inits):
+            isinstance(init, dict) and found.facts_of('WEIGHT_INITIALIZERS', init.get('type'))
+            .loads_weights for init in inits):
         findings.add(
             model.place('pretrained'),
             '`model.pretrained` is set, and `model.backbone.init_cfg` loads weights too, in '

@@ -1,24 +1,61 @@
-"""What kind of experiment a config describes."""
+"""What kind of experiment a config describes, and what its data sets need: they declare it."""
 
-from typing import Literal
+from collections.abc import Iterator
 
-__all__ = ['is_series_loader', 'run_kind']
+from amlnn.config.signatures import Library, library_of
 
-_SERIES = 'SeriesWindows'
+__all__ = ['PARTS', 'data_sets', 'loader_of', 'run_kind']
+
+PARTS = ('train', 'val', 'test')
+
+_USUAL_KIND = 'classification'
 
 
-def run_kind(config: dict) -> Literal['classification', 'forecasting']:
-    """'forecasting' where a part's data are windows of a series.
+def run_kind(config: dict) -> str:
+    """The `kind` that the config's data sets declare; 'classification' where none does.
 
-    >>> run_kind({'test_dataloader': {'dataset': {'type': 'SeriesWindows'}}})
-    'forecasting'
+    Their source is read, nothing is imported.
+
+    >>> run_kind({'test_dataloader': {'dataset': {'type': 'CustomDataset', 'data_root': 'a'}}})
+    'classification'
     """
-    parts = (config.get(f'{part}_dataloader') for part in ('train', 'val', 'test'))
-    return 'forecasting' if any(map(is_series_loader, parts)) else 'classification'
+    names = [data_set['type'] for part in PARTS
+             for _, data_set in data_sets(config.get(f'{part}_dataloader')) if 'type' in data_set]
+    if not names:
+        return _USUAL_KIND
+    found = library_of(config)
+    kinds = (found.facts_of('DATASETS', name).kind for name in names)
+    return next(filter(None, kinds), _USUAL_KIND)
 
 
-def is_series_loader(section: object) -> bool:
-    """Whether a `*_dataloader` section loads windows of a series."""
-    dataset = section.get('dataset') if isinstance(section, dict) else None
-    kind = dataset.get('type') if isinstance(dataset, dict) else None
-    return isinstance(kind, str) and kind.rpartition('.')[2] == _SERIES
+def loader_of(section: object, found: Library) -> tuple[str, str] | None:
+    """Module and class of the loader that the data set of a `*_dataloader` section needs.
+
+    None where torch's will do.
+    """
+    loaders = (found.facts_of('DATASETS', data_set.get('type')).loader
+               for _, data_set in data_sets(section))
+    return next(filter(None, loaders), None)
+
+
+def data_sets(section: object, at: str = '') -> Iterator[tuple[str, dict]]:
+    """The data sets of a `*_dataloader` section, inside wrappers too, with their dotted keys.
+
+    >>> section = {'dataset': {'type': 'RepeatDataset', 'dataset': {'type': 'CustomDataset'}}}
+    >>> list(data_sets(section, 'train_dataloader'))
+    [('train_dataloader.dataset.dataset', {'type': 'CustomDataset'})]
+    """
+    if isinstance(section, dict):
+        yield from _leaves(section.get('dataset'), f'{at}.dataset')
+
+
+def _leaves(section: object, at: str) -> Iterator[tuple[str, dict]]:
+    if not isinstance(section, dict):
+        return
+    if isinstance(section.get('dataset'), dict):
+        yield from _leaves(section['dataset'], f'{at}.dataset')
+    elif isinstance(section.get('datasets'), list | tuple):
+        for index, inner in enumerate(section['datasets']):
+            yield from _leaves(inner, f'{at}.datasets.{index}')
+    else:
+        yield at, section

@@ -16,7 +16,7 @@ from amlnn.atomic import write_text
 from amlnn.config.scan import SCAN_VERSION, scan_module
 from amlnn.registry import COMPONENT_MODULES
 
-__all__ = ['cache_folder', 'is_installed', 'read_modules']
+__all__ = ['cache_folder', 'custom_modules', 'is_installed', 'read_modules']
 
 # Distribution, package, and the parts of it that are read.
 _PACKAGES = (
@@ -48,17 +48,40 @@ def read_modules(extra_modules: tuple[str, ...] = ()) -> dict[str, dict]:
         found = _own_modules(waiting.pop())
         modules.update(found)
         waiting += [name for module, content in found.items()
-                    for name in _modules_of_bases(module, content) if name not in modules]
+                    for name in (*_modules_of_bases(module, content), *_loaders(content))
+                    if name not in modules]
     return modules
 
 
+def custom_modules(config: dict) -> tuple[str, ...]:
+    """The modules of a config's `custom_imports` that are not read anyway."""
+    section = config.get('custom_imports')
+    names = section.get('imports', ()) if isinstance(section, dict) else ()
+    names = [names] if isinstance(names, str) else names
+    return tuple(name for name in names or () if isinstance(name, str)
+                 and not _is_read_anyway(name))
+
+
+def _is_read_anyway(name: str) -> bool:
+    return name.partition('.')[0] in ('mmengine', 'mmcv', 'mmpretrain') \
+        and importlib.util.find_spec(name.partition('.')[0]) is not None
+
+
 def _modules_of_bases(module: str, content: dict) -> set[str]:
-    """The modules of the same package from which a module's classes take their bases."""
+    """The modules of its package, and amlnn's, from which a module's classes take their bases."""
     heads = {base.partition('.')[0] for entry in content['classes'].values()
              for base in entry['bases']}
     paths = {content['imports'][head] for head in heads if head in content['imports']}
     package = module.partition('.')[0]
-    return {path.rpartition('.')[0] for path in paths if path.startswith(f'{package}.')}
+    return {path.rpartition('.')[0] for path in paths
+            if path.startswith((f'{package}.', 'amlnn.'))}
+
+
+def _loaders(content: dict) -> set[str]:
+    """The modules of the loaders that a module's data sets declare to need."""
+    loaders = (entry.get('facts', {}).get('loader') for entry in content['classes'].values())
+    return {loader[0] for loader in loaders
+            if isinstance(loader, list | tuple) and loader and isinstance(loader[0], str)}
 
 
 @cache

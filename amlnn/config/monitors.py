@@ -1,24 +1,16 @@
 """Which metrics a config's evaluators produce, and so what can be monitored."""
 
+import re
 from collections.abc import Iterator
 
 from amlnn.config.located import Located
 from amlnn.config.signatures import Library
+from amlnn.config.values import default_of
 from amlnn.registry import VALIDATION_LOSS
 
 __all__ = ['monitored', 'produced']
 
-# Metrics whose every result is known, by class; the rest can be anything.
-_RESULTS = {
-    'ConfusionMatrix': ('result',),
-    'SuperclassAccuracy': ('top1',),
-}
-
-# Metrics that report what their `items` name, with what they report without.
-_ITEMS = {
-    'ForecastError': ('mse', 'mae', 'mse_original', 'mae_original'),
-    'QuantileError': ('crps', 'coverage', 'width'),
-}
+_ARGUMENT = re.compile(r'\{(\w+)\}')
 
 
 def produced(config: Located, library: Library) -> list[str] | None:
@@ -59,66 +51,34 @@ def monitored(config: Located) -> Iterator[tuple[str, Located, str]]:
 
 
 def _results(metric: object, library: Library) -> list[str] | None:
-    if not isinstance(metric, dict) or not isinstance(metric.get('type'), str):
+    """What one metric reports, as it or the table of the libraries' classes declares."""
+    if not isinstance(metric, dict):
         return None
-    component = library.find('METRICS', metric['type'])
-    if component is None:
+    facts = library.facts_of('METRICS', metric.get('type'))
+    if facts.reports is None:
         return None
-    if component.local == 'Accuracy':
-        names = _accuracy(metric)
-    elif component.local == 'SingleLabelMetric':
-        names = _single_label(metric)
-    elif component.local == 'PresentClassAccuracy':
-        names = [f'top{k}' for k in _sequence(metric.get('topk', 1))]
-    elif component.local in ('MultiLabelMetric', 'VOCMultiLabelMetric'):
-        names = _multi_label(metric)
-    elif component.local in _ITEMS:
-        names = list(_sequence(metric.get('items', _ITEMS[component.local])))
-    elif component.local in ('AveragePrecision', 'VOCAveragePrecision'):
-        names = ['mAP' if metric.get('average', 'macro') else 'AP_classwise']
-    else:
-        names = _RESULTS.get(component.local)
+    names = facts.reports(metric) if callable(facts.reports) \
+        else _filled_in(facts.reports, metric, library)
     if names is None:
         return None
-    prefix = metric.get('prefix') or library.prefix(component)
+    prefix = metric.get('prefix') or facts.default_prefix
     return [f'{prefix}/{name}' if prefix else name for name in names]
 
 
-def _sequence(value: object) -> tuple:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-def _threshold_suffixes(metric: dict) -> list[str]:
-    thresholds = _sequence(metric.get('thrs', 0.0))
-    if len(thresholds) == 1:
-        return ['']
-    return ['_no-thr' if value is None else f'_thr-{value:.2f}' for value in thresholds]
-
-
-def _accuracy(metric: dict) -> list[str]:
-    # With fewer classes than `topk` the engine cuts it, and top1 is always among what remains.
-    tops = sorted({1, *(k for k in _sequence(metric.get('topk', 1)) if isinstance(k, int))})
-    if 1 not in _sequence(metric.get('topk', 1)):
-        tops.remove(1)
-    return [f'top{k}{suffix}' for k in tops for suffix in _threshold_suffixes(metric)]
-
-
-def _single_label(metric: dict) -> list[str]:
-    average = metric.get('average', 'macro')
-    ending = {None: '_classwise', 'micro': '_micro'}.get(average, '')
-    items = _sequence(metric.get('items', ('precision', 'recall', 'f1-score')))
-    return [f'{item}{suffix}{ending}' for item in items
-            for suffix in _threshold_suffixes(metric)]
-
-
-def _multi_label(metric: dict) -> list[str]:
-    average = metric.get('average', 'macro')
-    ending = {None: '_classwise', 'macro': ''}.get(average, f'_{average}')
-    topk, threshold = metric.get('topk'), metric.get('thr')
-    if topk is not None and threshold is None:
-        suffix = f'_top{topk}'
-    else:
-        threshold = 0.5 if threshold is None else threshold
-        suffix = '' if threshold == 0.5 else f'_thr-{threshold:.2f}'
-    items = _sequence(metric.get('items', ('precision', 'recall', 'f1-score')))
-    return [f'{item}{suffix}{ending}' for item in items]
+def _filled_in(reports: tuple[str, ...], metric: dict, library: Library) -> list[str] | None:
+    """The names with the values of the arguments that they name; None if a value is not known."""
+    component = library.find('METRICS', metric['type'])
+    parameters = library.signature(component.module, component.local).parameters
+    names = []
+    for name in reports:
+        argument = _ARGUMENT.search(name)
+        if argument is None:
+            names.append(name)
+            continue
+        key = argument[1]
+        value = metric[key] if key in metric else default_of(parameters.get(key))
+        if value is None or value is ...:
+            return None
+        names += [name.replace(argument[0], str(item), 1)
+                  for item in (value if isinstance(value, list | tuple) else (value,))]
+    return names

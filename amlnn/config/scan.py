@@ -4,13 +4,16 @@ Everything returned is made of dicts, lists and strings, so that it can be cache
 """
 
 import ast
+import json
 import warnings
 from pathlib import Path
+
+from amlnn.config.facts import VOCABULARY
 
 __all__ = ['SCAN_VERSION', 'scan_module']
 
 # To be raised with every change of what is returned: older caches are then read no more.
-SCAN_VERSION = 5
+SCAN_VERSION = 6
 
 # Registries go by several variable names.
 _SAME_REGISTRY = dict(EVALUATORS='EVALUATOR', BACKBONES='MODELS', NECKS='MODELS', HEADS='MODELS',
@@ -96,23 +99,31 @@ class _Scanner:
     def _class(self, node: ast.ClassDef):
         entry = {'bases': [text for base in node.bases if (text := _dotted(base))]}
         methods = {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
-        constants = {target.id: item.value.value for item in node.body
-                     if isinstance(item, ast.Assign | ast.AnnAssign)
-                     and isinstance(item.value, ast.Constant)
-                     for target in getattr(item, 'targets', None) or [item.target]
-                     if isinstance(target, ast.Name)}
-        if 'default_prefix' in constants:
-            entry['prefix'] = constants['default_prefix']
+        self._facts(node, entry)
+        if 'compute_metrics' in methods:  # its results are not those of its bases
+            entry.setdefault('facts', {}).setdefault('reports', None)
         if any(_dotted(d.func if isinstance(d, ast.Call) else d).endswith('dataclass')
                for d in node.decorator_list):
             entry['init'] = {'args': [_field(item) for item in node.body
                                       if isinstance(item, ast.AnnAssign)
-                                      and isinstance(item.target, ast.Name)],
+                                      and isinstance(item.target, ast.Name)
+                                      and 'ClassVar' not in ast.unparse(item.annotation)],
                              'dataclass': True}
         elif '__init__' in methods:
             entry['init'] = _signature(methods['__init__'], node.name, methods)
         self.found['classes'][node.name] = entry
         self._decorators(node)
+
+    def _facts(self, node: ast.ClassDef, entry: dict):
+        """The constants that declare something about the class."""
+        facts = {}
+        for item in node.body:
+            if isinstance(item, ast.Assign | ast.AnnAssign) and item.value is not None:
+                for target in getattr(item, 'targets', None) or [item.target]:
+                    if isinstance(target, ast.Name) and target.id in VOCABULARY:
+                        facts[target.id] = _written_out(item.value)
+        if facts:
+            entry['facts'] = facts
 
     def _decorators(self, node):
         for decorator in node.decorator_list:
@@ -162,6 +173,25 @@ def _dotted(node: ast.AST) -> str:
 
 def _field(node: ast.AnnAssign) -> list:
     return [node.target.id, ast.unparse(node.annotation), _default(node.value)]
+
+
+def _written_out(node: ast.AST) -> object:
+    """The value of a literal, where `dict(a=1)` will do for `{'a': 1}`; else what fits no fact."""
+    try:
+        value = _literal(node)
+        json.dumps(value)  # a set is no fact, and could not be cached
+    except (TypeError, ValueError):
+        return [None]
+    return value
+
+
+def _literal(node: ast.AST) -> object:
+    if isinstance(node, ast.Call) and _dotted(node.func) == 'dict' and not node.args:
+        return {word.arg: _literal(word.value) for word in node.keywords}
+    if isinstance(node, ast.Dict):
+        return {ast.literal_eval(key): _literal(value)
+                for key, value in zip(node.keys, node.values, strict=True)}
+    return ast.literal_eval(node)
 
 
 def _default(node: ast.AST | None) -> str | None:

@@ -5,18 +5,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from amlnn.config.modules import is_installed, read_modules
+from amlnn.config.facts import NO_FACTS, Facts, gather
+from amlnn.config.library_facts import (
+    ACTIVATION_MODULE,
+    ACTIVATIONS,
+    CLOSED,
+    COMPUTED,
+    FACTS,
+    OPTIMIZER_NAMES,
+)
+from amlnn.config.modules import custom_modules, is_installed, read_modules
 
-__all__ = ['Component', 'Library', 'Parameter', 'Signature', 'library']
+__all__ = ['Component', 'Library', 'Parameter', 'Signature', 'library', 'library_of']
 
-_ACTIVATIONS = ('ReLU', 'LeakyReLU', 'PReLU', 'RReLU', 'ReLU6', 'ELU', 'Sigmoid', 'Tanh', 'SiLU',
-                'GELU')
 # Bases whose constructors take nothing that a config could give.
 _CLOSED_BASES = ('object', 'Generic', 'Protocol', 'dict', 'list', 'tuple', 'Exception')
-_CLOSED = ('torch.nn.modules.module:Module', 'torch.utils.data.dataset:Dataset',
-           'torch.utils.data.sampler:Sampler')
-# Names that a module computes.
-_COMPUTED = {'SyncBatchNorm_': ('torch.nn.modules.batchnorm', 'SyncBatchNorm')}
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,18 @@ def library(extra_modules: tuple[str, ...] = ()) -> 'Library':
     return Library(read_modules(extra_modules))
 
 
+def library_of(config: dict) -> 'Library':
+    """All that a config can name: its `custom_imports` are read too."""
+    return library(custom_modules(config))
+
+
 class Library:
     """Modules by dotted name, as `scan_module` describes them."""
 
     def __init__(self, modules: dict[str, dict]):
         self.modules = modules
         self._signatures: dict[tuple[str, str], Signature] = {}
+        self._facts: dict[tuple[str, str, str], Facts] = {}
 
     @cached_property
     def components(self) -> dict[str, dict[str, Component]]:
@@ -125,18 +134,24 @@ class Library:
             self._signatures[key] = self._read_signature(module, local)
         return self._signatures[key]
 
-    def prefix(self, component: Component) -> str | None:
-        """The `default_prefix` of a metric, of its own or inherited."""
-        for module, local in self._mro(self._place(component.module, component.local)):
-            entry = self.modules[module]['classes'][local]
-            if 'prefix' in entry:
-                return entry['prefix']
-        return None
+    def facts(self, component: Component) -> Facts:
+        """What a class and its bases declare of themselves."""
+        place = self._place(component.module, component.local)
+        key = (component.registry, *place)
+        if key not in self._facts:
+            self._facts[key] = gather((self._declared(*each) for each in self._mro(place)),
+                                      component.registry)
+        return self._facts[key]
 
-    def is_a(self, component: Component, name: str) -> bool:
-        """Whether a class of this name is among the component's bases, or is it itself."""
-        return any(local == name for _, local in
-                   self._mro(self._place(component.module, component.local)))
+    def facts_of(self, registry: str, name: object) -> Facts:
+        """What the class that `type=name` means declares; nothing where there is no such class."""
+        component = self.find(registry, name) if isinstance(name, str) else None
+        return NO_FACTS if component is None else self.facts(component)
+
+    def _declared(self, module: str, local: str) -> dict:
+        """What stands beside one class, or for a library's class in the table."""
+        own = self.modules[module]['classes'][local].get('facts', {})
+        return {**own, **FACTS.get(f'{module.partition(".")[0]}.{local}', {})}
 
     # -- names to classes
 
@@ -156,8 +171,8 @@ class Library:
         if head in content['imports']:
             target = content['imports'][head] + (f'.{rest}' if rest else '')
             return self._resolve_path(target, depth + 1)
-        if head in _COMPUTED:
-            return _COMPUTED[head]
+        if head in COMPUTED:
+            return COMPUTED[head]
         for star in content['stars']:
             found = self._resolve(star, name, depth + 1)
             if found:
@@ -235,10 +250,16 @@ class Library:
     def _add_from(self, result: Signature, mro: list, skip: int, given: Iterable[str]) -> None:
         for index, (module, local) in enumerate(mro):
             entry = self.modules[module]['classes'][local]
-            if f'{module}:{local}' in _CLOSED:
+            if f'{module}:{local}' in CLOSED:
                 return
             if 'init' in entry:
+                open_at = result.open_at
                 self._add(result, entry['init'], mro[index + 1:], module, skip, given)
+                more = gather([self._declared(module, local)], '').also_takes
+                if more:  # then that is all
+                    result.open_at = open_at
+                    for name in more:
+                        result.parameters.setdefault(name, Parameter(name))
                 if entry['init'].get('dataclass'):
                     self._add_from(result, mro[index + 1:], 0, ())
                 return
@@ -279,13 +300,13 @@ class Library:
 
     def _add_by_loops(self, found: dict[str, dict[str, Component]]) -> None:
         models = found.setdefault('MODELS', {})
-        for name in _ACTIVATIONS:
-            models.setdefault(name, Component('MODELS', name, 'torch.nn.modules.activation', name))
+        for name in ACTIVATIONS:
+            models.setdefault(name, Component('MODELS', name, ACTIVATION_MODULE, name))
         optimizers = found.setdefault('OPTIMIZERS', {})
         for (package, local), (module, _) in self._torch_names.items():
             if package == 'torch' and module.startswith('torch.optim.') \
                     and self.modules['torch.optim']['imports'].get(local):
-                name = 'TorchAdafactor' if local == 'Adafactor' else local
+                name = OPTIMIZER_NAMES.get(local, local)
                 optimizers.setdefault(name, Component('OPTIMIZERS', name, module, local))
             if package == 'torchvision' and local[0].isupper():
                 name = f'torchvision/{local}'

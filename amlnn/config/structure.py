@@ -4,13 +4,14 @@ A Slot says what is built at a place: from which registry, with which default cl
 the builder reads and removes before the class sees them, and which arguments it supplies itself.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from amlnn.config.library_facts import DEFAULT_CLASSES, LOOP_OF_ITERATIONS
 from amlnn.registry import EXECUTION_CLASS, MODEL_KEYS
 
-__all__ = ['BY_CLASS', 'BY_PARAMETER', 'BY_TOP_LEVEL', 'DEFAULT_HOOKS', 'EXTRA_ARGUMENTS',
-           'HOOK_NAMES', 'PLAIN_TYPES', 'RESERVED_IN_DICTS', 'SERIES_LOADER', 'SMALLEST',
-           'TOP_LEVEL', 'Slot']
+__all__ = ['BY_PARAMETER', 'BY_TOP_LEVEL', 'DEFAULT_HOOKS', 'HOOK_NAMES', 'PLAIN_TYPES',
+           'RESERVED_IN_DICTS', 'TOP_LEVEL', 'Slot', 'preprocessor_slot', 'slot_of',
+           'slot_of_loader']
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Slot:
     registry: str = ''
     default: str | tuple[str, str] = ''
     """The class where no `type` is named: a registered name, or module and class."""
+    default_without: dict[str, str] = field(default_factory=dict)
+    """The class in place of `default` where one of these keys is False."""
     extra: tuple[str, ...] = ()
     """Keys that the builder removes before the class is called."""
     filled: tuple[str, ...] = ()
@@ -58,16 +61,14 @@ _PARAMWISE = Slot(keys=(
     'flat_decay_mult', 'bypass_duplicate', 'dcn_offset_lr_mult', 'layer_decay_rate',
     'num_layers'))
 _LOADER = Slot(
-    default=('torch.utils.data.dataloader', 'DataLoader'),
+    default=DEFAULT_CLASSES['dataloader'],
     extra=('num_batch_per_epoch', 'disable_subprocess_warning'),
     inner=dict(dataset=_DATASET, sampler=_SAMPLER, batch_sampler=_SAMPLER, collate_fn=_FUNCTION,
                worker_init_fn=_FUNCTION))
 _WRAPPER = Slot(
-    'OPTIM_WRAPPERS', default='OptimWrapper', extra=('constructor', 'paramwise_cfg'),
+    'OPTIM_WRAPPERS', default=DEFAULT_CLASSES['optim_wrapper'],
+    extra=('constructor', 'paramwise_cfg'),
     inner=dict(optimizer=_OPTIMIZER, paramwise_cfg=_PARAMWISE, clip_grad=_CLIP))
-# A WindowLoader has no worker processes and no sampler to choose.
-SERIES_LOADER = Slot(default=('amlnn.data.window_loader', 'WindowLoader'), filled=('seed',),
-                     inner=dict(dataset=_DATASET))
 _SCHEDULER = Slot('PARAM_SCHEDULERS', extra=('convert_to_iter_based', 'epoch_length'),
                   filled=('optimizer', 'param_name', 'epoch_length'))
 _PREPROCESSOR = Slot('MODELS')
@@ -80,9 +81,11 @@ BY_TOP_LEVEL: dict[str, Slot | None] = dict(
     val_evaluator=_METRIC, test_evaluator=_METRIC,
     optim_wrapper=_WRAPPER,
     param_scheduler=_SCHEDULER,
-    train_cfg=Slot('LOOPS', default='EpochBasedTrainLoop', extra=('by_epoch',), filled=_LOOP),
-    val_cfg=Slot('LOOPS', default='ValLoop', filled=_LOOP),
-    test_cfg=Slot('LOOPS', default='TestLoop', filled=_LOOP),
+    train_cfg=Slot('LOOPS', default=DEFAULT_CLASSES['train_cfg'],
+                   default_without=dict(by_epoch=LOOP_OF_ITERATIONS), extra=('by_epoch',),
+                   filled=_LOOP),
+    val_cfg=Slot('LOOPS', default=DEFAULT_CLASSES['val_cfg'], filled=_LOOP),
+    test_cfg=Slot('LOOPS', default=DEFAULT_CLASSES['test_cfg'], filled=_LOOP),
     auto_scale_lr=_keys('enable', 'base_batch_size'),
     default_hooks=Slot('HOOKS', extra=('priority',), named=True),
     custom_hooks=_HOOK,
@@ -92,13 +95,13 @@ BY_TOP_LEVEL: dict[str, Slot | None] = dict(
         dist_cfg=_keys('backend', 'init_method', 'timeout', 'world_size', 'rank', 'port',
                        'init_backend')),
     randomness=_keys('seed', 'deterministic', 'diff_rank_seed'),
-    log_processor=Slot('LOG_PROCESSORS', default='LogProcessor'),
-    visualizer=Slot('VISUALIZERS', default='Visualizer'),
+    log_processor=Slot('LOG_PROCESSORS', default=DEFAULT_CLASSES['log_processor']),
+    visualizer=Slot('VISUALIZERS', default=DEFAULT_CLASSES['visualizer']),
     execution=Slot(default=EXECUTION_CLASS),
     custom_imports=_keys('imports', 'allow_failed_imports'),
     tta_model=Slot('MODELS', filled=('module',)),
     tta_pipeline=_TRANSFORM,
-    model_wrapper_cfg=Slot('MODEL_WRAPPERS', default='MMDistributedDataParallel',
+    model_wrapper_cfg=Slot('MODEL_WRAPPERS', default=DEFAULT_CLASSES['model_wrapper_cfg'],
                            filled=('module', 'device_ids')),
     work_dir=None, load_from=None, resume=None, launcher=None, log_level=None,
     default_scope=None, experiment_name=None, find_unused_parameters=None, sync_bn=None,
@@ -115,15 +118,6 @@ PLAIN_TYPES = dict(
     base_batch_size='int', cudnn_benchmark='bool', opencv_num_threads='int',
     mp_start_method='str', backend='str', allow_failed_imports='bool', action_epoch='int')
 
-# Below these numbers a value makes no sense.
-SMALLEST = {('DataLoader', 'num_workers'): 0, ('DataLoader', 'batch_size'): 1,
-            ('WindowLoader', 'batch_size'): 1, ('SeriesWindows', 'look_back'): 1,
-            ('SeriesWindows', 'horizon'): 1, ('SeriesWindows', 'stride'): 1,
-            ('TinyImageNet', 'holdout'): 0, ('TinyImageNet', 'subset'): 1,
-            ('CIFAR100Python', 'holdout'): 0, ('CIFAR100Python', 'subset'): 1,
-            ('ImageNetFolder', 'subset'): 1,
-            ('EpochBasedTrainLoop', 'max_epochs'): 0, ('EpochBasedTrainLoop', 'val_interval'): 1}
-
 # The value of an argument of this name, whatever class takes it.
 BY_PARAMETER: dict[str, Slot] = dict(
     pipeline=_TRANSFORM, transforms=_TRANSFORM, train_pipeline=_TRANSFORM,
@@ -138,19 +132,9 @@ BY_PARAMETER: dict[str, Slot] = dict(
     augments=_AUGMENT, batch_augments=_AUGMENTS,
     metrics=_METRIC, vis_backends=Slot('VISBACKENDS'), tokenizer=Slot('TOKENIZER', guessed=True))
 
-# Arguments of one class that mean something else than their name elsewhere.
-BY_CLASS: dict[tuple[str, str], Slot | None] = {
-    ('SwitchRecipeHook', 'schedule'): _keys(
-        'action_epoch', train_pipeline=_TRANSFORM, batch_augments=_AUGMENTS, loss=_MODEL),
-    ('Albumentations', 'transforms'): None,  # names of another library
-    ('AutoAugment', 'hparams'): None,  # merged into those policies that take them
-    ('RandAugment', 'hparams'): None,
-    ('ImageClassifier', 'train_cfg'): _AUGMENTS,
-    ('TimmClassifier', 'train_cfg'): _AUGMENTS,
-    ('HuggingFaceClassifier', 'train_cfg'): _AUGMENTS,
-    ('SeriesWindows', 'source'): _DATASET,
-    ('Forecaster', 'encoder'): Slot('MODELS', filled=('task',)),
-}
+# What the builder of a registry reads and supplies, whichever class's argument it builds.
+_BY_REGISTRY = {slot.registry: slot for slot in (_SAMPLER, _FUNCTION, _HOOK, _OPTIMIZER,
+                                                 _SCHEDULER)}
 
 # Hooks that the Runner adds by itself, by the name under which a config replaces them.
 DEFAULT_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler',
@@ -159,10 +143,29 @@ DEFAULT_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_sched
 # The names under which a config has hooks; others may be had too, but not by a slip of one letter.
 HOOK_NAMES = (*DEFAULT_HOOKS, 'early_stopping')
 
-# What the `**kwargs` of these classes take, found by reading on where no signature leads.
-EXTRA_ARGUMENTS: dict[str, tuple[str, ...]] = dict(
-    EMAHook=('momentum', 'gamma', 'interval', 'update_buffers', 'device'),
-    CheckpointHook=('create_symlink',),
-    MultiTaskHead=('num_classes', 'in_channels', 'loss'),
-    RandomResize=('keep_ratio', 'clip_object_border', 'backend', 'interpolation'),
-    RandomChoiceResize=('keep_ratio', 'clip_object_border', 'backend', 'interpolation'))
+
+def slot_of(built: object) -> Slot | None:
+    """What a class declares that it builds of an argument (`Facts.builds`); None for plain values.
+
+    >>> slot_of({'probs': None, 'augments': 'BATCH_AUGMENTS'}).keys
+    ('probs', 'augments')
+    """
+    if built is None:
+        return None
+    if isinstance(built, dict):
+        return Slot(keys=tuple(built), inner={key: slot for key, item in built.items()
+                                              if (slot := slot_of(item)) is not None})
+    registry, *supplied = [built] if isinstance(built, str) else built
+    usual = _BY_REGISTRY.get(registry, Slot(registry))
+    return replace(usual, filled=(*usual.filled, *supplied))
+
+
+def slot_of_loader(loader: tuple[str, str] | None) -> Slot:
+    """What a `*_dataloader` section is built into, by the loader that its data set needs."""
+    return _LOADER if loader is None else Slot(default=loader, inner=dict(dataset=_DATASET))
+
+
+def preprocessor_slot(default: str | None) -> Slot:
+    """The top-level preprocessor, by the class that the model gives it where it names none."""
+    return Slot('MODELS', default=default or DEFAULT_CLASSES['data_preprocessor'],
+                extra=('num_classes',))

@@ -4,7 +4,7 @@ import ast
 
 from amlnn.config.signatures import Parameter
 
-__all__ = ['expected_instead']
+__all__ = ['default_of', 'expected_instead']
 
 _NUMBERS = {'int', 'float', 'Number', 'Tensor', 'torch.Tensor'}
 _PLAIN = {*_NUMBERS, 'bool', 'str', 'None'}
@@ -49,6 +49,18 @@ def expected_instead(parameter: Parameter, value: object, trusted: bool = True) 
     return '' if fits else _shown(kinds)
 
 
+def default_of(parameter: Parameter | None) -> object:
+    """The value of a default that is written out; None where there is no such default.
+
+    >>> default_of(Parameter('topk', 'Sequence[int]', '(1, 5)')), default_of(Parameter('lr'))
+    ((1, 5), None)
+    """
+    try:
+        return ast.literal_eval(parameter.default) if parameter and parameter.default else None
+    except (SyntaxError, ValueError):
+        return None
+
+
 def _shown(kinds: set[str]) -> str:
     if kinds & _NUMBERS:
         return 'an integer' if kinds == {'int'} else 'a number'
@@ -86,12 +98,5 @@ def _names(node: ast.AST) -> set[str] | None:
 
 def _of_default(default: str | None) -> set[str] | None:
     """A number as default says that a number is wanted; other defaults say too little."""
-    if default is None:
-        return None
-    try:
-        value = ast.literal_eval(default)
-    except (ValueError, SyntaxError):
-        return None
-    if isinstance(value, bool):
-        return None
+    value = default_of(Parameter('', default=default))
     return {'float'} if isinstance(value, float) else None

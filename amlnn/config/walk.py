@@ -3,19 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from amlnn.config.facts import Facts
 from amlnn.config.findings import Findings, UnknownKey
 from amlnn.config.located import Located, Place
 from amlnn.config.modules import is_installed
 from amlnn.config.signatures import Component, Library, Parameter, Signature
 from amlnn.config.structure import (
-    BY_CLASS,
     BY_PARAMETER,
-    EXTRA_ARGUMENTS,
     HOOK_NAMES,
     PLAIN_TYPES,
     RESERVED_IN_DICTS,
-    SMALLEST,
     Slot,
+    slot_of,
 )
 from amlnn.config.suggest import distance, is_near, nearest
 from amlnn.config.values import expected_instead
@@ -98,7 +97,7 @@ class Walk:
             self.findings.add(place, f'`{dotted}` is {value!r}, not a string', rank=1,
                               hint=f"{key}='...'", lenient=place.shipped)
         else:
-            self._check_value(parameter, value, dotted, place, '', place.shipped, True)
+            self._check_value(parameter, value, dotted, place, '', place.shipped, True, None)
 
     def _visit_custom_keys(self, value: Located, at: str) -> None:
         optimizer = self._optimizer_arguments
@@ -170,15 +169,15 @@ class Walk:
         if component is None:
             return
         signature = self.library.signature(component.module, component.local)
-        extra = EXTRA_ARGUMENTS.get(component.local, ())
-        filled = set(slot.filled)
+        facts = self.library.facts(component)
+        filled = (*slot.filled, *facts.supplied)
         shown = tuple(name for name in signature.parameters if name not in filled)
-        shown += tuple(name for name in (*extra, *slot.extra) if name not in shown)
-        known = ('type', *shown, *slot.filled, *slot.inner)
+        shown += tuple(name for name in slot.extra if name not in shown)
+        known = ('type', *shown, *filled, *slot.inner)
         self.findings.know(at, shown)
         if at == 'optim_wrapper.optimizer':
             self._optimizer_arguments = shown
-        is_open = bool(signature.open_at) and component.local not in EXTRA_ARGUMENTS
+        is_open = bool(signature.open_at)
         # The optimizer first: its arguments are known in `custom_keys` too.
         for key in sorted(value, key=lambda key: key != 'optimizer'):
             if key in RESERVED_IN_DICTS or key == 'type':
@@ -186,7 +185,7 @@ class Walk:
             if key not in known and not self._settle(value, at, key, component, known, shown,
                                                      is_open, slot):
                 continue
-            self._visit_argument(value, at, key, signature, slot)
+            self._visit_argument(value, at, key, signature, facts, slot)
 
     def _settle(self, value, at, key, component, known, shown, is_open, slot) -> bool:
         """Deal with a key that the class does not name; True if the key is let pass."""
@@ -206,29 +205,31 @@ class Walk:
         return False
 
     def _visit_argument(self, value: Located, at: str, key: str, signature: Signature,
-                        slot: Slot) -> None:
+                        facts: Facts, slot: Slot) -> None:
         item, place, dotted = value[key], value.place(key), f'{at}.{key}'
         parameter = signature.parameters.get(key)
         if parameter is not None and key not in slot.inner:
             self._check_value(parameter, item, dotted, place, signature.name,
-                              place.shipped or slot.guessed, signature.package in _TRUSTED)
+                              place.shipped or slot.guessed, signature.package in _TRUSTED,
+                              facts.smallest.get(key))
         if key == 'constructor':
             self._check_name('OPTIM_WRAPPER_CONSTRUCTORS', item, dotted, place)
-        special = (signature.name, key)
-        if special in BY_CLASS and BY_CLASS[special] is None:
-            return
-        inner = BY_CLASS.get(special) or slot.inner.get(key) or BY_PARAMETER.get(key) \
-            or Slot(slot.registry, guessed=True)
-        if signature.package not in _READ and key not in slot.inner:
-            inner = replace(inner, guessed=True)  # a user's class may mean what it likes
+        if key in facts.builds:
+            inner = slot_of(facts.builds[key])
+            if inner is None:
+                return
+        else:
+            inner = slot.inner.get(key) or BY_PARAMETER.get(key) \
+                or Slot(slot.registry, guessed=True)
+            if signature.package not in _READ and key not in slot.inner:
+                inner = replace(inner, guessed=True)  # a user's class may mean what it likes
         if isinstance(item, Located) and 'type' not in item and key in signature.types:
             inner = Slot(inner.registry, default=signature.types[key])
         self.visit(item, dotted, inner, place)
 
     def _check_value(self, parameter: Parameter, value: object, dotted: str, place: Place,
-                     owner: str, lenient: bool, trusted: bool) -> None:
+                     owner: str, lenient: bool, trusted: bool, smallest: int | None) -> None:
         expected = expected_instead(parameter, value, trusted)
-        smallest = SMALLEST.get((owner, parameter.name))
         if not expected and smallest is not None and isinstance(value, int) and value < smallest:
             expected = f'numbers from {smallest}'
         if expected:
@@ -241,10 +242,9 @@ class Walk:
         if 'type' not in value:
             if isinstance(slot.default, tuple):
                 return Component('', slot.default[1], *slot.default)
-            default = slot.default
-            if default == 'EpochBasedTrainLoop' and value.get('by_epoch') is False:
-                default = 'IterBasedTrainLoop'
-            return self.library.find(slot.registry, default)
+            instead = [name for key, name in slot.default_without.items()
+                       if value.get(key) is False]
+            return self.library.find(slot.registry, (*instead, slot.default)[0])
         if at.endswith('_evaluator') and 'metrics' in value:
             slot = Slot('EVALUATOR')
         name, place = value['type'], value.place('type') if value.place('type').file else place
@@ -279,7 +279,17 @@ class Walk:
                 place, f'`{at}.type` is `{name}`, which needs {" and ".join(component.needs)}: '
                 'not installed', hint=f'pip install {" ".join(component.needs)}')
             return None
+        else:
+            self._say_unread(component, at, place)
         return component
+
+    def _say_unread(self, component: Component, at: str, place: Place) -> None:
+        """Say what a user's class declares in a way that nobody can read."""
+        if component.module.partition('.')[0] not in _READ:
+            for name in self.library.facts(component).unread:
+                self.findings.notes.append(
+                    f'{place}: `{at}` is {component.name}, whose `{name}` declares nothing: write '
+                    'the value out, as CONTRIBUTING.md says')
 
     def _other_package(self, package: str, name: str, at: str, place: Place) -> None:
         """Deal with a class of a package whose source is not read."""

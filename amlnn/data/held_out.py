@@ -7,6 +7,7 @@ which no choice of a model has seen. Without, the evaluation images are 'val'.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -52,6 +53,14 @@ class HeldOutDataset(Layout, BaseDataset):
     Raises:
         DataError: the files are not as they should be, or there is no such part.
     """
+
+    smallest: ClassVar = {'holdout': 0, 'subset': 1}
+    same_in_every_part: ClassVar = {
+        'holdout': 'images of one part would be in another',
+        'seed': 'each would hold out other images',
+        'labels': 'a number would be another class',
+        'data_root': 'nothing keeps images of one out of the other',
+    }
 
     def __init__(self, data_root: str, split: str, pipeline: list, holdout: int,
                  subset: int | None, seed: int, labels: str, metainfo: dict):

@@ -1,6 +1,7 @@
 """Image data sets as config files name them."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from mmengine.registry import DATASETS
 
@@ -37,6 +38,8 @@ class ImageNetFolder(Layout, CustomDataset):
     Raises:
         DataError: a file is missing, or a line of the list does not fit the classes.
     """
+
+    smallest: ClassVar = {'subset': 1}
 
     def __init__(self, data_root: str, split: str = 'train', pipeline: list = (),
                  subset: int | None = None, seed: int = 0, **kwargs):

@@ -4,6 +4,7 @@ Axes: N windows, B windows of a batch.
 """
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -60,6 +61,9 @@ class WindowLoader:
     Raises:
         DataError: there is no batch.
     """
+
+    smallest: ClassVar = {'batch_size': 1}
+    supplied = ('seed',)
 
     def __init__(self, dataset: SeriesWindows, batch_size: int, shuffle: bool, seed: int,
                  drop_last: bool = False):

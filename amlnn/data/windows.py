@@ -6,6 +6,7 @@ columns, E extra input columns, F = C + E.
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -80,6 +81,11 @@ class SeriesWindows:
         DataError: no window fits into a part, a column is not there, or does not change in the
             training part.
     """
+
+    kind = 'forecasting'
+    loader = ('amlnn.data.window_loader', 'WindowLoader')
+    smallest: ClassVar = {'look_back': 1, 'horizon': 1, 'stride': 1}
+    builds: ClassVar = {'source': 'DATASETS'}
 
     def __init__(self, source: dict, look_back: int, horizon: int, split: str,
                  borders: Sequence[int] | None = None,

@@ -44,6 +44,7 @@ class SuperclassAccuracy(_ScoredMetric):
     """
 
     default_prefix = 'superclass'
+    reports = ('top1',)
     needs = 'superclass_of'
 
     def __init__(self, collect_device: str = 'cpu', prefix: str | None = None):
@@ -80,6 +81,7 @@ class PresentClassAccuracy(_ScoredMetric):
     """
 
     default_prefix = 'present'
+    reports = ('top{topk}',)
     needs = 'present'
 
     def __init__(self, topk: int | Sequence[int] = (1,), collect_device: str = 'cpu',

@@ -90,6 +90,7 @@ class ForecastError(_SummedMetric):
     """
 
     default_prefix = 'forecast'
+    reports = ('{items}',)
     known = ('mse', 'mae', 'mse_original', 'mae_original', 'mase', 'smape')
 
     def __init__(self, items: Sequence[str] = ('mse', 'mae', 'mse_original', 'mae_original'),
@@ -144,6 +145,7 @@ class QuantileError(_SummedMetric):
     """
 
     default_prefix = 'quantile'
+    reports = ('{items}',)
     known = ('crps', 'coverage', 'width')
 
     def __init__(self, level: float = 0.8, items: Sequence[str] = ('crps', 'coverage', 'width'),

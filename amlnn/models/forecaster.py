@@ -8,6 +8,8 @@ so nothing here is fitted on data.
 # S series (B, or B times C with independent channels), K = numbers per series and future step,
 # R numbers per value, w steps fed back at once
 
+from typing import ClassVar
+
 import torch
 from mmengine.model import BaseModel
 from mmengine.registry import MODELS
@@ -63,6 +65,8 @@ class Forecaster(BaseModel):
     >>> model(torch.zeros(5, 12, 2), mode='predict').point.shape
     torch.Size([5, 4, 2])
     """
+
+    builds: ClassVar = {'encoder': ('MODELS', 'task')}
 
     def __init__(self, encoder: dict, head: dict, look_back: int | None = None,
                  horizon: int | None = None, channels: int | None = None,
