@@ -33,14 +33,17 @@ _eval_pipeline = [
 train_dataloader = dict(
     batch_size=128,
     dataset=dict(
-        type='CIFAR100Python', data_root='data/cifar-100-python', pipeline=_train_pipeline))
+        type='CIFAR100Python', data_root='data/cifar-100-python', split='train',
+        pipeline=_train_pipeline))
 val_dataloader = dict(
     batch_size=256,
     dataset=dict(
-        type='CIFAR100Python', data_root='data/cifar-100-python', pipeline=_eval_pipeline))
+        type='CIFAR100Python', data_root='data/cifar-100-python', split='val',
+        pipeline=_eval_pipeline))
 test_dataloader = dict(
     batch_size=256,
     dataset=dict(
-        type='CIFAR100Python', data_root='data/cifar-100-python', pipeline=_eval_pipeline))
+        type='CIFAR100Python', data_root='data/cifar-100-python', split='test',
+        pipeline=_eval_pipeline))
 val_evaluator = [dict(type='Accuracy', topk=(1, 5)), dict(type='SuperclassAccuracy')]
 test_evaluator = [dict(type='Accuracy', topk=(1, 5)), dict(type='SuperclassAccuracy')]

@@ -17,8 +17,14 @@ _eval_pipeline = [
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(
-    dataset=dict(type='ImageNetFolder', data_root='data/flower_dataset', pipeline=_train_pipeline))
+    dataset=dict(
+        type='ImageNetFolder', data_root='data/flower_dataset', split='train',
+        pipeline=_train_pipeline))
 val_dataloader = dict(
-    dataset=dict(type='ImageNetFolder', data_root='data/flower_dataset', pipeline=_eval_pipeline))
+    dataset=dict(
+        type='ImageNetFolder', data_root='data/flower_dataset', split='val',
+        pipeline=_eval_pipeline))
 test_dataloader = dict(
-    dataset=dict(type='ImageNetFolder', data_root='data/flower_dataset', pipeline=_eval_pipeline))
+    dataset=dict(
+        type='ImageNetFolder', data_root='data/flower_dataset', split='test',
+        pipeline=_eval_pipeline))

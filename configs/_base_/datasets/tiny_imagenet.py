@@ -12,8 +12,14 @@ _pipeline = [
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(
-    dataset=dict(type='TinyImageNet', data_root='data/tiny-imagenet-200', pipeline=_pipeline))
+    dataset=dict(
+        type='TinyImageNet', data_root='data/tiny-imagenet-200', split='train',
+        pipeline=_pipeline))
 val_dataloader = dict(
-    dataset=dict(type='TinyImageNet', data_root='data/tiny-imagenet-200', pipeline=_pipeline))
+    dataset=dict(
+        type='TinyImageNet', data_root='data/tiny-imagenet-200', split='val',
+        pipeline=_pipeline))
 test_dataloader = dict(
-    dataset=dict(type='TinyImageNet', data_root='data/tiny-imagenet-200', pipeline=_pipeline))
+    dataset=dict(
+        type='TinyImageNet', data_root='data/tiny-imagenet-200', split='test',
+        pipeline=_pipeline))
