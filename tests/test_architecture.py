@@ -10,7 +10,7 @@ from generated import ROOT
 
 # Each layer may import itself and what stands before it; layers on one line do not know each other.
 LAYERS = [
-    ['atomic', 'command', 'errors', 'quiet', 'records', 'registry'],
+    ['atomic', 'command', 'errors', 'quiet', 'records', 'registry', 'suggest'],
     ['config'],
     ['data', 'models', 'metrics'],
     ['engine'],

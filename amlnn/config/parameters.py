@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from amlnn.atomic import write_json
 from amlnn.config.modules import cache_folder
-from amlnn.config.suggest import nearest
 from amlnn.errors import ConfigError
 from amlnn.registry import MODEL_KEYS
+from amlnn.suggest import nearest
 
 __all__ = ['check_parameters']
 
