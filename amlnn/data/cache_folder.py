@@ -23,6 +23,7 @@ from mmengine.logging import print_log
 
 from amlnn.atomic import write_text
 from amlnn.locks import take_lock
+from amlnn.user_cache import cache_folder
 
 __all__ = ['CacheFolder', 'cache_root', 'default_limit', 'log_warning', 'readable_size']
 
@@ -42,8 +43,7 @@ def cache_root() -> Path:
     """`$AMLNN_CACHE`, else `amlnn/features` in the user's cache folder."""
     if chosen := os.environ.get('AMLNN_CACHE'):
         return Path(chosen).expanduser()
-    base = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-    return Path(base).expanduser() / 'amlnn' / 'features'
+    return cache_folder() / 'features'
 
 
 def default_limit(root: Path | str) -> int:

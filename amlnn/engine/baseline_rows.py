@@ -10,11 +10,11 @@ from mmengine.registry import DATASETS
 
 import amlnn
 from amlnn.atomic import write_json
-from amlnn.config.modules import cache_folder
 from amlnn.data.windows import SeriesWindows
 from amlnn.engine.series import SeriesTask
 from amlnn.errors import DataError
 from amlnn.models.baselines import BASELINES, Baseline, Ridge
+from amlnn.user_cache import cache_folder
 
 __all__ = ['TRUTH', 'baseline_rows', 'cache_file', 'error_row', 'error_sums',
            'target_deviation']

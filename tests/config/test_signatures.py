@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from amlnn.config.modules import cache_folder
 from amlnn.config.scan import scan_module
 from amlnn.config.signatures import Library, Parameter, library
 from amlnn.config.structure import TOP_LEVEL
@@ -199,14 +198,6 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
     blocked = tmp_path / 'file'
     blocked.write_text('not a folder', encoding='utf-8')
     assert int(run(CODE, XDG_CACHE_HOME=str(blocked))) > 10
-
-
-def test_the_cache_lies_where_the_user_keeps_caches(monkeypatch, tmp_path):
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
-    assert cache_folder() == tmp_path / 'amlnn'
-    monkeypatch.delenv('XDG_CACHE_HOME')
-    monkeypatch.setenv('HOME', str(tmp_path))
-    assert cache_folder() == tmp_path / '.cache' / 'amlnn'
 
 
 # -- small parts
