@@ -10,7 +10,7 @@ from generated import ROOT
 
 # Each layer may import itself and what stands before it; layers on one line do not know each other.
 LAYERS = [
-    ['atomic', 'command', 'errors', 'locks', 'quiet', 'records', 'registry', 'suggest',
+    ['atomic', 'command', 'console', 'errors', 'locks', 'quiet', 'records', 'registry', 'suggest',
      'user_cache'],
     ['config'],
     ['data', 'models', 'metrics'],
