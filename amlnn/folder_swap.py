@@ -8,11 +8,7 @@ from pathlib import Path
 
 from amlnn.atomic import fsync_path
 from amlnn.errors import DataError
-
-try:
-    import fcntl
-except ImportError:  # Windows: without the lock, two runs on one folder at a time are not noticed
-    fcntl = None
+from amlnn.locks import NoLocksError, take_lock
 
 __all__ = ['locked', 'replacing_folder', 'work_folder']
 
@@ -125,24 +121,18 @@ def _refuse_existing(target: Path, overwrite: bool, is_ours: Callable[[set[str]]
 def locked(target: Path) -> Iterator[None]:
     """Hold the lock on `target`: a file beside it that the system frees when the process ends."""
     path = target.with_name(f'.{target.name}.amlnn-lock')
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            if fcntl is not None:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise DataError(f'another run is writing `{target}` at this moment',
-                            hint='wait for it, or name another folder') from None
-        except OSError:
-            pass  # a network disk without locks
-        # The run before may have deleted the file between our open and our lock.
-        if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
-            break
-        os.close(handle)
+    handle = None
+    try:
+        handle = take_lock(path, create=True)
+    except BlockingIOError:
+        raise DataError(f'another run is writing `{target}` at this moment',
+                        hint='wait for it, or name another folder') from None
+    except NoLocksError:
+        pass  # a network disk: two runs at a time are not noticed
     try:
         yield
     finally:
         with suppress(OSError):
             path.unlink()
-        os.close(handle)
+        if handle is not None:
+            os.close(handle)

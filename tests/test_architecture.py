@@ -10,7 +10,8 @@ from generated import ROOT
 
 # Each layer may import itself and what stands before it; layers on one line do not know each other.
 LAYERS = [
-    ['atomic', 'command', 'errors', 'folder_swap', 'quiet', 'records', 'registry'],
+    ['atomic', 'command', 'console', 'errors', 'folder_swap', 'locks', 'quiet', 'records', 'registry',
+     'suggest', 'user_cache'],
     ['formulas'],
     ['config'],
     ['data', 'models', 'metrics'],
@@ -69,10 +70,11 @@ def test_a_module_has_no_relative_and_no_star_import_and_says_what_it_is(path):
         assert ast.get_docstring(ast.parse(path.read_text(encoding='utf-8')))
 
 
-def test_matplotlib_is_imported_by_the_report_alone():
+@pytest.mark.parametrize(('package', 'part'), [('matplotlib', 'report'), ('fcntl', 'locks')])
+def test_a_package_is_imported_by_one_part_alone(package, part):
     users = {part_of(path) for path in modules() for node in imports(path)
-             if any(name.startswith('matplotlib') for name in names(node))}
-    assert users == {'report'}
+             if any(name.partition('.')[0] == package for name in names(node))}
+    assert users == {part}
 
 
 def imported_by(statement: str) -> set[str]:

@@ -12,6 +12,7 @@ from amlnn.command import CommandParser, run_command
 def main(args) -> None:
     from rich.console import Console
 
+    from amlnn.console import say
     from amlnn.report.figures import draw_curves
     from amlnn.report.study import study_table, write_study
     from amlnn.sweep.series_study import StudyOptions, components, run_study
@@ -25,7 +26,7 @@ def main(args) -> None:
     for table in study.tables:
         console.print(study_table(table))
     for note in study.notes:
-        console.print(note, highlight=False, markup=False)
+        say(console, note)
     print(write_study(study, components(options),
                       args.out or Path('reports') / f'study_{args.study}'))
 

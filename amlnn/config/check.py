@@ -15,8 +15,8 @@ from amlnn.config.parameters import check_parameters
 from amlnn.config.parts import check_parts
 from amlnn.config.signatures import Library, library_of
 from amlnn.config.structure import BY_TOP_LEVEL, TOP_LEVEL, Slot, preprocessor_slot, slot_of_loader
-from amlnn.config.suggest import did_you_mean, nearest
 from amlnn.config.walk import Walk
+from amlnn.suggest import did_you_mean, nearest
 
 __all__ = ['TOP_LEVEL', 'Finding', 'check_config', 'check_parameters']
 

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 from amlnn.config.located import Place
-from amlnn.config.suggest import nearest
 from amlnn.errors import ConfigError
+from amlnn.suggest import nearest
 
 __all__ = ['find_file', 'place_of', 'shipped_folder']
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from amlnn.config.located import OPTIONS, Located, Place
 from amlnn.config.structure import RESERVED_IN_DICTS
-from amlnn.config.suggest import distance, is_near, nearest
+from amlnn.suggest import distance, is_near, nearest
 
 __all__ = ['Finding', 'Findings', 'UnknownKey']
 

@@ -7,7 +7,6 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import json
-import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -15,8 +14,9 @@ from pathlib import Path
 from amlnn.atomic import write_text
 from amlnn.config.scan import SCAN_VERSION, scan_module
 from amlnn.registry import COMPONENT_MODULES
+from amlnn.user_cache import cache_folder
 
-__all__ = ['cache_folder', 'custom_modules', 'is_installed', 'read_modules']
+__all__ = ['custom_modules', 'is_installed', 'read_modules']
 
 # Distribution, package, and the parts of it that are read.
 _PACKAGES = (
@@ -26,12 +26,6 @@ _PACKAGES = (
     ('torch', 'torch', ('optim', 'nn/modules', 'utils/data', 'nn/parallel', 'distributed/optim')),
     ('torchvision', 'torchvision', ('transforms/transforms.py', 'transforms/autoaugment.py')),
 )
-
-
-def cache_folder() -> Path:
-    """Where amlnn caches what it can compute again."""
-    home = os.environ.get('XDG_CACHE_HOME') or Path('~/.cache').expanduser()
-    return Path(home) / 'amlnn'
 
 
 def read_modules(extra_modules: tuple[str, ...] = ()) -> dict[str, dict]:

@@ -7,10 +7,10 @@ import json
 from collections.abc import Callable
 
 from amlnn.atomic import write_json
-from amlnn.config.modules import cache_folder
-from amlnn.config.suggest import nearest
 from amlnn.errors import ConfigError
 from amlnn.registry import MODEL_KEYS
+from amlnn.suggest import nearest
+from amlnn.user_cache import cache_folder
 
 __all__ = ['check_parameters']
 

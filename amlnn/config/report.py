@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from amlnn.config.load import LoadedConfig, load_config
 from amlnn.config.resolved import resolved_text
-from amlnn.config.suggest import did_you_mean
 from amlnn.errors import ConfigError
+from amlnn.suggest import did_you_mean
 
 __all__ = ['check_files', 'origin_of']
 

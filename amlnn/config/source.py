@@ -12,8 +12,8 @@ from pathlib import Path
 
 from amlnn.config.files import place_of
 from amlnn.config.located import Located, Place, Written, executing, located
-from amlnn.config.suggest import did_you_mean, nearest
 from amlnn.errors import ConfigError
+from amlnn.suggest import did_you_mean, nearest
 
 __all__ = ['RESERVED', 'Source', 'read_source']
 

@@ -16,8 +16,8 @@ from amlnn.config.structure import (
     Slot,
     slot_of,
 )
-from amlnn.config.suggest import distance, is_near, nearest
 from amlnn.config.values import expected_instead
+from amlnn.suggest import distance, is_near, nearest
 
 __all__ = ['Walk']
 

@@ -22,11 +22,8 @@ from pathlib import Path
 from mmengine.logging import print_log
 
 from amlnn.atomic import write_text
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+from amlnn.locks import take_lock
+from amlnn.user_cache import cache_folder
 
 __all__ = ['CacheFolder', 'cache_root', 'default_limit', 'log_warning', 'readable_size']
 
@@ -46,8 +43,7 @@ def cache_root() -> Path:
     """`$AMLNN_CACHE`, else `amlnn/features` in the user's cache folder."""
     if chosen := os.environ.get('AMLNN_CACHE'):
         return Path(chosen).expanduser()
-    base = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-    return Path(base).expanduser() / 'amlnn' / 'features'
+    return cache_folder() / 'features'
 
 
 def default_limit(root: Path | str) -> int:
@@ -102,8 +98,8 @@ class CacheFolder:
         self.full = False
         """Whether there was no room for more files; those that are there can be written."""
         self._handle: int | None = None
-        if fcntl is None or not hasattr(os, 'preadv'):
-            self.stop('this system has no file locks or positioned reads')
+        if not hasattr(os, 'preadv'):
+            self.stop('this system has no positioned reads')
             return
         try:
             self._handle = self._hold()
@@ -169,17 +165,8 @@ class CacheFolder:
         for _ in _attempts():
             self.path.mkdir(parents=True, exist_ok=True)
             # At any point before our lock, another process may delete the folder to make room.
-            with suppress(FileNotFoundError):
-                handle = os.open(self.path, os.O_RDONLY)
-                held = False
-                try:
-                    held = _lock(handle, fcntl.LOCK_SH) \
-                        and os.path.samestat(os.fstat(handle), self.path.stat())
-                finally:
-                    if not held:
-                        os.close(handle)
-                if held:
-                    return handle
+            with suppress(FileNotFoundError, BlockingIOError):
+                return take_lock(self.path, shared=True)
         raise TimeoutError('another process has been deleting it for 10 seconds')
 
     def _describe(self, text: str) -> None:
@@ -203,17 +190,18 @@ class CacheFolder:
     @contextmanager
     def _room_for(self, sizes: dict[str, int]) -> Iterator[bool]:
         """Have room for files under the lock of the root, so that nobody else takes it as well."""
-        root = os.open(self.root, os.O_RDONLY)
+        root = self._lock_root()
         try:
-            for _ in _attempts():
-                if _lock(root, fcntl.LOCK_EX):
-                    break
-            else:
-                raise TimeoutError('another process has been making room for 10 seconds')
             need = sum(max(0, size - _size(self.path / name)) for name, size in sizes.items())
             yield not need or self._make_room(need)
         finally:
             os.close(root)
+
+    def _lock_root(self) -> int:
+        for _ in _attempts():
+            with suppress(BlockingIOError):
+                return take_lock(self.root)
+        raise TimeoutError('another process has been making room for 10 seconds')
 
     def _make_room(self, need: int) -> bool:
         for path in self.root.glob(_DOOMED.format('*')):  # its deletion was interrupted
@@ -226,13 +214,9 @@ class CacheFolder:
             for path in sorted(sizes, key=_last_use):
                 if shortage <= 0:
                     break
-                with suppress(OSError):  # deleted by hand, or another user's
-                    handle = os.open(path, os.O_RDONLY)
-                    if _lock(handle, fcntl.LOCK_EX):  # in use by nobody, us included
-                        held.append((handle, path))
-                        shortage -= sizes[path]
-                    else:
-                        os.close(handle)
+                with suppress(OSError):  # deleted by hand, another user's, or in use, by us too
+                    held.append((take_lock(path), path))
+                    shortage -= sizes[path]
             if shortage > 0:  # then nothing is deleted in vain
                 self.full = True
                 taken, free = sum(sizes.values()), _free_bytes(self.root)
@@ -255,14 +239,6 @@ def _attempts() -> Iterator[None]:
     while time.monotonic() < end:
         yield
         time.sleep(0.01)
-
-
-def _lock(handle: int, kind: int) -> bool:
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _allocate(handle: int, size: int) -> None:

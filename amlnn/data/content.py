@@ -8,8 +8,8 @@ from hashlib import file_digest
 from pathlib import Path
 
 from amlnn.atomic import write_text
-from amlnn.config.modules import cache_folder
 from amlnn.errors import DataError
+from amlnn.user_cache import cache_folder
 
 __all__ = ['hash_of_files']
 

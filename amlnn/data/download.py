@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amlnn.atomic import fsync_path
+from amlnn.console import say
 from amlnn.data.download_progress import ByteProgress
 from amlnn.data.download_table import DATA_SETS, DownloadableSet
 from amlnn.data.fetch import PAUSES, discard_part, fetch
@@ -66,7 +67,7 @@ def download(name: str, to: Path | str | None = None, *, overwrite: bool = False
     job = _Download(row, _addresses(row), folder, console, timeout, pauses)
     try:
         if not overwrite and _is_there(row, job.target):
-            _say(console, f'{row.title} is in {job.target} already; --overwrite fetches it again')
+            say(console, f'{row.title} is in {job.target} already; --overwrite fetches it again')
         elif row.root:
             job.bring_folder(overwrite)
         else:
@@ -75,9 +76,10 @@ def download(name: str, to: Path | str | None = None, *, overwrite: bool = False
         where = f'`{error.filename}`: ' if error.filename else ''
         raise DataError(f'{where}{error.strerror or error}',
                         hint='check permissions and free space, then run again') from error
-    _say(console, f'terms: {row.terms}', f'to cite: {row.citation}')
+    say(console, f'terms: {row.terms}')
+    say(console, f'to cite: {row.citation}')
     if row.next_command and ('{target}' in row.next_command or to is None):
-        _say(console, 'next: ' + row.next_command.format(target=shlex.quote(str(job.target))))
+        say(console, 'next: ' + row.next_command.format(target=shlex.quote(str(job.target))))
     return job.target
 
 
@@ -141,7 +143,7 @@ class _Download:
                 os.sync()
             (work / 'unpacked' / row.root).rename(work / 'new')
         discard_part(self._part)
-        _say(self.console, f'{row.title}: {files:,} files in {self.target}')
+        say(self.console, f'{row.title}: {files:,} files in {self.target}')
 
     def bring_file(self, overwrite: bool) -> None:
         """Fetch a file that is taken as it is."""
@@ -153,7 +155,7 @@ class _Download:
             self._part.replace(self.target)
             discard_part(self._part)
             fsync_path(self.folder)
-        _say(self.console, f'{self.row.title}: {self.row.bytes / 1e6:.1f} MB in {self.target}')
+        say(self.console, f'{self.row.title}: {self.row.bytes / 1e6:.1f} MB in {self.target}')
 
     @property
     def _part(self) -> Path:
@@ -176,7 +178,7 @@ class _Download:
             raise DataError(f'`{given}` is not the file that was published: {wrong}',
                             hint='delete it, and run the same command again')
         self._check_space(0)
-        _say(self.console, f'{given} is there, and nothing is fetched')
+        say(self.console, f'{given} is there, and nothing is fetched')
         return given
 
     def _fetch(self) -> None:
@@ -222,8 +224,3 @@ def _difference(row: DownloadableSet, path: Path) -> str:
     with open(path, 'rb') as file:
         found = hashlib.file_digest(file, 'sha256').hexdigest()
     return '' if found == row.sha256 else f'SHA-256 {found} instead of {row.sha256}'
-
-
-def _say(console: 'Console', *lines: str) -> None:
-    for line in lines:  # rich must not break what a user copies
-        console.print(line, markup=False, highlight=False, soft_wrap=True)

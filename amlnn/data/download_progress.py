@@ -3,6 +3,8 @@
 import time
 from typing import TYPE_CHECKING
 
+from amlnn.console import say
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -65,9 +67,8 @@ class ByteProgress:
         self._shown = now
         speed = (done - self._from) / (now - self._since)
         left = f', {(self._total - done) / speed:.0f} s left' if speed > 0 else ''
-        self._console.print(
-            f'{self._label}: {done / 1e6:.0f} of {self._total / 1e6:.0f} MB, '
-            f'{speed / 1e6:.1f} MB/s{left}', markup=False, highlight=False, soft_wrap=True)
+        say(self._console, f'{self._label}: {done / 1e6:.0f} of {self._total / 1e6:.0f} MB, '
+                           f'{speed / 1e6:.1f} MB/s{left}')
 
     def _start(self, done: int) -> None:
         self._from, self._since = done, time.monotonic()

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import amlnn
 from amlnn.atomic import write_json
+from amlnn.console import say
 from amlnn.data.download_progress import ByteProgress
 from amlnn.errors import DataError, RunFailed
 
@@ -73,8 +74,7 @@ def fetch(urls: Sequence[str], part: Path, size: int, *, by_hand: str, console: 
             except _NotHere as error:
                 failures.setdefault(str(error), url)  # http and https of a host fail alike
             except KeyboardInterrupt:
-                console.print(f'{_kept(part, size)}: the same command goes on from there',
-                              markup=False, highlight=False, soft_wrap=True)
+                say(console, f'{_kept(part, size)}: the same command goes on from there')
                 raise
             else:
                 return
@@ -108,8 +108,7 @@ def _fetch_from(url: str, part: Path, size: int, progress: ByteProgress, console
                     f'`{url}` {reason}, {len(pauses) + 1} times in a row',
                     hint=f'{_kept(part, size)}: the same command, run later, goes on from there'
                 ) from error
-            console.print(f'the server {reason}; next try in {wait:g} s', markup=False,
-                          highlight=False, soft_wrap=True)
+            say(console, f'the server {reason}; next try in {wait:g} s')
             time.sleep(wait)
 
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from mmengine.registry import DATASETS
 
-from amlnn.config.suggest import did_you_mean
 from amlnn.data.series import Series
 from amlnn.errors import DataError
+from amlnn.suggest import did_you_mean
 
 __all__ = ['PRESETS', 'GeneratedSeries']
 

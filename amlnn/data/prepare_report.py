@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amlnn.console import say
 from amlnn.data.inspect import KINDS
 from amlnn.data.manifest import Manifest, Problem
 
@@ -22,7 +23,6 @@ CONFIG_DATA_ROOT = Path('data/flower_dataset')
 def print_problems(console: 'Console', problems: Sequence[Problem], shown_of_a_kind: int) -> None:
     """Print a table of the kinds of problems, then the first files of each kind."""
     from rich.table import Table
-    from rich.text import Text
     kinds = {kind: [problem for problem in problems if problem.kind == kind] for kind in KINDS}
     table = Table('problem', title='Problems', title_justify='left')
     table.add_column('count', justify='right')
@@ -33,13 +33,12 @@ def print_problems(console: 'Console', problems: Sequence[Problem], shown_of_a_k
     console.print(table)
     for kind, found in kinds.items():
         if found:
-            console.print(f'{KINDS[kind]}:')
+            say(console, f'{KINDS[kind]}:')
         for problem in found[:shown_of_a_kind]:
             detail = f'  ({problem.detail})' if problem.detail else ''
-            # Text, not str: rich would take [brackets] in a file name for markup.
-            console.print(Text(f'  {problem.path}{detail}'), soft_wrap=True)
+            say(console, f'  {problem.path}{detail}')
         if len(found) > shown_of_a_kind:
-            console.print(f'  ... and {len(found) - shown_of_a_kind} more')
+            say(console, f'  ... and {len(found) - shown_of_a_kind} more')
 
 
 def print_result(console: 'Console', source: Path, target: Path, manifest: Manifest) -> None:
@@ -58,14 +57,10 @@ def print_result(console: 'Console', source: Path, target: Path, manifest: Manif
     console.print(table)
     if manifest.problems:
         print_problems(console, manifest.problems, shown_of_a_kind=5)
-
-    def line(text: str) -> None:  # rich must not break what a user copies
-        console.print(Text(text), soft_wrap=True)
-
-    line(f'{manifest.source_images} files inspected in {source}, '
-         f'{len(manifest.images)} images written to {target}')
-    line(f'manifest: {target / "manifest.json"}, hash {manifest.hash}')
-    line(f'next: {_next_command(target)}')
+    say(console, f'{manifest.source_images} files inspected in {source}, '
+                 f'{len(manifest.images)} images written to {target}')
+    say(console, f'manifest: {target / "manifest.json"}, hash {manifest.hash}')
+    say(console, f'next: {_next_command(target)}')
 
 
 def _next_command(target: Path) -> str:

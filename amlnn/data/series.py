@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from mmengine.registry import DATASETS
 
-from amlnn.config.suggest import did_you_mean
 from amlnn.data.download_table import download_command
 from amlnn.errors import DataError
+from amlnn.suggest import did_you_mean
 
 __all__ = ['ArraySeries', 'CSVSeries', 'Series', 'guess_season']
 

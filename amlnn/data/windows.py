@@ -13,11 +13,11 @@ import torch
 from mmengine.registry import DATASETS
 from torch import Tensor
 
-from amlnn.config.suggest import did_you_mean
 from amlnn.data.overlap import OverlapReport, find_copies
 from amlnn.data.scaling import StandardScaler
 from amlnn.data.series import Series, guess_season
 from amlnn.errors import DataError
+from amlnn.suggest import did_you_mean
 
 __all__ = ['SeriesWindows', 'split_borders']
 

@@ -3,10 +3,12 @@
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from amlnn.errors import RunFailed, UsageError
+from amlnn.locks import NoLocksError, take_lock
 from amlnn.records import read_run
 
 __all__ = ['RunLock', 'checkpoint_run', 'create_run_folder', 'find_unfinished', 'name_within',
@@ -90,23 +92,20 @@ def name_within(folder: Path, path: Path) -> str:
 class RunLock:
     """Held by the one process that writes a run folder; gone with the process.
 
+    The lock is on the folder itself, so no file is left in it. A disk without locks has none.
+
     Raises:
         UsageError: another process holds it.
     """
 
     def __init__(self, folder: Path):
         self._handle = None
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            return
-        self._handle = os.open(folder, os.O_RDONLY)  # the folder itself: no file is left behind
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._handle)
-            raise UsageError(f'another process is writing `{folder}`',
-                             hint='wait for it to end, or stop it') from None
+        with suppress(NoLocksError):
+            try:
+                self._handle = take_lock(folder)
+            except BlockingIOError:
+                raise UsageError(f'another process is writing `{folder}`',
+                                 hint='wait for it to end, or stop it') from None
 
     def __enter__(self):
         return self

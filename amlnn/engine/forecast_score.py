@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from amlnn.console import say
 from amlnn.engine.adapt import Plan
 from amlnn.engine.baseline_rows import baseline_rows
 from amlnn.engine.build import (
@@ -98,7 +99,7 @@ def score_forecaster(plan: Plan, checkpoint: dict, options, console: Console) ->
         write_record(options.out, record)
     _print(record, folder, plan, console)
     if overlap and overlap.count:
-        console.print(f'warning: {overlap.describe()}', highlight=False, soft_wrap=True)
+        say(console, overlap.describe(), 'warning')
     return record
 
 
@@ -141,15 +142,12 @@ def _print(record: TestRecord, folder: Path, plan: Plan, console: Console) -> No
         table.add_row(name, *errors, f'{row["windows"]:,}')
     console.print(table)
     if record.sampled_baselines:
-        console.print(f'sample: {record.sampled_baselines[OWN]["windows"]:,} of the '
-                      f'{record.samples:,} windows, evenly spaced; --baseline-windows 0 takes all',
-                      highlight=False, soft_wrap=True)
+        say(console, f'sample: {record.sampled_baselines[OWN]["windows"]:,} of the '
+                     f'{record.samples:,} windows, evenly spaced; --baseline-windows 0 takes all')
     shown = {name: value for name, value in record.metrics.items() if name not in names}
     parts = [f'{name} {value:.4f}' for name, value in shown.items()]
     parts += [f'loss {record.loss:.4f}', f'{record.images_per_second:.1f} windows/s']
     epoch = f' (epoch {record.checkpoint_epoch})' if record.checkpoint_epoch else ''
-    console.print(f'{record.checkpoint}{epoch} on the {record.samples:,} windows of '
-                  f'`{record.split}`, MSE and MAE above in scaled units: {", ".join(parts)}',
-                  highlight=False, soft_wrap=True)
-    console.print(f'written: {folder / f"test_{record.split}.json"}', highlight=False,
-                  soft_wrap=True)
+    say(console, f'{record.checkpoint}{epoch} on the {record.samples:,} windows of '
+                 f'`{record.split}`, MSE and MAE above in scaled units: {", ".join(parts)}')
+    say(console, f'written: {folder / f"test_{record.split}.json"}')

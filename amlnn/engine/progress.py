@@ -5,6 +5,7 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from amlnn.console import say
 from amlnn.records import EpochRecord, RunRecord
 
 __all__ = ['TrainingProgress', 'duration']
@@ -101,7 +102,7 @@ class TrainingProgress:
         if left:
             parts.append(f'{duration(left)} left')
         best = '  * best' if record.best_epoch == epoch.epoch else ''
-        self.console.print('  '.join(parts) + best, highlight=False, soft_wrap=True)
+        say(self.console, '  '.join(parts) + best)
 
     def stop(self) -> None:
         """Take the bar away."""

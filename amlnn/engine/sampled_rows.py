@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from amlnn.atomic import write_json
+from amlnn.console import say
 from amlnn.data.windows import SeriesWindows
 from amlnn.engine.baseline_rows import cache_file, error_row, target_deviation, window_sums
 from amlnn.engine.forecasting import ForecastEvaluation
@@ -120,13 +121,12 @@ def _sums(baseline: Baseline, name: str, dataset: SeriesWindows, windows: Sequen
                 written = time.monotonic()
     except KeyboardInterrupt:
         known = sum(str(window) in found for window in windows)
-        console.print(f'{name}: {known:,} of {len(windows):,} windows are kept; the same command '
-                      'goes on', highlight=False, soft_wrap=True)
+        say(console, f'{name}: {known:,} of {len(windows):,} windows are kept; the same command '
+                     'goes on')
         raise
     finally:
         _write(file, found)
-    console.print(f'{name}: {len(left):,} windows in {time.monotonic() - begin:.1f} s',
-                  highlight=False, soft_wrap=True)
+    say(console, f'{name}: {len(left):,} windows in {time.monotonic() - begin:.1f} s')
     return found
 
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from amlnn.config.kind import run_kind
 from amlnn.config.load import load_config
+from amlnn.console import say
 from amlnn.data.layout import PARTS, choices_of, layout_of
 from amlnn.engine.adapt import Plan, adapt, check_data_roots, part_datasets
 from amlnn.engine.build import (
@@ -144,7 +145,7 @@ def model_of(plan: Plan, checkpoint: dict, path: Path, console: Console) -> nn.M
     """The model with a checkpoint's weights, or for `pretrained` with those of the config."""
     if path == PRETRAINED:
         model, loaded = build_model(plan)
-        console.print(str(loaded), highlight=False, soft_wrap=True)
+        say(console, str(loaded))
         return model
     model, _ = build_model(plan, weights=False)
     load_weights(model, checkpoint, path)
@@ -185,7 +186,6 @@ def _print(record: TestRecord, folder: Path, console: Console) -> None:
         parts.append(f'loss {record.loss:.4f}')
     parts.append(f'{record.images_per_second:.1f} img/s')
     epoch = f' (epoch {record.checkpoint_epoch})' if record.checkpoint_epoch else ''
-    console.print(f'{record.checkpoint}{epoch} on the {record.samples:,} images of '
-                  f'`{record.split}`: {", ".join(parts)}', highlight=False, soft_wrap=True)
-    console.print(f'written: {folder / f"test_{record.split}.json"}', highlight=False,
-                  soft_wrap=True)
+    say(console, f'{record.checkpoint}{epoch} on the {record.samples:,} images of '
+                 f'`{record.split}`: {", ".join(parts)}')
+    say(console, f'written: {folder / f"test_{record.split}.json"}')

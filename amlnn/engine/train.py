@@ -17,6 +17,7 @@ from amlnn.config.experiment import identity
 from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig, load_config
 from amlnn.config.resolved import config_hash, resolved_text
+from amlnn.console import say
 from amlnn.engine.adapt import Plan, adapt, check_data_roots
 from amlnn.engine.build import (
     build_evaluator,
@@ -165,7 +166,7 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
         else TrainingProgress(console, 'windows', digits=4)
     try:
         def warn(text):
-            console.print(f'note: {text}', highlight=False, soft_wrap=True)
+            say(console, text, 'note')
 
         if path:
             loaders = {part: path.loader(plan, part, loader, warn)
@@ -181,8 +182,8 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
         recorder.finish('interrupted')
         saved = CheckpointFolder(folder / 'checkpoints').entries()
         epochs = saved[-1]['epoch'] if saved else 0
-        console.print(f'stopped; {epochs} of {record.max_epochs} epochs are saved; go on: add '
-                      f'--resume {folder}', highlight=False, soft_wrap=True)
+        say(console, f'stopped; {epochs} of {record.max_epochs} epochs are saved; go on: add '
+                     f'--resume {folder}')
         raise
     except BaseException as error:
         progress.stop()
@@ -282,11 +283,11 @@ def _new_record(plan: Plan, model, loaders, effective) -> RunRecord:
 
 def _announce(plan: Plan, record: RunRecord, weights, place: RunPlace, path, console) -> None:
     for note in plan.notes:
-        console.print(f'note: {note}', highlight=False, soft_wrap=True)
+        say(console, note, 'note')
     for note in path.notes if path else ():
-        console.print(note, highlight=False, soft_wrap=True)
+        say(console, note)
     if weights:
-        console.print(str(weights), highlight=False, soft_wrap=True)
+        say(console, str(weights))
     table = Table('stage', 'frozen', 'trainable', 'total', box=None, pad_edge=False)
     for column in table.columns[2:]:
         column.justify = 'right'
@@ -298,27 +299,25 @@ def _announce(plan: Plan, record: RunRecord, weights, place: RunPlace, path, con
     samples = ', '.join(f'{count:,} {part}' for part, count in record.samples.items())
     what = f'{samples} images, {len(record.classes)} classes' if plan.series is None \
         else f'{samples} windows, {plan.series.describe()}'
-    console.print(f'{record.config_name}: {what}, {record.device}, {record.precision}, '
-                  f'seed {record.seed}', highlight=False, soft_wrap=True)
+    say(console, f'{record.config_name}: {what}, {record.device}, {record.precision}, '
+                 f'seed {record.seed}')
     for warning in plan.series.warnings() if plan.series else ():
-        console.print(f'warning: {warning}', highlight=False, soft_wrap=True)
+        say(console, warning, 'warning')
     if place.resumed:
         done = place.checkpoint['meta']['epoch'] if place.checkpoint else 0
-        console.print(f'resumed after epoch {done}', highlight=False)
-    console.print(f'run folder: {place.folder}', highlight=False, soft_wrap=True)
+        say(console, f'resumed after epoch {done}')
+    say(console, f'run folder: {place.folder}')
 
 
 def _conclude(record: RunRecord, folder: Path, console: Console) -> None:
     if record.stopped_early:
-        console.print('stopped early: no improvement', highlight=False)
+        say(console, 'stopped early: no improvement')
     best = ''
     if record.best_epoch is not None:
         best = f'best {record.monitor} {record.best_value:.4f} in epoch {record.best_epoch}, '
-    console.print(f'{best}{duration(record.total_seconds)} for {len(record.epochs)} epochs',
-                  highlight=False, soft_wrap=True)
+    say(console, f'{best}{duration(record.total_seconds)} for {len(record.epochs)} epochs')
     if (folder / 'best.pth').is_file():
-        console.print(f'python tools/test.py {record.config_path} {folder / "best.pth"}',
-                      highlight=False, soft_wrap=True)
+        say(console, f'python tools/test.py {record.config_path} {folder / "best.pth"}')
 
 
 def _dry_run(plan: Plan, console: Console) -> None:
@@ -335,7 +334,7 @@ def _dry_run(plan: Plan, console: Console) -> None:
                 if part != 'test':
                     raise
                 # Split 8:2, a data set has no test part, and training does not need one.
-                console.print(f'note: {error.message}', highlight=False, soft_wrap=True)
+                say(console, error.message, 'note')
         if plan.series is None:
             check_features(model, loaders['train'])
         effective = _effective_config(plan)
@@ -357,5 +356,5 @@ def _dry_run(plan: Plan, console: Console) -> None:
         path = CheckpointFolder(folder / 'checkpoints').newest_whole()
         runner.restore(read_checkpoint(path))
         runner.close()
-    console.print('dry run: everything was built, one batch of each part ran, and a checkpoint was '
-                  'written and read back; nothing was kept', highlight=False, soft_wrap=True)
+    say(console, 'dry run: everything was built, one batch of each part ran, and a checkpoint was '
+                 'written and read back; nothing was kept')

@@ -1,4 +1,6 @@
-"""ETTh1, 192 rows ahead: segmented GRU without subtracting the last value.
+"""ETTh1, 192 rows ahead: segmented GRU that subtracts nothing from a window.
+
+All else is as in etth1_seggru_192.py, which subtracts the last value.
 
 python tools/train.py configs/series/etth1_seggru_192_plain.py
 """

@@ -1,4 +1,4 @@
-"""A generated hourly load, a day ahead, in half a minute: GRU.
+"""A generated hourly load, a day ahead: GRU.
 
 python tools/train.py configs/series/hourly_gru.py
 """

@@ -1,4 +1,4 @@
-"""A generated hourly load, a day ahead, in ten seconds of training: segmented GRU.
+"""A generated hourly load, a day ahead: segmented GRU.
 
 python tools/train.py configs/series/hourly_seggru.py
 """

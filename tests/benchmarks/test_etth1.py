@@ -76,6 +76,15 @@ def test_the_config_of_each_horizon_is_what_the_search_chose(benchmark):
         assert config == searched
 
 
+def test_a_plain_config_subtracts_nothing_and_is_its_sibling_in_all_else(benchmark):
+    for horizon in benchmark.HORIZONS:
+        sibling, plain = (load_config(ROOT / f'configs/series/etth1_seggru_{name}.py').config
+                          for name in (horizon, f'{horizon}_plain'))
+        assert sibling['model'].pop('normalization') == ('last' if horizon < 300 else 'season')
+        assert plain['model'].pop('normalization') == 'none'
+        assert plain == sibling
+
+
 def test_a_trial_is_trained_once_and_tested_once_even_in_another_session(benchmark, ledger):
     trial = benchmark.recipe(96)
     first = ledger.make()

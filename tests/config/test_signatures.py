@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from amlnn.config.modules import cache_folder
 from amlnn.config.scan import scan_module
 from amlnn.config.signatures import Library, Parameter, library
 from amlnn.config.structure import TOP_LEVEL
-from amlnn.config.suggest import distance, nearest
 from amlnn.config.values import expected_instead
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -202,32 +200,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
     assert int(run(CODE, XDG_CACHE_HOME=str(blocked))) > 10
 
 
-def test_the_cache_lies_where_the_user_keeps_caches(monkeypatch, tmp_path):
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
-    assert cache_folder() == tmp_path / 'amlnn'
-    monkeypatch.delenv('XDG_CACHE_HOME')
-    monkeypatch.setenv('HOME', str(tmp_path))
-    assert cache_folder() == tmp_path / '.cache' / 'amlnn'
-
-
 # -- small parts
-
-
-@pytest.mark.parametrize(('a', 'b', 'edits'), [
-    ('', '', 0), ('a', '', 1), ('ab', 'ba', 1), ('momentum', 'momentun', 1), ('lr', 'rl', 1),
-    ('kitten', 'sitting', 3), ('topk', 'top_k', 1), ('abcd', 'badc', 2)])
-def test_the_distance_is_that_of_hand_arithmetic(a, b, edits):
-    assert distance(a, b) == distance(b, a) == edits
-    assert distance(a, b, limit=3) == edits
-
-
-def test_a_distance_beyond_the_limit_is_beyond_the_limit():
-    assert distance('abcdefgh', 'zzzzzzzz', limit=2) > 2
-
-
-def test_the_nearest_names_come_in_order():
-    assert nearest('Adamw', ['Adam', 'AdamW', 'SGD'])[0] == 'AdamW'
-    assert nearest('momentun', ['lr', 'weight_decay']) == []
 
 
 @pytest.mark.parametrize(('annotation', 'value', 'said'), [

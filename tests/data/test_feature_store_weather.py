@@ -262,7 +262,7 @@ def test_without_file_locks_nothing_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr('fcntl.flock', unsupported)
     with opened(tmp_path, said) as store:
         assert store.write(0, range(4), truth(0)) == 0
-    monkeypatch.setattr('amlnn.data.cache_folder.fcntl', None)
+    monkeypatch.setattr('amlnn.locks.fcntl', None)
     with opened(tmp_path, said) as store:
         assert store.write(0, range(4), truth(0)) == 0
     assert len(said) == 2

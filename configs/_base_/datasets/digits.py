@@ -2,6 +2,7 @@
 
 A flipped digit is another sign, so the only augmentation is a crop after padding.
 """
+_base_ = 'image_loaders.py'
 _train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='RandomCrop', crop_size=32, padding=3),
@@ -12,28 +13,24 @@ _eval_pipeline = [
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(
-    batch_size=32,
     num_workers=0,
     persistent_workers=False,
     dataset=dict(
         type='ImageNetFolder', data_root='data/digits_0_to_4', split='train',
-        pipeline=_train_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=True))
+        pipeline=_train_pipeline))
 val_dataloader = dict(
     batch_size=128,
     num_workers=0,
     persistent_workers=False,
     dataset=dict(
         type='ImageNetFolder', data_root='data/digits_0_to_4', split='val',
-        pipeline=_eval_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False))
+        pipeline=_eval_pipeline))
 test_dataloader = dict(
     batch_size=128,
     num_workers=0,
     persistent_workers=False,
     dataset=dict(
         type='ImageNetFolder', data_root='data/digits_0_to_4', split='test',
-        pipeline=_eval_pipeline),
-    sampler=dict(type='DefaultSampler', shuffle=False))
-val_evaluator = dict(type='Accuracy', topk=(1, ))
-test_evaluator = dict(type='Accuracy', topk=(1, ))
+        pipeline=_eval_pipeline))
+val_evaluator = dict(topk=(1, ))
+test_evaluator = dict(topk=(1, ))

@@ -1,4 +1,7 @@
-"""What the images of several data sets share: their loaders, and the accuracy that is reported."""
+"""What the images of several data sets share: their loaders, and the accuracy that is reported.
+
+Arguments of a data set, `split` too, stand where its `type` does: without one nobody checks them.
+"""
 train_dataloader = dict(
     batch_size=32,
     num_workers=2,
