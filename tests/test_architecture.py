@@ -68,9 +68,10 @@ def test_a_module_has_no_relative_and_no_star_import_and_says_what_it_is(path):
         assert ast.get_docstring(ast.parse(path.read_text(encoding='utf-8')))
 
 
-def test_matplotlib_is_imported_by_the_report_alone():
+@pytest.mark.parametrize('package', ['matplotlib', 'jinja2'])
+def test_pictures_and_templates_are_made_by_the_report_alone(package):
     users = {part_of(path) for path in modules() for node in imports(path)
-             if any(name.startswith('matplotlib') for name in names(node))}
+             if any(name.startswith(package) for name in names(node))}
     assert users == {'report'}
 
 
@@ -101,7 +102,7 @@ TOOLS = sorted([*(ROOT / 'tools').glob('*.py'), ROOT / 'data_preprocess.py'])
 def test_a_command_is_short_and_its_help_waits_for_nothing_heavy(path):
     assert len(path.read_text(encoding='utf-8').splitlines()) <= 62
     loaded = imported_by(f'import runpy; runpy.run_path({str(path)!r}, run_name="loaded")')
-    assert not loaded & {'numpy', 'mmengine', 'torch', 'rich', 'matplotlib', 'yaml'}
+    assert not loaded & {'numpy', 'mmengine', 'torch', 'rich', 'matplotlib', 'jinja2', 'yaml'}
 
 
 @pytest.mark.parametrize('path', TOOLS, ids=lambda path: path.name)

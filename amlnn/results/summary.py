@@ -123,6 +123,12 @@ class Summary:
         return self.rows[0].record.kind
 
     @property
+    def runs(self) -> list[StoredRun]:
+        """Every run in the order of the rows, those that a row leaves out after those it counts."""
+        return [run for row in self.rows
+                for run in (*row.group.runs, *(other for other, _ in row.group.left_out))]
+
+    @property
     def table_rows(self) -> list[Row | SimpleRow]:
         """All rows of the table."""
         return [*self.rows, *self.simple]
