@@ -351,11 +351,13 @@ def _place_labels(axes, points: Sequence[CostPoint], letters: int) -> None:
         for dx, dy in _places():
             left = x + dx * pixel if dx > 0 else x + dx * pixel - box.width
             bottom = y + dy * pixel - box.height / 2
-            # A little more than the text, so that two names do not read as one.
-            place = Bbox.from_bounds(left - pixel, bottom, box.width + 4 * pixel, box.height)
+            place = Bbox.from_bounds(left, bottom, box.width, box.height)
             inside = (frame.x0 <= place.x0 and place.x1 <= frame.x1
                       and frame.y0 <= place.y0 and place.y1 <= frame.y1)
-            clashes = sum(place.overlaps(other) for other in taken) + 2 * (not inside)
+            # With a little room at its sides, so that two names do not read as one.
+            roomy = Bbox.from_extents(place.x0 - 3 * pixel, place.y0, place.x1 + 3 * pixel,
+                                      place.y1)
+            clashes = sum(roomy.overlaps(other) for other in taken) + 2 * (not inside)
             if clashes < fewest:
                 fewest, chosen, best = clashes, (dx, dy), place
             if clashes == 0:
