@@ -5,10 +5,10 @@ import subprocess
 import sys
 
 import pytest
-from amlnn.data.folder_swap import locked
 
 from amlnn.engine.folder import RunLock
 from amlnn.errors import DataError, UsageError
+from amlnn.folder_swap import locked
 from amlnn.locks import NoLocksError, take_lock
 
 HOLDER = """

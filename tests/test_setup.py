@@ -4,6 +4,7 @@ import importlib.metadata
 import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from generated import ROOT
@@ -44,6 +45,16 @@ def test_the_packages_metadata_names_the_runtime_requirements():
     named = {Requirement(text).name for text in importlib.metadata.requires('amlnn')
              if 'extra' not in text}
     assert named == {requirement.name for requirement in requirements('runtime')}
+
+
+def test_every_file_of_the_package_that_is_not_python_is_declared_for_the_wheel():
+    settings = tomllib.loads((ROOT / 'pyproject.toml').read_text())['tool']['setuptools']
+    declared = {path for package, patterns in settings['package-data'].items()
+                for pattern in patterns
+                for path in (ROOT / package.replace('.', '/')).glob(pattern)}
+    there = {path for path in (ROOT / 'amlnn').rglob('*')
+             if path.is_file() and path.suffix not in ('.py', '.pyc')}
+    assert there == declared and len(there) >= 3
 
 
 @pytest.mark.slow

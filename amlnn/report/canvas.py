@@ -6,6 +6,8 @@ matplotlib is imported when a figure is made, so that commands answer `--help` q
 """
 
 import math
+import re
+import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ['COLOURS', 'GRID', 'INK', 'MUTED', 'any_name', 'fit_scale', 'heading', 'new_figure',
+__all__ = ['AXIS', 'BANDS', 'COLOURS', 'GRID', 'INK', 'MUTED', 'NARROW', 'PAGE_COLOURS', 'PALE',
+           'QUIET_LINE', 'TILE', 'WRONG', 'any_name', 'fit_scale', 'heading', 'new_figure',
            'plain_number', 'save', 'shorten', 'style_axes', 'whole_epochs']
 
 # Okabe and Ito's palette, distinguishable with every common colour blindness; yellow left out, it
@@ -28,6 +31,22 @@ COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#6
 INK = '#1f2933'
 MUTED = '#66727f'
 GRID = '#e4e8ec'
+AXIS = '#b6bec7'
+PALE = '#9ecae8'  # bars behind points
+BANDS = ('#fbdcc4', '#f6b98d')  # intervals, the widest first
+QUIET_LINE = '#9aa7b4'
+WRONG = '#b00020'
+TILE = '#f4f6f8'
+
+# What each colour is called in page.css, where it has a second value for dark pages.
+PAGE_COLOURS = {
+    **{colour.lower(): f'line-{place}' for place, colour in enumerate(COLOURS, start=1)},
+    '#ffffff': 'paper', INK: 'ink', MUTED: 'figure-muted', GRID: 'grid', AXIS: 'axis', PALE: 'pale',
+    **{colour: f'band-{place}' for place, colour in enumerate(BANDS, start=1)},
+    QUIET_LINE: 'quiet-line', WRONG: 'wrong', TILE: 'tile'}
+
+NARROW = 3.7
+"""Inches: the width of the second drawing of a figure, in which panels stand below one another."""
 
 _DPI = 150
 _LOG_ABOVE = 50.0  # largest over smallest value from which a linear axis hides the small ones
@@ -36,6 +55,9 @@ _LOG_ABOVE = 50.0  # largest over smallest value from which a linear axis hides 
 _FALLBACKS = ('Noto Sans CJK SC', 'Noto Sans CJK JP', 'Noto Sans SC', 'Source Han Sans SC',
               'WenQuanYi Zen Hei', 'WenQuanYi Micro Hei', 'Microsoft YaHei', 'SimHei',
               'PingFang SC', 'Hiragino Sans GB', 'Arial Unicode MS')
+
+# What no font has and no SVG may hold: controls, halves of surrogate pairs, non-characters.
+_UNPRINTABLE = re.compile('[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]')
 
 
 def new_figure(width: float, height: float) -> 'Figure':
@@ -58,14 +80,25 @@ def heading(figure: 'Figure', title: str, subtitle: str = '') -> None:
     from matplotlib.transforms import ScaledTranslation
     # One invisible suptitle makes the layout engine leave room; the visible lines lie over it.
     width_pt = figure.get_figwidth() * 72
-    title = shorten(title, int(width_pt / 7.5))
-    subtitle = shorten(subtitle, int(width_pt / 5.2))
-    figure.suptitle('Ag\nAg' if subtitle else 'Ag', fontsize=12, alpha=0, linespacing=1.15)
-    for text, size, weight, colour, down in ((title, 12, 'bold', INK, 8),
-                                             (subtitle, 9, 'normal', MUTED, 25)):
-        offset = ScaledTranslation(9 / 72, -down / 72, figure.dpi_scale_trans)
-        figure.text(0, 1, text, fontsize=size, fontweight=weight, color=colour, ha='left', va='top',
-                    transform=figure.transFigure + offset)
+    titles = _heading_lines(title, width_pt / 7.5, figure)
+    subtitles = _heading_lines(subtitle, width_pt / 5.2, figure)
+    figure.suptitle('\n'.join(['Ag'] * len(titles + subtitles)), fontsize=12, alpha=0,
+                    linespacing=1.15)
+    down = 8
+    for lines, size, weight, colour, step in ((titles, 12, 'bold', INK, 17),
+                                              (subtitles, 9, 'normal', MUTED, 13)):
+        for text in lines:
+            offset = ScaledTranslation(9 / 72, -down / 72, figure.dpi_scale_trans)
+            figure.text(0, 1, text, fontsize=size, fontweight=weight, color=colour, ha='left',
+                        va='top', transform=figure.transFigure + offset)
+            down += step
+
+
+def _heading_lines(text: str, letters: float, figure: 'Figure') -> list[str]:
+    """One line, cut to fit; of a narrow figure as many as it takes."""
+    if figure.get_figwidth() > NARROW:
+        return [shorten(text, int(letters))] if text else []
+    return textwrap.wrap(shorten(text, 200), int(0.88 * letters))  # wide letters find room too
 
 
 def style_axes(axes: 'Axes', title: str = '', xlabel: str = '', ylabel: str = '',
@@ -78,8 +111,8 @@ def style_axes(axes: 'Axes', title: str = '', xlabel: str = '', ylabel: str = ''
     for side in ('top', 'right'):
         axes.spines[side].set_visible(False)
     for side in ('left', 'bottom'):
-        axes.spines[side].set_color('#b6bec7')
-    axes.tick_params(colors=MUTED, labelsize=8.5, length=3, color='#b6bec7', which='both')
+        axes.spines[side].set_color(AXIS)
+    axes.tick_params(colors=MUTED, labelsize=8.5, length=3, color=AXIS, which='both')
     axes.set_axisbelow(True)
     if grid != 'none':
         axes.grid(True, axis=grid, color=GRID, linewidth=0.8)
@@ -138,14 +171,21 @@ def shorten(text: str, longest: int) -> str:
     >>> shorten('resnet50_frozen3', 9)
     'resn…zen3'
     """
+    text = _printable(text)
     if len(text) <= longest:
         return text
     tail = max((longest - 1) // 2, 1)
     return text[:max(longest - 1 - tail, 1)] + '…' + text[-tail:]
 
 
-def save(figure: 'Figure', path: Path | str, dpi: int = _DPI) -> None:
-    """Write the figure as PNG, whole or not at all."""
+def _printable(text: str) -> str:
+    return _UNPRINTABLE.sub('\N{REPLACEMENT CHARACTER}', text)
+
+
+def save(figure: 'Figure', path: Path | str | None, dpi: int = _DPI) -> None:
+    """Write the figure as PNG, whole or not at all; without a path nothing is written."""
+    if path is None:
+        return
     with any_name(figure), replacing(path) as temporary:
         figure.savefig(temporary, format='png', dpi=dpi)
 
@@ -156,6 +196,7 @@ def any_name(figure: 'Figure') -> Iterator[None]:
     from matplotlib.text import Text
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # a name may hold a dollar sign
+        text.set_text(_printable(text.get_text()))
         text.set_fontfamily(_families())
     with warnings.catch_warnings():
         # A script without a font on this machine shows as boxes: no reason to fail.

@@ -1,5 +1,7 @@
 """Figures of a classifier's predictions: confusion matrix, reliability diagram, worst mistakes."""
 
+import base64
+import io
 import math
 import textwrap
 from collections.abc import Sequence
@@ -13,6 +15,9 @@ from amlnn.report.canvas import (
     GRID,
     INK,
     MUTED,
+    NARROW,
+    PALE,
+    TILE,
     heading,
     new_figure,
     save,
@@ -21,16 +26,20 @@ from amlnn.report.canvas import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from amlnn.formulas.accuracies import Calibration
     from amlnn.results.classification import Mistake
 
-__all__ = ['draw_confusion', 'draw_mistakes', 'draw_reliability', 'has_image_files']
+__all__ = ['draw_confusion', 'draw_mistakes', 'draw_reliability', 'has_image_files', 'share_text',
+           'thumbnail_jpeg']
 
 _NUMBERS_UP_TO = 25  # classes; above, the counts would be too small to read
+_NUMBERS_UP_TO_NARROW = 12
 
 
-def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path | str,
-                   title: str = 'Confusion matrix') -> None:
+def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path | str | None,
+                   title: str = 'Confusion matrix', narrow: bool = False) -> 'Figure':
     """Draw counts on a colour that is the share of the true class.
 
     Up to 25 classes every cell that is not 0 carries its count; above, the numbers go and the ticks
@@ -39,17 +48,27 @@ def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path | str,
     Args:
         matrix: [K, K] counts, rows true, columns predicted.
         classes: K names.
-        path: Where the PNG goes.
+        path: Where the PNG goes; None to write none.
         title: At the top of the figure.
+        narrow: Whether it is for a narrow screen.
+
+    Returns:
+        The figure, for those who show it in another form.
     """
     from matplotlib.colors import LinearSegmentedColormap
     count = len(classes)
     support = matrix.sum(axis=1, keepdims=True)
     share = np.divide(matrix, support, out=np.zeros(matrix.shape), where=support > 0)
-    numbers = count <= _NUMBERS_UP_TO
-    longest = max(len(shorten(name, 22)) for name in classes)
-    side = min(max(3.2, 0.62 * count), 9.0) if numbers else 7.4
-    figure = new_figure(side + 1.3 + 0.07 * longest, side + 1.2 + 0.05 * longest)
+    numbers = count <= (_NUMBERS_UP_TO_NARROW if narrow else _NUMBERS_UP_TO)
+    letters = 12 if narrow else 22
+    longest = max(len(shorten(name, letters)) for name in classes)
+    if narrow:
+        side = NARROW - 1.0 - 0.07 * longest
+        below = 0.2 if _upright(longest, side, count) else 0.07 * longest
+        figure = new_figure(NARROW, side + 1.15 + below)
+    else:
+        side = min(max(3.2, 0.62 * count), 9.0) if numbers else 7.4
+        figure = new_figure(side + 1.3 + 0.07 * longest, side + 1.2 + 0.05 * longest)
     heading(figure, title, 'row: true class, column: predicted, colour: share of the true class')
     axes = figure.subplots()
     style_axes(axes, xlabel='predicted', ylabel='true', grid='none')
@@ -58,9 +77,9 @@ def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path | str,
     image = axes.imshow(share, cmap=colours, vmin=0, vmax=1, interpolation='nearest')
     step = 1 if numbers else math.ceil(count / 25)
     ticks = list(range(0, count, step))
-    labels = [shorten(classes[tick], 22) for tick in ticks]
-    upright = 4.8 * longest < 72 * side / count  # a letter is about 4.8 points wide
-    axes.set_xticks(ticks, labels, rotation=0 if upright else 90, parse_math=False)
+    labels = [shorten(classes[tick], letters) for tick in ticks]
+    axes.set_xticks(ticks, labels, rotation=0 if _upright(longest, side, count) else 90,
+                    parse_math=False)
     axes.set_yticks(ticks, labels, parse_math=False)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
@@ -79,19 +98,27 @@ def draw_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path | str,
                           format=lambda value, _: f'{100 * value:.0f} %')
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, colors=MUTED, length=0)
+    bar.solids.set_rasterized(True)  # a picture as the matrix is, on a page too
     save(figure, path)
+    return figure
 
 
-def draw_reliability(result: 'Calibration', path: Path | str,
-                     title: str = 'Reliability') -> None:
+def _upright(longest: int, side: float, count: int) -> bool:
+    """Whether so long names fit below their columns; a letter is about 4.8 points wide."""
+    return 4.8 * longest < 72 * side / count
+
+
+def draw_reliability(result: 'Calibration', path: Path | str | None,
+                     title: str = 'Reliability', narrow: bool = False) -> 'Figure':
     """Draw accuracy against confidence by bin, and below how many images each bin holds.
 
     Args:
         result: From `amlnn.results.classification.calibration`.
-        path: Where the PNG goes.
+        path: Where the PNG goes, or None.
         title: At the top of the figure.
+        narrow: Whether it is for a narrow screen.
     """
-    figure = new_figure(5.2, 5.6)
+    figure = new_figure(*((NARROW, 4.4) if narrow else (5.2, 5.6)))
     heading(figure, title, f'expected calibration error {100 * result.ece:.1f} points')
     top, bottom = figure.subplots(2, 1, height_ratios=[4, 1.1], sharex=True)
     style_axes(top, ylabel='share that is right (%)')
@@ -100,7 +127,7 @@ def draw_reliability(result: 'Calibration', path: Path | str,
     width = 100 * float(np.diff(result.edges)[0])
     filled = result.counts > 0
     accuracy, confidence = 100 * result.accuracy[filled], 100 * result.confidence[filled]
-    top.bar(centres[filled], accuracy, width=0.92 * width, color='#9ecae8', linewidth=0)
+    top.bar(centres[filled], accuracy, width=0.92 * width, color=PALE, linewidth=0)
     top.plot([0, 100], [0, 100], '--', color=MUTED, linewidth=1.2)
     top.plot(confidence, accuracy, 'o', color=COLOURS[0], markersize=5.5, markeredgecolor='white')
     # The distance from the diagonal is what the error sums.
@@ -116,6 +143,7 @@ def draw_reliability(result: 'Calibration', path: Path | str,
     bottom.locator_params(axis='y', nbins=3, integer=True)
     bottom.yaxis.set_major_formatter(lambda value, _: f'{value:,.0f}')
     save(figure, path)
+    return figure
 
 
 def draw_mistakes(mistakes: Sequence['Mistake'], data_root: Path | str | None, path: Path | str,
@@ -150,12 +178,27 @@ def draw_mistakes(mistakes: Sequence['Mistake'], data_root: Path | str | None, p
                       color=MUTED)
         else:
             axes.imshow(pixels)
-        axes.set_title(f'{shorten(mistake.predicted, 18)}  {_percent(mistake.prob)}', fontsize=8.5,
-                       color=COLOURS[1], pad=4, fontweight='bold')
+        axes.set_title(f'{shorten(mistake.predicted, 18)}  {share_text(mistake.prob)}',
+                       fontsize=8.5, color=COLOURS[1], pad=4, fontweight='bold')
         axes.text(0.5, -0.05, f'true: {shorten(mistake.label, 22)}', ha='center', va='top',
                   fontsize=8.5, color=INK, transform=axes.transAxes)
     save(figure, path, dpi=110)  # photographs are large as PNG
 
+
+def thumbnail_jpeg(name: str, data_root: Path | str | None) -> str | None:
+    """The image as a small square JPEG in base64; None where it cannot be read.
+
+    Args:
+        name: Of a mistake.
+        data_root: The folder to which it is relative; None if it is not known.
+    """
+    from PIL import Image
+    pixels = _thumbnail(name, data_root)
+    if pixels is None:
+        return None
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, format='JPEG', quality=85)
+    return base64.b64encode(written.getvalue()).decode('ascii')
 
 
 def has_image_files(mistakes: Sequence['Mistake'], data_root: Path | str | None) -> bool:
@@ -195,10 +238,10 @@ def _thumbnail(name: str, data_root: Path | str | None) -> np.ndarray | None:
         return None
 
 
-def _percent(share: float) -> str:
+def share_text(share: float) -> str:
     """The share in percent; never '100 %' where some doubt was left.
 
-    >>> _percent(0.987), _percent(0.9999)
+    >>> share_text(0.987), share_text(0.9999)
     ('99 %', '>99 %')
     """
     return '>99 %' if share > 0.995 else f'{100 * share:.0f} %'
@@ -206,4 +249,4 @@ def _percent(share: float) -> str:
 
 def _empty_tile():
     from matplotlib.patches import Rectangle
-    return Rectangle((0.01, 0.01), 0.98, 0.98, facecolor='#f4f6f8', edgecolor=GRID, linewidth=1)
+    return Rectangle((0.01, 0.01), 0.98, 0.98, facecolor=TILE, edgecolor=GRID, linewidth=1)

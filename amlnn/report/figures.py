@@ -4,12 +4,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from amlnn.records import EpochRecord, RunRecord
 from amlnn.report.canvas import (
     COLOURS,
     INK,
     MUTED,
+    NARROW,
+    WRONG,
     any_name,
     fit_scale,
     heading,
@@ -20,6 +23,9 @@ from amlnn.report.canvas import (
     style_axes,
     whole_epochs,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ['CostPoint', 'draw_comparison', 'draw_cost', 'draw_curves', 'metric_label',
            'metric_text']
@@ -77,7 +83,7 @@ def metric_text(name: str | None, value: float | None) -> str:
     return f'{value:.2f} %' if metric_label(name).endswith('(%)') else f'{value:.4g}'
 
 
-def draw_curves(record: RunRecord, path: Path | str) -> None:
+def draw_curves(record: RunRecord, path: Path | str | None, narrow: bool = False) -> 'Figure':
     """Draw losses, the monitored validation metric and the learning rate of one run by epoch.
 
     Whatever the record lacks is left out: a run without validation has two panels, a run that
@@ -86,19 +92,26 @@ def draw_curves(record: RunRecord, path: Path | str) -> None:
 
     Args:
         record: The run, at any status.
-        path: Where the PNG goes; it appears whole or not at all.
+        path: Where the PNG goes; it appears whole or not at all. None to write none.
+        narrow: Whether the panels stand below one another, as a narrow screen needs them.
+
+    Returns:
+        The figure, for those who show it in another form.
     """
     metric = _curve_metric(record)
     widths = [4, 4, 2.2] if metric else [5, 2.2]
     figure = new_figure(11.4 if metric else 8.2, 3.9 if record.epochs else 1.8)
+    if narrow:
+        figure.set_size_inches(NARROW, 0.8 + 2.3 * len(widths) if record.epochs else 1.8)
     heading(figure, record.config_name, _subtitle(record, metric))
     if not record.epochs:
         axes = figure.subplots()
         axes.axis('off')
         axes.text(0.5, 0.5, 'no epoch finished', ha='center', va='center', fontsize=12, color=MUTED)
         save(figure, path)
-        return
-    panels = figure.subplots(1, len(widths), width_ratios=widths)
+        return figure
+    panels = figure.subplots(len(widths)) if narrow else \
+        figure.subplots(1, len(widths), width_ratios=widths)
     _loss_panel(panels[0], record)
     if metric:
         _metric_panel(panels[1], record, metric)
@@ -106,22 +119,28 @@ def draw_curves(record: RunRecord, path: Path | str) -> None:
     for axes in panels:
         whole_epochs(axes, max(epoch.epoch for epoch in record.epochs))
     save(figure, path)
+    return figure
 
 
-def draw_comparison(records: Sequence[tuple[str, RunRecord]], path: Path | str) -> None:
+def draw_comparison(records: Sequence[tuple[str, RunRecord]], path: Path | str | None,
+                    narrow: bool = False) -> 'Figure':
     """Draw the validation metric and the training loss of several runs over their epochs.
 
     Args:
         records: (label, run) pairs; runs without an epoch are left out of the figure.
-        path: Where the PNG goes.
+        path: Where the PNG goes, or None.
+        narrow: As of `draw_curves`.
     """
     shown = [(label, record) for label, record in records if record.epochs]
-    rows = math.ceil(len(shown) / 4)
-    figure = new_figure(11.4, 4.2 + 0.22 * rows)
+    across = 1 if narrow else 4
+    rows = math.ceil(len(shown) / across)
+    figure = new_figure(*((NARROW, 5.4) if narrow else (11.4, 4.2)))
+    figure.set_figheight(figure.get_figheight() + 0.22 * rows)
     heading(figure, 'Runs compared')
     metrics = {metric for _, record in shown if (metric := _curve_metric(record))}
     metric = sorted(metrics)[0] if metrics else None
-    panels = figure.subplots(1, 2 if metric else 1, squeeze=False)[0]
+    count = 2 if metric else 1
+    panels = figure.subplots(*((count, 1) if narrow else (1, count)), squeeze=False).flat
     if metric:
         style_axes(panels[0], f'Validation {metric_label(metric)}', xlabel='epoch')
         _scale_metric(panels[0], metric)
@@ -143,25 +162,28 @@ def draw_comparison(records: Sequence[tuple[str, RunRecord]], path: Path | str) 
         whole_epochs(axes, last)
     fit_scale(panels[-1], losses)
     if handles:
-        figure.legend(handles=handles, loc='outside lower left', ncols=min(4, len(handles)),
+        figure.legend(handles=handles, loc='outside lower left', ncols=min(across, len(handles)),
                       frameon=False, fontsize=8.5, labelcolor=INK)
     save(figure, path)
+    return figure
 
 
-def draw_cost(points: Sequence[CostPoint], metric: str, path: Path | str,
+def draw_cost(points: Sequence[CostPoint], metric: str, path: Path | str | None,
               bars: str = '95 % interval over the images',
-              references: Mapping[str, float] | None = None) -> None:
+              references: Mapping[str, float] | None = None, narrow: bool = False) -> 'Figure':
     """Draw the result of each configuration against the seconds of training it took.
 
     Args:
         points: Seconds of training; value and interval in the metric's unit.
         metric: The metric's name, for the axis.
-        path: Where the PNG goes.
+        path: Where the PNG goes, or None.
         bars: What `low` and `high` of the points are.
         references: Results of methods that are not trained, by name, drawn as dashed lines.
+        narrow: Whether it is for a narrow screen.
     """
     from matplotlib.ticker import FuncFormatter
-    figure = new_figure(8.2, max(4.6, 3.2 + 0.17 * len(points)))
+    figure = new_figure(NARROW if narrow else 8.2, max(4.6, 3.2 + 0.17 * len(points)))
+    letters = 22 if narrow else 34
     hollow = '' if all(point.finished for point in points) else '; hollow: not finished'
     heading(figure, 'Result against cost',
             f'bars: {bars}; left is cheaper{hollow}')
@@ -179,19 +201,22 @@ def draw_cost(points: Sequence[CostPoint], metric: str, path: Path | str,
         axes.set_xscale('log')
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ''))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:,.6g}'))
+    if narrow and axes.get_xscale() == 'linear':
+        axes.locator_params(axis='x', nbins=5)
     for place, (name, value) in enumerate(sorted((references or {}).items(),
                                                  key=lambda pair: pair[1])):
         axes.axhline(value, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
         # The lowest below its line, where the next cannot lie.
-        axes.annotate(shorten(name, 34), (0, value), xycoords=('axes fraction', 'data'),
+        axes.annotate(shorten(name, letters), (0, value), xycoords=('axes fraction', 'data'),
                       xytext=(3, 2 if place else -2), va='bottom' if place else 'top',
                       textcoords='offset points', fontsize=8, color=MUTED)
     axes.margins(x=0.16, y=0.12)
     if axes.get_xscale() == 'linear':
         axes.set_xlim(left=max(axes.get_xlim()[0], 0))
     _scale_metric(axes, metric)
-    _place_labels(axes, points)
+    _place_labels(axes, points, letters)
     save(figure, path)
+    return figure
 
 
 def _subtitle(record: RunRecord, metric: str | None) -> str:
@@ -233,7 +258,7 @@ def _loss_panel(axes, record: RunRecord) -> None:
     fit_scale(axes, train + val)
     bad = [epoch.epoch for epoch in epochs if not _finite(epoch.train_loss)]
     if bad:
-        axes.plot(bad, [0.02] * len(bad), 'x', color='#b00020', markersize=7, markeredgewidth=2,
+        axes.plot(bad, [0.02] * len(bad), 'x', color=WRONG, markersize=7, markeredgewidth=2,
                   transform=axes.get_xaxis_transform(), clip_on=False,
                   label='training loss not finite')
     if len(axes.get_legend_handles_labels()[1]) > 0:
@@ -296,16 +321,16 @@ def _scale_metric(axes, metric: str) -> None:
         lambda value, _: '' if percent and value > 100 else plain_number(value)))
 
 
-def _place_labels(axes, points: Sequence[CostPoint]) -> None:
+def _place_labels(axes, points: Sequence[CostPoint], letters: int) -> None:
     """Write each point's name where it meets no other name, point or bar, nearest place first.
 
     A name that had to move away is tied to its point by a thin line.
     """
     from matplotlib.transforms import Bbox
     figure = axes.figure
-    texts = [axes.annotate(shorten(point.name, 34), (point.seconds, point.value), xytext=(9, 0),
-                           textcoords='offset points', va='center', fontsize=8.5, color=INK,
-                           in_layout=False) for point in points]
+    texts = [axes.annotate(shorten(point.name, letters), (point.seconds, point.value),
+                           xytext=(9, 0), textcoords='offset points', va='center', fontsize=8.5,
+                           color=INK, in_layout=False) for point in points]
     with any_name(figure):
         figure.draw_without_rendering()
         boxes = [text.get_window_extent(figure.canvas.get_renderer()) for text in texts]
@@ -329,7 +354,10 @@ def _place_labels(axes, points: Sequence[CostPoint]) -> None:
             place = Bbox.from_bounds(left, bottom, box.width, box.height)
             inside = (frame.x0 <= place.x0 and place.x1 <= frame.x1
                       and frame.y0 <= place.y0 and place.y1 <= frame.y1)
-            clashes = sum(place.overlaps(other) for other in taken) + 2 * (not inside)
+            # With a little room at its sides, so that two names do not read as one.
+            roomy = Bbox.from_extents(place.x0 - 3 * pixel, place.y0, place.x1 + 3 * pixel,
+                                      place.y1)
+            clashes = sum(roomy.overlaps(other) for other in taken) + 2 * (not inside)
             if clashes < fewest:
                 fewest, chosen, best = clashes, (dx, dy), place
             if clashes == 0:

@@ -3,13 +3,17 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from amlnn.report.canvas import (
+    BANDS,
     COLOURS,
     INK,
     MUTED,
+    NARROW,
+    QUIET_LINE,
     fit_scale,
     heading,
     new_figure,
@@ -20,20 +24,23 @@ from amlnn.report.canvas import (
 from amlnn.results.forecasting import ChosenWindow, Interval, chosen_windows, window_times
 from amlnn.results.forecasts import Forecasts
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ['draw_components', 'draw_error_by_step', 'draw_forecasts']
 
 # N windows in the order of time, P steps ahead, C columns, T rows of a series
 
 _TRUTH, _FORECAST = INK, COLOURS[1]
-_BANDS = ('#fbdcc4', '#f6b98d')  # the widest interval first
 _FEW_STEPS = 6  # fewer steps make no picture of a window: then window follows window
 _COLUMNS, _WINDOWS = 4, 200  # shown at most
 _LONG_SERIES, _NEAR = 1000, 240  # rows; of more, so many are drawn a second time
+_NARROW_DATES = 6  # with fewer matplotlib finds no step for some ranges
 _PART_NAMES = {'seasons': 'seasons, all together', 'shifts': 'level shifts'}
 
 
-def draw_forecasts(forecasts: Forecasts, intervals: Sequence[Interval], path: Path | str,
-                   title: str = 'Forecasts') -> None:
+def draw_forecasts(forecasts: Forecasts, intervals: Sequence[Interval], path: Path | str | None,
+                   title: str = 'Forecasts', narrow: bool = False) -> 'Figure':
     """Draw forecasts, their intervals and the truth, in the units of the data.
 
     From six steps ahead on it is windows by the rank of their error, with what came before each
@@ -43,8 +50,12 @@ def draw_forecasts(forecasts: Forecasts, intervals: Sequence[Interval], path: Pa
     Args:
         forecasts: Of one run on one split.
         intervals: Of the same forecasts.
-        path: Where the PNG goes.
+        path: Where the PNG goes; None to write none.
         title: At the top of the figure.
+        narrow: Whether the panels stand below one another, as a narrow screen needs them.
+
+    Returns:
+        The figure, for those who show it in another form.
     """
     count = len(forecasts.ids)
     if forecasts.horizon < _FEW_STEPS:
@@ -52,7 +63,7 @@ def draw_forecasts(forecasts: Forecasts, intervals: Sequence[Interval], path: Pa
         last = f'the last {shown:,} of {count:,} windows' if shown < count else \
             f'all {count:,} windows'
         figure, panels = _panels(min(len(forecasts.columns), _COLUMNS), 1, title,
-                                 f'one step ahead, {last}')
+                                 f'one step ahead, {last}', narrow)
         for column, axes in enumerate(panels[:, 0]):
             _draw_course(axes, forecasts, intervals, column, count - shown)
     else:
@@ -60,39 +71,44 @@ def draw_forecasts(forecasts: Forecasts, intervals: Sequence[Interval], path: Pa
         windows = chosen_windows(forecasts, 4)
         if several:  # the typical and the hard one
             windows = [windows[0], *windows[2:3]]
-        rows = min(len(forecasts.columns), _COLUMNS) if several else math.ceil(len(windows) / 2)
+        drawn = min(len(forecasts.columns), _COLUMNS)
+        rows = drawn if several else math.ceil(len(windows) / 2)
         wide = min(len(windows), 2)
         left = len(forecasts.columns) - _COLUMNS
         more = f'; {left} more columns not shown' if left > 0 else ''
         figure, panels = _panels(rows, wide, title, f'windows chosen by the rank of their error '
-                                                    f'among {count:,}{more}')
-        places = [(window, column) for column in range(rows) for window in windows] if several \
+                                                    f'among {count:,}{more}', narrow)
+        places = [(window, column) for column in range(drawn) for window in windows] if several \
             else [(window, 0) for window in windows]
         for axes, (window, column) in zip(panels.flat, places, strict=False):
             _draw_window(axes, forecasts, intervals, window, column)
         for axes in panels.flat[len(places):]:
             axes.axis('off')
     handles = panels[0, 0].get_legend_handles_labels()
-    figure.legend(*handles, loc='outside lower left', ncols=5, frameon=False, fontsize=8.5,
-                  labelcolor=INK)
+    figure.legend(*handles, loc='outside lower left', ncols=2 if narrow else 5, frameon=False,
+                  fontsize=8.5, labelcolor=INK)
     save(figure, path)
+    return figure
 
 
-def draw_error_by_step(errors: Sequence[tuple[str, np.ndarray]], path: Path | str,
+def draw_error_by_step(errors: Sequence[tuple[str, np.ndarray]], path: Path | str | None,
                        references: Mapping[str, np.ndarray] | None = None, windows: int = 0,
-                       title: str = 'Error by step ahead') -> None:
+                       title: str = 'Error by step ahead', narrow: bool = False) -> 'Figure':
     """Draw the mean squared error of each step ahead, in scaled units.
 
     The axis is logarithmic where the largest is over fifty times the smallest.
 
     Args:
         errors: (label, [P]) of each run.
-        path: Where the PNG goes.
+        path: Where the PNG goes, or None.
         references: [P] of simple methods by name, drawn as grey dashes.
         windows: The number of windows behind it.
         title: At the top of the figure.
+        narrow: Whether it is for a narrow screen.
     """
-    figure = new_figure(8.2, 4.3 + 0.2 * math.ceil(len(errors) / 3))
+    across = 1 if narrow else 3
+    figure = new_figure(NARROW if narrow else 8.2,
+                        (3.6 if narrow else 4.3) + 0.2 * math.ceil(len(errors) / across))
     heading(figure, title, f'{windows:,} windows, mean over all columns')
     axes = figure.subplots()
     style_axes(axes, xlabel='steps ahead', ylabel='mean squared error, scaled units')
@@ -108,13 +124,16 @@ def draw_error_by_step(errors: Sequence[tuple[str, np.ndarray]], path: Path | st
         axes.set_ylim(bottom=0)
     axes.locator_params(axis='x', integer=True)
     axes.set_xlim(1, max(len(error) for _, error in errors))
-    figure.legend(loc='outside lower left', ncols=3, frameon=False, fontsize=8.5, labelcolor=INK)
+    figure.legend(loc='outside lower left', ncols=across, frameon=False, fontsize=8.5,
+                  labelcolor=INK)
     save(figure, path)
+    return figure
 
 
-def draw_components(parts: Mapping[str, np.ndarray], path: Path | str,
+def draw_components(parts: Mapping[str, np.ndarray], path: Path | str | None,
                     times: np.ndarray | None = None, borders: Sequence[int] = (),
-                    title: str = 'Components of the series', column: int = 0) -> None:
+                    title: str = 'Components of the series', column: int = 0,
+                    narrow: bool = False) -> 'Figure':
     """Draw a generated series, and below it each part that is not 0 throughout.
 
     Of a long series the first rows of the test part, or else the last ones, are drawn a second time
@@ -122,11 +141,12 @@ def draw_components(parts: Mapping[str, np.ndarray], path: Path | str,
 
     Args:
         parts: [T, C] by name: trend, seasons, shifts, noise, outliers, and gaps (bool).
-        path: Where the PNG goes.
+        path: Where the PNG goes, or None.
         times: [T] datetime64; None for row numbers.
         borders: Rows at which the training, validation and test part end.
         title: At the top of the figure.
         column: Which of the C series.
+        narrow: Whether it is for a narrow screen, which has no room for the second drawing.
     """
     drawn = {name: values[:, column] for name, values in parts.items()
              if name != 'gaps' and np.any(values[:, column])}
@@ -135,19 +155,20 @@ def draw_components(parts: Mapping[str, np.ndarray], path: Path | str,
     values = np.where(gaps, np.nan,
                       truth + parts['noise'][:, column] + parts['outliers'][:, column])
     x = np.arange(len(values)) if times is None else times.astype('datetime64[s]').tolist()
-    figure = new_figure(11.4, 2.6 + 1.25 * len(drawn))
+    figure = new_figure(NARROW if narrow else 11.4, 2.6 + 1.25 * len(drawn))
     heading(figure, title, f'{len(values):,} rows = {" + ".join(drawn)}'
                            + (f', {int(gaps.sum()):,} missing' if gaps.any() else ''))
     every = slice(0, len(values))
-    shown = [every] if len(values) <= _LONG_SERIES else [every, _near(len(values), borders)]
+    long = len(values) > _LONG_SERIES and not narrow
+    shown = [every, _near(len(values), borders)] if long else [every]
     panels = figure.subplots(1 + len(drawn), len(shown), sharex='col', squeeze=False,
                              height_ratios=[2, *[1] * len(drawn)],
                              width_ratios=[3, 1.4][:len(shown)]).T
     for column_panels, rows in zip(panels, shown, strict=True):
         first = rows.start == 0
-        style_axes(column_panels[0], 'series (grey), and its truth without noise and outliers'
-                   if first else f'{rows.stop - rows.start} rows of it')
-        column_panels[0].plot(x[rows], values[rows], color='#9aa7b4', linewidth=0.9)
+        whole = 'series (grey), and its truth' + ('' if narrow else ' without noise and outliers')
+        style_axes(column_panels[0], whole if first else f'{rows.stop - rows.start} rows of it')
+        column_panels[0].plot(x[rows], values[rows], color=QUIET_LINE, linewidth=0.9)
         column_panels[0].plot(x[rows], truth[rows], color=COLOURS[0],
                               linewidth=1.3 if rows.stop - rows.start <= _LONG_SERIES else 0.7)
         for axes, (name, part) in zip(column_panels[1:], drawn.items(), strict=True):
@@ -158,11 +179,15 @@ def draw_components(parts: Mapping[str, np.ndarray], path: Path | str,
                 continue
             for axes in column_panels:
                 axes.axvline(x[border], color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
-            column_panels[0].annotate(f' {name}', (x[border], 1), va='top', fontsize=8.5,
-                                      xycoords=('data', 'axes fraction'), color=MUTED)
+            left = narrow and name == 'validation'  # of its line, where the two would meet
+            column_panels[0].annotate(f' {name} ', (x[border], 1), va='top', fontsize=8.5,
+                                      ha='right' if left else 'left', color=MUTED,
+                                      xycoords=('data', 'axes fraction'))
         column_panels[0].set_xlim(x[rows.start], x[rows.stop - 1])
-        _time_axis(column_panels[-1], times is not None, 9 if first else 4)
+        most = _NARROW_DATES if narrow else 9 if first else 4
+        _time_axis(column_panels[-1], times is not None, most)
     save(figure, path)
+    return figure
 
 
 def _near(rows: int, borders: Sequence[int]) -> slice:
@@ -183,9 +208,11 @@ def _draw_part(axes, name: str, x, part: np.ndarray) -> None:
     axes.locator_params(axis='y', nbins=3)
 
 
-def _panels(rows: int, columns: int, title: str, subtitle: str):
-    """The figure and its [rows, columns] axes."""
-    figure = new_figure(11.4, (3.9 if rows == 1 else 2.5 * rows + 1.1))
+def _panels(rows: int, columns: int, title: str, subtitle: str, narrow: bool):
+    """The figure and its [rows, columns] axes; of a narrow one as many in one column."""
+    if narrow:
+        rows, columns = rows * columns, 1
+    figure = new_figure(NARROW if narrow else 11.4, (3.9 if rows == 1 else 2.5 * rows + 1.1))
     heading(figure, title, subtitle)
     return figure, figure.subplots(rows, columns, squeeze=False)
 
@@ -200,7 +227,7 @@ def _draw_course(axes, forecasts: Forecasts, intervals: Sequence[Interval], colu
     _draw(axes, x, forecasts, intervals, part, column)
     truth = _truth(forecasts, part, column)
     axes.plot(x, truth, color=_TRUTH, linewidth=1.2, label='truth', zorder=3)
-    _time_axis(axes, times is not None)
+    _time_axis(axes, times is not None, 9 if axes.figure.get_figwidth() > NARROW else _NARROW_DATES)
 
 
 def _draw_window(axes, forecasts: Forecasts, intervals: Sequence[Interval], window: ChosenWindow,
@@ -231,7 +258,7 @@ def _draw(axes, x, forecasts: Forecasts, intervals: Sequence[Interval], part: tu
     """Forecast and intervals of a part of [N, P, C]."""
     scale, shift = forecasts.deviation[column], forecasts.mean[column]
     ordered = sorted(intervals, key=lambda interval: -interval.level)
-    for interval, colour in zip(ordered, _BANDS[-len(ordered):], strict=False):
+    for interval, colour in zip(ordered, BANDS[-len(ordered):], strict=False):
         low, high = (each[part] * scale + shift for each in (interval.low, interval.high))
         axes.fill_between(x, low, high, color=colour, linewidth=0,
                           label=f'{100 * interval.level:g} % interval')
@@ -252,7 +279,7 @@ def _step_line(axes, error: np.ndarray, **look) -> None:
               **look)
 
 
-def _time_axis(axes, times: bool, most: int = 9) -> None:
+def _time_axis(axes, times: bool, most: int) -> None:
     """Few, short dates, or whole rows."""
     if times:
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter

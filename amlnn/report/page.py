@@ -1,34 +1,21 @@
 """The report: one page of HTML that needs nothing else, the same in Markdown, and its figures."""
 
-import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from amlnn import __version__
 from amlnn.errors import DataError
 from amlnn.folder_swap import replacing_folder
-from amlnn.records import TRUTH
-from amlnn.report.figures import (
-    CostPoint,
-    draw_comparison,
-    draw_cost,
-    metric_label,
-    metric_text,
-)
-from amlnn.report.forecasting import draw_components, draw_error_by_step
-from amlnn.report.sections import Picture, Section, picture, run_section, slug
-from amlnn.report.stylesheet import STYLESHEET
-from amlnn.report.tables import (
-    count,
-    difference_text,
-    escape_markdown,
-    html_table,
-    markdown_table,
-)
-from amlnn.results.forecasting import error_by_step, reference_errors
+from amlnn.report.blocks import Picture, picture
+from amlnn.report.figures import CostPoint, draw_comparison, draw_cost, metric_label
+from amlnn.report.kinds import kind_of
+from amlnn.report.sections import Section, run_section, slug
+from amlnn.report.tables import escape_markdown, html_table, markdown_table
+from amlnn.report.template import render
 from amlnn.results.store import StoredRun
 from amlnn.results.summary import Row, Summary, compare
 
@@ -41,9 +28,11 @@ _MARKER = '.amlnn-report.json'  # the names of the files that a report put into 
 class _Part:
     """One comparison on the page: runs that can be compared."""
 
+    anchor: str
     heading: str
     finding: str
-    html: str
+    table: str
+    """As HTML."""
     markdown: str
     notes: list[str]
     pictures: list[Picture]
@@ -118,68 +107,45 @@ def _fill(folder: Path, summaries: Sequence[Summary], runs: Sequence[StoredRun])
         titles = _titles(summary)
         pictures = _overview(folder, summary, titles, f'_{place}' if place > 1 else '')
         links: dict[str, str] = {}
-        for run in _in_table_order(summary):
+        for run in summary.runs:
             row, counted = _row_of(summary, run)
             anchor = f'{len(sections) + 1:02d}_{slug(titles[run.folder])[:60]}'
             links.setdefault(row.name, anchor)
             sections.append(run_section(run, titles[run.folder], anchor, summary.split, folder,
                                         detailed=counted))
-        parts.append(_Part(_heading(summary, len(summaries)), _finding(summary),
-                           html_table(summary, links), markdown_table(summary), _notes(summary),
-                           pictures))
+        kind = kind_of(summary.kind)
+        parts.append(_Part(f'table_{place}', kind.heading(summary, len(summaries)),
+                           kind.finding(summary), html_table(summary, links),
+                           markdown_table(summary), _notes(summary), pictures))
     title = _title(summaries)
     stamp = datetime.now(UTC).strftime('%Y-%m-%d %H:%M UTC')
     counted = f'{len(runs)} run{"s" * (len(runs) != 1)}, made {stamp} with amlnn {__version__}'
-    page = _page(title, counted, parts, sections)
-    (folder / 'index.html').write_text(page, encoding='utf-8')
+    page = render('page.html.j2', title=title, counted=counted, parts=parts, sections=sections)
     text = _markdown(title, counted, parts, sections)
-    (folder / 'report.md').write_text(text, encoding='utf-8')
+    # Half of a surrogate pair, from a file name that is no text, has no place in UTF-8.
+    (folder / 'index.html').write_text(page, encoding='utf-8', errors='backslashreplace')
+    (folder / 'report.md').write_text(text, encoding='utf-8', errors='backslashreplace')
 
 
 def _overview(folder: Path, summary: Summary, titles: dict[Path, str],
               ending: str) -> list[Picture]:
     """The figures about all runs, where there is something to compare."""
-    pictures = []
+    pictures, kind = [], kind_of(summary.kind)
     counted = [run for row in summary.rows for run in row.group.runs if run.record.epochs]
     if len(counted) > 1:
-        path = folder / f'comparison{ending}.png'
-        draw_comparison([(titles[run.folder], run.record) for run in counted], path)
-        pictures.append(picture(path, f'Validation metric and training loss by epoch of '
-                                      f'{len(counted)} runs', wide=True))
+        draw = partial(draw_comparison, [(titles[run.folder], run.record) for run in counted])
+        pictures.append(picture(
+            folder / f'comparison{ending}.png', draw,
+            f'Validation metric and training loss by epoch of {len(counted)} runs'))
     points = [CostPoint(row.name, row.seconds, row.value, *_bars(row), row.status == 'done')
               for row in summary.rows if row.seconds is not None and row.value is not None]
     if len(points) > 1:
-        path = folder / f'cost{ending}.png'
-        spread = any(row.sd is not None for row in summary.rows)
-        forecast = {'bars': 'standard deviation over seeds' if spread else 'none, one seed each',
-                    'references': _references(summary)}
-        draw_cost(points, summary.metric, path,
-                  **(forecast if summary.kind == 'forecasting' else {}))
-        pictures.append(picture(path, f'{metric_label(summary.metric)} on {summary.split} against '
-                                      f'seconds of training of {len(points)} configurations'))
-    if summary.kind == 'forecasting' and len(summary.rows) > 1:
-        pictures += _step_picture(folder / f'steps{ending}.png', summary)
-    if summary.kind == 'forecasting':
-        pictures += _components_picture(folder / f'components{ending}.png', summary)
-    return pictures
-
-
-def _components_picture(path: Path, summary: Summary) -> list[Picture]:
-    """What the series is made of, if it is generated: all runs of a table have the same."""
-    for run in _in_table_order(summary):
-        try:
-            found = run.components()
-        except DataError as error:
-            summary.notes.append(f'{run.name}: {error.message}.')
-            continue
-        if found is not None:
-            more = f', {found.columns[0]} of {len(found.columns)}' if len(found.columns) > 1 else ''
-            draw_components(found.parts, path, found.times, found.borders,
-                            f'What {summary.data.partition(",")[0]} is made of{more}')
-            return [picture(path, f'Components of {summary.data.partition(",")[0]}',
-                            'Blue: the truth without noise. Orange: what chance adds to it.',
-                            wide=True)]
-    return []
+        draw = partial(draw_cost, points, summary.metric, **kind.cost_options(summary))
+        pictures.append(picture(
+            folder / f'cost{ending}.png', draw,
+            f'{metric_label(summary.metric)} on {summary.split} against seconds of training of '
+            f'{len(points)} configurations'))
+    return pictures + kind.pictures(summary, folder, ending)
 
 
 def _bars(row: Row) -> tuple[float, float]:
@@ -188,31 +154,6 @@ def _bars(row: Row) -> tuple[float, float]:
         return row.low, row.high
     spread = row.sd or 0.0
     return row.value - spread, row.value + spread
-
-
-def _references(summary: Summary) -> dict[str, float]:
-    """Simple methods that leave the figure its scale: none that errs over twice the worst run."""
-    worst = max(row.value for row in summary.rows if row.value is not None)
-    found = {row.name: row.metrics[summary.metric] for row in summary.simple
-             if summary.metric in row.metrics and not row.sampled}
-    return {name: value for name, value in found.items() if value <= 2 * worst}
-
-
-def _step_picture(path: Path, summary: Summary) -> list[Picture]:
-    """Error by step ahead of each configuration's first seed, where its forecasts are stored."""
-    known = []
-    for row in summary.rows:
-        try:
-            known.append((row.name, row.group.runs[0].forecasts(summary.split)))
-        except DataError:
-            continue
-    horizons = {forecasts.horizon for _, forecasts in known}
-    if len(known) < 2 or len(horizons) != 1 or horizons == {1}:
-        return []
-    draw_error_by_step([(name, error_by_step(forecasts)) for name, forecasts in known], path,
-                       reference_errors(known[0][1]), len(known[0][1].ids))
-    return [picture(path, f'Error by step ahead on {summary.split} of {len(known)} '
-                          'configurations')]
 
 
 def _titles(summary: Summary) -> dict[Path, str]:
@@ -226,11 +167,6 @@ def _titles(summary: Summary) -> dict[Path, str]:
         for run in left_out:
             titles[run.folder] = f'{row.name}, {run.folder.name}'
     return titles
-
-
-def _in_table_order(summary: Summary) -> list[StoredRun]:
-    return [run for row in summary.rows
-            for run in (*row.group.runs, *(other for other, _ in row.group.left_out))]
 
 
 def _row_of(summary: Summary, run: StoredRun) -> tuple[Row, bool]:
@@ -248,60 +184,6 @@ def _title(summaries: Sequence[Summary]) -> str:
     if len(rows) == 1:
         return rows[0].name
     return f'{len(rows)} configurations {"compared" if len(summaries) == 1 else "in tables"}'
-
-
-def _heading(summary: Summary, tables: int) -> str:
-    if summary.kind == 'forecasting':
-        return f'Forecasts of {summary.data}'
-    return 'Classification' if tables > 1 else ''
-
-
-def _forecast_finding(summary: Summary) -> str:
-    """The best forecaster beside the best simple method and, if it is known, the truth."""
-    rows = [row for row in summary.rows if row.value is not None and row.status == 'done']
-    simple = [row for row in summary.simple if summary.metric in row.metrics]
-    # The truth without noise is no forecast: nobody has it.
-    methods = [row for row in simple if not row.name.startswith(TRUTH) and not row.sampled]
-    if not rows or not methods:
-        return ''
-    best = min(rows, key=lambda row: row.value)
-    method = min(methods, key=lambda row: row.metrics[summary.metric])
-    label = metric_label(summary.metric)
-    found = metric_text(summary.metric, best.value)
-    text = f'{label} on {summary.split}: {best.name} {found}'
-    if len(rows) > 1:
-        text = f'{best.name} has the least {label} of {len(rows)} configurations on ' \
-               f'{summary.split}, {found}'
-    value = method.metrics[summary.metric]
-    text += f'; the best simple method, {method.name},' \
-            f'{" errs less:" if value < best.value else ""} {metric_text(summary.metric, value)}'
-    for row in simple:
-        if row.name == TRUTH:
-            text += f'; the truth without noise, ' \
-                    f'{metric_text(summary.metric, row.metrics[summary.metric])}'
-    return f'{text} ({count(best.samples)} windows).'
-
-
-def _finding(summary: Summary) -> str:
-    """The table in one or two sentences, as far as it bears any."""
-    if summary.kind == 'forecasting':
-        return _forecast_finding(summary)
-    label = metric_label(summary.metric).removesuffix(' (%)')
-    compared = [row for row in summary.rows
-                if row.status == 'done' and row.difference is not None
-                and row.difference.low is not None]
-    if not compared:
-        return ''
-    clear = [row for row in compared if row.difference.clear]
-    name = summary.baseline.name
-    if not clear:
-        return (f'No configuration differs from {name} in {label} on {summary.split} by more than '
-                f'the choice of images explains: every interval holds 0.')
-    listed = ', '.join(f'{row.name} {difference_text(row.difference, summary.metric)}'
-                       for row in clear)
-    verb = 'differs' if len(clear) == 1 else 'differ'
-    return (f'{len(clear)} of {len(compared)} {verb} from {name} in {label} on {summary.split} by '
-            f'more than the choice of images explains: {listed}.')
 
 
 def _notes(summary: Summary) -> list[str]:
@@ -327,27 +209,6 @@ def _notes(summary: Summary) -> list[str]:
     if sources:
         notes.append(f'Reported: {"; ".join(sources)}.')
     return notes + list(dict.fromkeys(summary.notes))
-
-
-def _page(title: str, counted: str, comparisons: list[_Part], sections: list[Section]) -> str:
-    parts = [
-        '<!DOCTYPE html>', '<html lang="en">', '<head>', '<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f'<title>{html.escape(title)}</title>', f'<style>\n{STYLESHEET}\n</style>', '</head>',
-        '<body>', f'<h1>{html.escape(title)}</h1>', f'<p class="quiet">{html.escape(counted)}</p>']
-    for each in comparisons:
-        if each.heading:
-            parts.append(f'<h2>{html.escape(each.heading)}</h2>')
-        if each.finding:
-            parts.append(f'<p class="finding">{html.escape(each.finding)}</p>')
-        parts.append(each.html)
-        listed = ''.join(f'<li>{html.escape(note)}</li>' for note in each.notes)
-        if listed:
-            parts.append(f'<ul class="notes">{listed}</ul>')
-        parts += [shown.element for shown in each.pictures]
-    parts += [section.element for section in sections]
-    parts += ['</body>', '</html>', '']
-    return '\n'.join(parts)
 
 
 def _markdown(title: str, counted: str, comparisons: list[_Part], sections: list[Section]) -> str:

@@ -3,7 +3,6 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,18 +11,11 @@ from amlnn.errors import DataError
 from amlnn.formulas.proportions import newcombe, paired, paired_bootstrap, wilson
 from amlnn.formulas.seeds import mean_and_deviation
 from amlnn.records import RunRecord, is_known
-from amlnn.results.grouping import Group, group_runs, settings
-from amlnn.results.measured import (
-    MSE,
-    TOP1,
-    Result,
-    contradictions,
-    recorded_metric,
-    result_of,
-    stored_predictions,
-)
+from amlnn.results.grouping import Group, group_runs
+from amlnn.results.kinds import kind_of, result_of
+from amlnn.results.measured import TOP1, Result, stored_predictions
 from amlnn.results.reported import Reported, find_reported
-from amlnn.results.simple_methods import SimpleRow, simple_rows
+from amlnn.results.simple_methods import SimpleRow
 from amlnn.results.store import StoredRun
 
 __all__ = ['Difference', 'Row', 'Summary', 'compare', 'summarise']
@@ -97,7 +89,8 @@ class Row:
 
         Of the test records; of a classifier that has none on 'val', of its best epoch.
         """
-        values = [recorded_metric(run, metric, split) for run in self.group.runs]
+        values = [kind_of(run.record).recorded_metric(run, metric, split)
+                  for run in self.group.runs]
         values = [value for value in values if value is not None]
         if not values:
             return None
@@ -121,8 +114,14 @@ class Summary:
 
     @property
     def kind(self) -> str:
-        """'classification' or 'forecasting'."""
+        """As the records have it: a key of `amlnn.results.kinds.KINDS`."""
         return self.rows[0].record.kind
+
+    @property
+    def runs(self) -> list[StoredRun]:
+        """Every run in the order of the rows, those that a row leaves out after those it counts."""
+        return [run for row in self.rows
+                for run in (*row.group.runs, *(other for other, _ in row.group.left_out))]
 
     @property
     def table_rows(self) -> list[Row | SimpleRow]:
@@ -147,7 +146,7 @@ def compare(runs: Sequence[StoredRun], split: str | None = None,
     """
     tasks: dict[tuple, list[StoredRun]] = {}
     for run in runs:
-        tasks.setdefault(_task(run), []).append(run)
+        tasks.setdefault(kind_of(run.record).task(run), []).append(run)
     holds = [baseline is not None and any(run.folder == baseline.folder for run in members)
              for members in tasks.values()]
     if baseline is not None and not any(holds):
@@ -180,28 +179,25 @@ def summarise(runs: Sequence[StoredRun], split: str | None = None,
              for group in groups for run, reason in group.left_out]
     split = split or _common_split(groups)
     rows = [_row(group, split, notes) for group in groups]
-    forecast = kinds == {'forecasting'}
-    metric = next((row.results[0].metric for row in rows if row.results),
-                  MSE if forecast else TOP1)
+    kind = kind_of(runs[0].record)
+    metric = next((row.results[0].metric for row in rows if row.results), kind.metric)
     for row in rows:
         _add_reported(row, metric, notes)
-    reference = None if forecast and baseline is None else _baseline(rows, baseline)
+    reference = _baseline(rows, baseline) if kind.first_is_baseline or baseline is not None \
+        else None
     for row in rows:
         if reference is not None and row is not reference and row.value is not None:
             row.difference = _difference(row, reference, split)
     _note_what_matters(rows, reference, split, notes)
-    if not forecast:
-        return Summary(rows, split, metric, reference, notes)
-    _note_forecasts(rows, split, notes)
-    simple, more = simple_rows(rows, split)
-    return Summary(rows, split, metric, reference, notes + more, simple, _describe(rows))
+    simple, more, data = kind.beside(rows, split)
+    return Summary(rows, split, metric, reference, notes + more, simple, data)
 
 
 def _row(group: Group, split: str, notes: list[str]) -> Row:
     results = [result for run in group.runs if (result := result_of(run, split)) is not None]
     row = Row(group.name, group, results)
     for run in group.runs:
-        notes.extend(contradictions(run, split))
+        notes.extend(kind_of(run.record).contradictions(run, split))
     if not results:
         return row
     row.value, row.sd = mean_and_deviation([result.value for result in results])
@@ -287,7 +283,7 @@ def _add_reported(row: Row, metric: str, notes: list[str]) -> None:
 def _note_what_matters(rows: list[Row], reference: Row | None, split: str,
                        notes: list[str]) -> None:
     trained = any(record.epochs for row in rows for record in row.records)
-    samples = 'images' if rows[0].record.kind == 'classification' else 'windows'
+    samples = kind_of(rows[0].record).samples
     if split == 'val' and trained and any(row.results for row in rows):
         notes.append(f'Each run shows its best epoch, chosen on the same validation {samples}: '
                      'this flatters every row a little.')
@@ -297,42 +293,6 @@ def _note_what_matters(rows: list[Row], reference: Row | None, split: str,
         mine, other = row.record.data_manifest_hash, reference.record.data_manifest_hash
         if row.value is not None and mine and other and mine != other:
             notes.append(f'{row.name} used other data than {reference.name}.')
-
-
-def _note_forecasts(rows: list[Row], split: str, notes: list[str]) -> None:
-    """What a table of forecasts must say: copies of test windows, and rows that are not there."""
-    for row in rows:
-        test = row.group.runs[0].tests.get(split)
-        if test is not None and test.repeated_windows:
-            notes.append(
-                f'{row.name}: {test.repeated_windows:,} of {test.samples:,} windows of {split} '
-                'occur in the training part too, number by number; their error says nothing about '
-                'a forecast.')
-    if rows and not any(split in run.tests for row in rows for run in row.group.runs):
-        notes.append('The rows of simple methods come with an evaluation: python tools/test.py '
-                     'CONFIG CHECKPOINT.')
-
-
-def _task(run: StoredRun) -> tuple:
-    """What runs must share to be compared."""
-    if run.record.kind == 'classification':
-        return ('classification',)
-    known = settings(run)
-    sizes = (known.get(f'{part}_dataloader.dataset.{name}')
-             for part in ('train', 'val', 'test') for name in ('horizon', 'stride')
-             if (part, name) != ('train', 'stride'))
-    return (run.record.kind, run.record.data_manifest_hash, *sizes)
-
-
-def _describe(rows: list[Row]) -> str:
-    run = rows[0].group.runs[0]
-    known = settings(run)
-    horizon = known.get('train_dataloader.dataset.horizon')
-    steps = f', {horizon} step{"s" * (horizon != 1)} ahead' if horizon else ''
-    preset = known.get('train_dataloader.dataset.source.preset')
-    made = f'the generated series {preset}' if preset else 'a generated series'
-    return f'{Path(run.record.data_root).name if run.record.data_root else made}{steps}'
-
 
 
 def _mean(values: list[float]) -> float | None:

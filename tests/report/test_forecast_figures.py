@@ -173,12 +173,13 @@ def test_a_page_shows_what_a_generated_series_is_made_of_once(tmp_path):
                  **{name: each if each.dtype == bool else each.astype(np.float32)
                     for name, each in parts().items()})
     page = write_report(find_runs([tmp_path / 'runs']), tmp_path / 'report')
-    assert page.read_text().count('alt="Components of') == 1
+    assert page.read_text().count('aria-label="Components of') == 1
     assert (page.parent / 'components.png').is_file()
     for name in ('one', 'two'):
         np.savez(tmp_path / 'runs' / name / 'run' / 'components.npz', trend=np.zeros((50, 1)))
     page = write_report(find_runs([tmp_path / 'runs']), tmp_path / 'report')
-    assert 'has no array named' in page.read_text() and 'alt="Components' not in page.read_text()
+    text = page.read_text()
+    assert 'has no array named' in text and 'aria-label="Components' not in text
 
 
 def test_cost_shows_what_is_not_trained_as_lines(tmp_path, monkeypatch):

@@ -8,14 +8,14 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 from run_folders import epoch, record, test_record, write_predictions, write_run
 
 from amlnn.errors import DataError
-from amlnn.records import write_record
+from amlnn.records import FrozenStage, write_record
 from amlnn.report import page
+from amlnn.report.canvas import PAGE_COLOURS
 from amlnn.report.page import write_report
 from amlnn.results.store import find_runs
 
@@ -28,7 +28,8 @@ class Page(HTMLParser):
 
     def __init__(self, text: str):
         super().__init__()
-        self.open, self.tags, self.images, self.links, self.ids, self.text = [], [], [], [], [], ''
+        self.open, self.tags, self.images, self.drawings, self.links = [], [], [], [], []
+        self.ids, self.references, self.text, self.drawn, self.attributes = [], [], '', '', []
         self.feed(text)
         self.close()
         assert self.open == []
@@ -39,10 +40,15 @@ class Page(HTMLParser):
         attributes = dict(attrs)
         assert not any(name.startswith('on') for name in attributes)
         self.tags.append(tag)
+        self.attributes += attributes.values()
         if tag == 'img':
             self.images.append(attributes)
+        if attributes.get('role') == 'img':
+            self.drawings.append([attributes['aria-label']])
+        elif 'svg' in self.open and tag in ('path', 'use', 'image', 'text'):
+            self.drawings[-1].append(tag)
         if 'href' in attributes:
-            self.links.append(attributes['href'])
+            (self.links if tag == 'a' else self.references).append(attributes['href'])
         if 'id' in attributes:
             self.ids.append(attributes['id'])
         if tag not in VOID:
@@ -52,7 +58,9 @@ class Page(HTMLParser):
         assert self.open and self.open.pop() == tag
 
     def handle_data(self, data):
-        if 'style' not in self.open:
+        if 'svg' in self.open:
+            self.drawn += data
+        elif 'style' not in self.open:
             self.text += data
 
 
@@ -69,13 +77,17 @@ def read(index) -> Page:
 def test_the_page_is_well_formed_and_holds_its_images(index):
     shown = read(index)
     assert shown.tags.count('html') == shown.tags.count('body') == 1
-    assert len(shown.images) >= 12
+    assert len(shown.drawings) >= 12 - 3  # the mistakes of three runs are images of their own
+    assert shown.tags.count('svg') == 2 * len(shown.drawings)
+    for alt, *marks in shown.drawings:
+        assert alt and len(marks) > 5
+    assert len(shown.images) >= 3
     for image in shown.images:
         kind, data = image['src'].split(',', 1)
-        assert kind == 'data:image/png;base64'
+        assert kind == 'data:image/jpeg;base64'
         with Image.open(io.BytesIO(base64.b64decode(data, validate=True))) as picture:
             picture.load()
-            assert picture.format == 'PNG' and len(np.unique(np.asarray(picture))) > 5
+            assert picture.format == 'JPEG' and picture.getpixel((9, 9))[0] > 190  # it is red
         assert image['alt'] and int(image['width']) > 100
 
 
@@ -83,9 +95,42 @@ def test_the_page_needs_no_network_and_no_script(index):
     shown = read(index)
     assert 'script' not in shown.tags and 'link' not in shown.tags
     text = index.read_text(encoding='utf-8')
-    assert 'url(' not in text and '@import' not in text
+    inside = re.findall(r'url\(([^)]*)\)', text)
+    inside += [each for each in shown.references if not each.startswith('data:image/png;base64,')]
+    assert inside and all(each.startswith('#') and each[1:] in shown.ids for each in inside)
+    assert '@import' not in text and 'http://' not in text and 'https://' not in text
     assert all(link.startswith('#') and link[1:] in shown.ids for link in shown.links)
-    assert len(shown.links) == 4 and len(set(shown.ids)) == len(shown.ids)
+    # Of the table 4; of the contents the table and 5 runs.
+    assert len(shown.links) == 4 + 6 and len(set(shown.ids)) == len(shown.ids)
+
+
+def test_the_contents_lead_to_the_table_and_every_run_in_their_order(index):
+    shown = read(index)
+    contents = shown.links[:6]
+    assert contents == [f'#{each}' for each in shown.ids if f'#{each}' in contents]
+    assert [each.split('_')[0] for each in contents] == [
+        '#table', '#01', '#02', '#03', '#04', '#05']
+
+
+def test_drawings_use_the_palette_of_the_page_and_no_colour_of_their_own(index):
+    text = index.read_text(encoding='utf-8')
+    style = text[text.index('<style>'):text.index('</style>')]
+    light, dark = style.split('(prefers-color-scheme: dark)')[:2]
+    drawings = ''.join(re.findall('<svg.*?</svg>', text, flags=re.DOTALL))
+    used = set(re.findall(r'var\(--([a-z0-9-]+)\)', drawings))
+    assert {'paper', 'ink', 'line-1', 'line-2', 'grid'} <= used
+    for name in used | set(PAGE_COLOURS.values()):
+        bright, = re.findall(rf'--{name}: (#[0-9a-f]{{6}});', light)
+        assert PAGE_COLOURS.get(bright) == name or name in ('ink', 'wrong')
+        assert re.search(rf'--{name}: #[0-9a-f]{{6}};', dark.partition('}')[0]), name
+    assert not re.findall(r'(?:fill|stroke)[:=][ "]*(?!none|var)[#a-z0-9]+', drawings)
+
+
+def test_the_same_runs_give_the_same_page(work_dirs, tmp_path, monkeypatch):
+    runs = find_runs([work_dirs / 'baseline'])
+    one, other = (re.sub('made [^<]*', '', write_report(runs, tmp_path / name).read_text())
+                  for name in ('one', 'other'))
+    assert one == other
 
 
 def test_every_run_has_a_section_with_its_facts(index):
@@ -112,19 +157,42 @@ def test_the_same_is_there_as_markdown_with_files(index):
     assert {file.name for file in index.parent.glob('*.png')} == set(files)
 
 
-def test_names_are_escaped_wherever_they_appear(tmp_path):
-    evil = '<script>alert("x")</script>'
-    classes = [evil, 'b"><img src=x onerror=alert(1)>', "c' & d"]
-    folder = write_run(tmp_path / 'run', record(
+EVIL = ['<script>alert("x")</script>', 'b"><img src=x onerror=alert(1)>', "c' & d",
+        '{{ 7 * 7 }}{% raw %}', '</style></svg><script>', ']]><!-- -->', 'bell \x07 &amp; é']
+
+
+@pytest.mark.parametrize('evil', EVIL)
+def test_names_are_escaped_wherever_they_appear(tmp_path, evil):
+    classes = [evil, *(each for each in EVIL if each != evil)]
+    data = tmp_path / 'data' / evil.replace('/', '_')
+    stages = [FrozenStage(evil, True, 0, 1)]
+    folder = write_run(tmp_path / 'runs' / evil.replace('/', '_'), record(
         evil, classes=classes, command=['python', evil], error=evil, status='failed',
-        versions={evil: evil}, data_root=evil, pretrained=evil, device=evil))
-    write_predictions(folder, n=60, accuracy=0.5, classes=classes)
-    shown = read(write_report(find_runs([folder]), tmp_path / 'report'))
-    assert 'script' not in shown.tags
+        versions={evil: evil}, data_root=str(data), pretrained=evil, device=evil, stages=stages,
+        config_path=evil))
+    stored = write_predictions(folder, n=60, accuracy=0.5, classes=classes)
+    for name in stored['id'][::2]:  # those in `b"><img ...` folders too
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new('RGB', (20, 20)).save(data / name, format='png')
+    other = write_run(tmp_path / 'runs' / 'other', record(f'{evil} twice', config_path=evil))
+    shown = read(write_report(find_runs([folder, other]), tmp_path / 'report'))
+    assert 'script' not in shown.tags and shown.tags.count('style') == 1
     assert evil in shown.text  # shown, as text
-    assert all(image['src'].startswith('data:image/png;base64,') for image in shown.images)
+    assert evil.replace('\x07', '\ufffd') in shown.drawn  # in the legend and the heading
+    assert any(evil in each for each in shown.attributes if each)  # titles and labels
+    assert shown.images and all(image['src'].startswith('data:image/jpeg;base64,')
+                                for image in shown.images)
     markdown = (tmp_path / 'report' / 'report.md').read_text(encoding='utf-8')
     assert '<script' not in markdown.replace('\\<', '')
+    assert '<img' not in markdown.replace('\\<', '')
+
+
+def test_a_name_that_is_no_text_does_not_stop_the_report(tmp_path):
+    folder = write_run(tmp_path / 'run', record('cafX', data_root='/data/cafX'))
+    stored = (folder / 'run.json').read_text(encoding='utf-8')
+    (folder / 'run.json').write_text(stored.replace('cafX', r'caf\udce9'), encoding='utf-8')
+    shown = read(write_report(find_runs([folder]), tmp_path / 'report'))
+    assert '/data/caf\\udce9' in shown.text
 
 
 def test_the_finding_counts_only_intervals_without_zero(index):
@@ -134,7 +202,7 @@ def test_the_finding_counts_only_intervals_without_zero(index):
 def test_a_single_run_is_a_report_too(tmp_path):
     folder = write_run(tmp_path / 'run', record('alone'))
     shown = read(write_report(find_runs([folder]), tmp_path / 'report'))
-    assert 'No predictions are stored' in shown.text and len(shown.images) == 1
+    assert 'No predictions are stored' in shown.text and len(shown.drawings) == 1
 
 
 def test_a_model_that_was_only_evaluated_has_its_result(tmp_path):
@@ -245,6 +313,7 @@ def test_a_wrong_command_is_two_lines_and_status_2(work_dirs, arguments, message
 
 def test_reading_and_reporting_import_no_torch():
     code = ('import sys, amlnn.report.page, amlnn.results.summary; '
-            'print([name for name in ("torch", "matplotlib", "sklearn") if name in sys.modules])')
+            'heavy = ("torch", "matplotlib", "sklearn", "jinja2"); '
+            'print([name for name in heavy if name in sys.modules])')
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == '[]'

@@ -9,7 +9,7 @@ from run_folders import epoch, record, test_record, write_predictions, write_run
 from amlnn.errors import DataError
 from amlnn.formulas.proportions import newcombe, paired, paired_bootstrap, wilson
 from amlnn.records import write_record
-from amlnn.results.measured import result_of
+from amlnn.results.kinds import result_of
 from amlnn.results.store import find_runs
 from amlnn.results.summary import summarise
 
