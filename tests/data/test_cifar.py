@@ -2,6 +2,7 @@ import os
 import pickle
 import shutil
 import subprocess
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
@@ -208,6 +209,69 @@ def test_what_is_no_cifar_file_is_an_error(copied, content):
     with pytest.raises(DataError, match='train`') as error:
         CIFAR100Python(str(copied))
     assert '--download cifar100' in error.value.hint
+
+
+def _said(text):
+    return b'X' + len(text.encode()).to_bytes(4, 'little') + text.encode()
+
+
+_RECONSTRUCT = _named('numpy.core.multiarray', '_reconstruct')
+_NDARRAY, _DTYPE = _named('numpy', 'ndarray'), _named('numpy', 'dtype')
+_OBJECTS = _DTYPE + _said('O') + b'\x85R'
+_MANY = b'\x8a\x05\x00\x00\x00\x00\x01\x85'  # (2**32, )
+_EMPTY = _RECONSTRUCT + _NDARRAY + b'K\x00\x85U\x01b\x87R'
+
+
+def _array_of_objects_at(place):
+    """One item of 8 bytes that is said to hold no objects, and one at `place` in it."""
+    kind = _DTYPE + _said('V8') + b'K\x00K\x01\x87R(K\x03' + _said('|') + b'N' + _said('a') \
+        + b'\x85}' + _said('a') + _OBJECTS + b'J' + place.to_bytes(4, 'little') + b'\x86s' \
+        + b'K\x08K\x01K\x00tb'
+    return _EMPTY + b'(K\x01K\x01\x85' + kind + b'\x89U\x08AAAAAAAAtb'
+
+
+# Most end the process, fill the memory or show it, where numpy's own pieces are used.
+ABUSED = {
+    'memory as it was left': _NDARRAY + b'M\x00\x0c\x85' + _said('u1') + b'\x86R',
+    'more objects than memory': _NDARRAY + _MANY + _OBJECTS + b'\x86R',
+    'the same as a new object': _NDARRAY + _MANY + _OBJECTS + b'\x86\x81',
+    'the same as an instance': b'(' + _MANY + _OBJECTS + b'inumpy\nndarray\n',
+    'the same as a buffer': _RECONSTRUCT + _NDARRAY + _MANY + b'U\x01O\x87R',
+    'the same as a state': _EMPTY + b'(K\x01' + _MANY + _OBJECTS + b'\x89]tb',
+    'a field outside its item': _array_of_objects_at(10**9),
+    'pointers made of bytes': _array_of_objects_at(0),
+    'a buffer of a number': _named('numpy.core.numeric', '_frombuffer') + b'(' + _MANY[:-1]
+    + _DTYPE + _said('u1') + b'\x85RK\x01\x85' + _said('C') + b'tR',
+    'a slow codec': _named('_codecs', 'encode') + _said('\u4e00') + _said('punycode') + b'\x86R',
+    'attributes of an array': _EMPTY + b'N}' + _said('__class__') + _NDARRAY + b's\x86b',
+    'attributes of a class': _NDARRAY + b'N}' + _said('shape') + b'K\x07s\x86b',
+}
+
+
+@pytest.mark.parametrize('name', ABUSED)
+def test_the_pieces_of_an_array_cannot_be_turned_against_their_reader(copied, name):
+    raw = contents(copied)
+    head = pickle.dumps({key: raw[key] for key in ('fine_labels', 'coarse_labels', 'filenames')}, 2)
+    (copied / 'train').write_bytes(head[:-1] + b'U\x04data' + ABUSED[name] + b's.')
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match='train`'):
+            CIFAR100Python(str(copied))
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize('state', [
+    b'}' + _said('poison') + b'K\x07s', b'N}' + _said('__defaults__') + b'K\x07\x85s\x86'])
+def test_a_pickle_leaves_nothing_behind_in_what_reads_the_next(tmp_path, cifar, state):
+    (tmp_path / 'bad').write_bytes(b'\x80\x02}U\x01a' + _RECONSTRUCT + state + b'bs.')
+    given = read_pickle(tmp_path / 'bad')['a']
+    assert vars(given) == {'poison': 7} or given.__defaults__ == (7, )
+    (tmp_path / 'next').write_bytes(b'\x80\x02}U\x01a' + _RECONSTRUCT + b's.')
+    given = read_pickle(tmp_path / 'next')['a']
+    assert not vars(given) and not given.__defaults__
+    assert len(CIFAR100Python(str(cifar))) == 36
 
 
 @pytest.mark.parametrize('kept', [1, 100, 2000, -1])

@@ -412,7 +412,8 @@ def test_a_second_run_at_the_same_time_is_refused(toy, here):
 def command(toy_row, *words, **how):
     """`data_preprocess.py --download toy` in a process of its own."""
     code = f"""
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 sys.path.insert(0, {str(ROOT)!r})
 import data_preprocess
 from amlnn.command import run_command
