@@ -3,7 +3,7 @@
 import sys
 
 from amlnn.command import CommandParser, InsteadOf, run_command
-from amlnn.data.download_table import DATA_SETS
+from amlnn.data.fetch.download_table import DATA_SETS
 from amlnn.errors import UsageError
 
 
@@ -45,13 +45,13 @@ def main(options) -> None:
     name, to = values.pop('download'), values.pop('to')
     unset = vars(parser().parse_args(['--download', 'NAME']))
     if name is None and to is None:
-        from amlnn.data.prepare import prepare
+        from amlnn.data.prepare.prepare import prepare
         prepare(values.pop('source'), values.pop('target'), **values)
     elif name is None or any(values[key] != unset[key] for key in values if key != 'overwrite'):
         raise UsageError('--download takes --to and --overwrite alone, and --to needs it',
                          hint='python data_preprocess.py --download NAME [--to FOLDER]')
     else:
-        from amlnn.data.download import download
+        from amlnn.data.fetch.download import download
         download(name, to, overwrite=values['overwrite'])
 
 

@@ -13,28 +13,28 @@ __all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'MODEL_KEYS', 'SERIES_MODULES
 # What a forecast needs. None of it brings in MMPretrain, whose import takes longer than many a
 # forecaster trains.
 SERIES_MODULES = (
-    'amlnn.data.generate',
-    'amlnn.data.series',
-    'amlnn.data.window_loader',  # registers nothing; its arguments are checked
-    'amlnn.data.windows',
-    'amlnn.engine.hooks',
+    'amlnn.data.series.generate',
+    'amlnn.data.series.series',
+    'amlnn.data.series.window_loader',  # registers nothing; its arguments are checked
+    'amlnn.data.series.windows',
+    'amlnn.engine.run.hooks',
     'amlnn.engine.precision',
     'amlnn.metrics.forecasting',
-    'amlnn.models.forecast_heads',
-    'amlnn.models.forecaster',
-    'amlnn.models.recurrent',
+    'amlnn.models.series.forecast_heads',
+    'amlnn.models.series.forecaster',
+    'amlnn.models.series.recurrent',
 )
 
 COMPONENT_MODULES = (
-    'amlnn.data.cifar',
-    'amlnn.data.decoded',
-    'amlnn.data.sources',
-    'amlnn.data.tiny_imagenet',
-    'amlnn.data.views',
+    'amlnn.data.images.cifar',
+    'amlnn.data.cache.decoded',
+    'amlnn.data.images.folder',
+    'amlnn.data.images.tiny_imagenet',
+    'amlnn.data.images.views',
     'amlnn.metrics.classification',
-    'amlnn.models.cnn',
-    'amlnn.models.heads',
-    'amlnn.models.inception',
+    'amlnn.models.images.cnn',
+    'amlnn.models.images.heads',
+    'amlnn.models.images.inception',
     *SERIES_MODULES,
 )
 

@@ -225,7 +225,7 @@ def measure_parts(path: Path) -> None:
         device_name,
         in_scope,
     )
-    from amlnn.models.trunk import Trunk
+    from amlnn.models.images.trunk import Trunk
     given = json.loads(path.read_text())
 
     def best(function, repeats=9) -> float:

@@ -70,6 +70,16 @@ def test_a_module_has_no_relative_and_no_star_import_and_says_what_it_is(path):
         assert ast.get_docstring(ast.parse(path.read_text(encoding='utf-8')))
 
 
+@pytest.mark.parametrize('layer', ['data', 'models'])
+def test_images_and_series_are_rooms_that_do_not_know_each_other(layer):
+    for room, other in (('images', 'series'), ('series', 'images')):
+        files = sorted((ROOT / 'amlnn' / layer / room).glob('*.py'))
+        assert len(files) > 4
+        for path in files:
+            assert not [name for node in imports(path) for name in names(node)
+                        if name.startswith(f'amlnn.{layer}.{other}')], path
+
+
 @pytest.mark.parametrize(('package', 'part'), [('matplotlib', 'report'), ('jinja2', 'report'),
                                                  ('fcntl', 'locks')])
 def test_a_package_is_imported_by_one_part_alone(package, part):

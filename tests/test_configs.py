@@ -11,7 +11,7 @@ from generated import DATA_SETS, ROOT, write_series
 from amlnn.config.kind import run_kind
 from amlnn.config.load import load_config
 from amlnn.config.resolved import config_hash, resolved_text
-from amlnn.data.layout import choices_of, layout_of
+from amlnn.data.images.layout import choices_of, layout_of
 from amlnn.records import read_run, read_test
 
 CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').rglob('*.py'))

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from amlnn.engine.folder import RunLock
+from amlnn.engine.run.folder import RunLock
 from amlnn.errors import DataError, UsageError
 from amlnn.folder_swap import locked
 from amlnn.locks import NoLocksError, take_lock

@@ -12,7 +12,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import TRANSFORMS
 
 from amlnn.config.load import load_config
-from amlnn.data.views import ViewDataset
+from amlnn.data.images.views import ViewDataset
 from amlnn.engine.build import in_scope
 from amlnn.engine.train import TrainOptions, train
 from amlnn.records import read_run

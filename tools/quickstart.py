@@ -26,7 +26,7 @@ def step(*words: str) -> None:
 
 
 def main(args) -> None:
-    from amlnn.data.digits import write_digits
+    from amlnn.data.prepare.digits import write_digits
     from amlnn.errors import UsageError
     if not Path(CONFIGS).is_dir():
         raise UsageError(f'no `{CONFIGS}` here', hint='run it from the folder of the project')

@@ -11,8 +11,8 @@ from pathlib import Path
 from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig
 from amlnn.config.structure import DEFAULT_HOOKS
-from amlnn.data.layout import PARTS, choices_of, data_hash, layout_of
-from amlnn.data.views import draws_nothing
+from amlnn.data.images.layout import PARTS, choices_of, data_hash, layout_of
+from amlnn.data.images.views import draws_nothing
 from amlnn.engine.precision import ExecutionPolicy
 from amlnn.errors import ConfigError, DataError
 from amlnn.registry import MODEL_KEYS, VALIDATION_LOSS, import_components

@@ -10,11 +10,11 @@ from mmengine.registry import DATASETS
 
 import amlnn
 from amlnn.atomic import write_json
-from amlnn.data.windows import SeriesWindows
+from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.series import SeriesTask
 from amlnn.errors import DataError
 from amlnn.formulas.forecast_errors import error_sums, mean_errors
-from amlnn.models.baselines import BASELINES, Baseline, Ridge
+from amlnn.models.series.baselines import BASELINES, Baseline, Ridge
 from amlnn.records import TRUTH
 from amlnn.user_cache import cache_folder
 

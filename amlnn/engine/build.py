@@ -18,17 +18,17 @@ from torch.utils.data import DataLoader
 
 from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig
-from amlnn.data.cache_folder import cache_root
-from amlnn.data.integrity import check_files
-from amlnn.data.manifest import SPLIT_FOLDERS
-from amlnn.data.views import View, ViewDataset
+from amlnn.data.cache.cache_folder import cache_root
+from amlnn.data.images.views import View, ViewDataset
+from amlnn.data.prepare.integrity import check_files
+from amlnn.data.prepare.manifest import SPLIT_FOLDERS
 from amlnn.engine.adapt import Plan, adapt, leaf_datasets
 from amlnn.engine.memory import keep_freed_memory
 from amlnn.engine.precision import autocast
 from amlnn.engine.series import FirstBatch
 from amlnn.errors import AmlnnError, ConfigError, DataError
-from amlnn.models.freezing import freeze
-from amlnn.models.weights import LoadedWeights, find_weights, load_pretrained
+from amlnn.models.images.freezing import freeze
+from amlnn.models.images.weights import LoadedWeights, find_weights, load_pretrained
 from amlnn.quiet import quiet_imports
 from amlnn.registry import SERIES_MODULES, import_components
 
@@ -176,7 +176,7 @@ def check_features(model: nn.Module, loader: DataLoader) -> None:
     Raises:
         ConfigError: it does not; said before a run begins.
     """
-    from amlnn.models.heads import check_head  # brings in MMPretrain
+    from amlnn.models.images.heads import check_head  # brings in MMPretrain
     if getattr(model, 'head', None) is None or not hasattr(model, 'extract_feat'):
         return
     batch = loader.collate_fn([loader.dataset[View(0, 0)]])
@@ -250,12 +250,12 @@ def _build(section) -> nn.Module:
 
 def _cache_images(views: ViewDataset, plan: Plan) -> None:
     """Let a data set's pipelines take pixels from the disk or from memory that were decoded."""
-    from amlnn.data.decoded import (  # bring in mmcv, which no forecast needs
+    from amlnn.data.cache.decoded import (  # bring in mmcv, which no forecast needs
         DecodedCache,
         LoadImageFromFile,
         use_cache,
     )
-    from amlnn.data.decoded_memory import MemoryCache
+    from amlnn.data.cache.decoded_memory import MemoryCache
     paths = dict.fromkeys(views.get_data_info(index).get('img_path')
                           for index in range(len(views)))
     paths.pop(None, None)

@@ -9,12 +9,12 @@ import torch
 from mmengine.registry import DATASETS
 
 from amlnn.atomic import write_text
-from amlnn.data.scaling import StandardScaler
-from amlnn.data.series import Series
+from amlnn.data.series.scaling import StandardScaler
+from amlnn.data.series.series import Series
 from amlnn.engine.build import build_model, forward_context, in_scope
-from amlnn.engine.checkpoint import load_weights
 from amlnn.engine.forecasting import interval_bounds
 from amlnn.engine.predict import PredictOptions
+from amlnn.engine.run.checkpoint import load_weights
 from amlnn.engine.test import plan_for_checkpoint
 from amlnn.errors import CheckpointError, DataError, UsageError
 

@@ -18,15 +18,15 @@ from amlnn.engine.build import (
     forward_context,
     in_scope,
 )
-from amlnn.engine.checkpoint import load_weights
-from amlnn.engine.folder import checkpoint_run, name_within, utc_now
 from amlnn.engine.forecasting import (
     ForecastEvaluation,
     evaluate_forecaster,
     interval_bounds,
     write_forecasts,
 )
-from amlnn.engine.runner import library_versions
+from amlnn.engine.run.checkpoint import load_weights
+from amlnn.engine.run.folder import checkpoint_run, name_within, utc_now
+from amlnn.engine.run.runner import library_versions
 from amlnn.engine.sampled_rows import (
     DEFAULT_WINDOWS,
     check_methods,

@@ -17,9 +17,9 @@ from mmengine.registry import DATASETS
 from torch import nn
 
 from amlnn.atomic import replacing
-from amlnn.data.windows import SeriesWindows
+from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.evaluation import EvaluationLoop
-from amlnn.engine.runner import FolderRunner
+from amlnn.engine.run.runner import FolderRunner
 from amlnn.engine.series import FirstBatch, SeriesTask
 from amlnn.formulas.conformal import Conformal, fit_intervals
 

@@ -7,7 +7,7 @@ from amlnn.config.load import LoadedConfig
 from amlnn.engine.adapt import Plan, adapt
 from amlnn.engine.build import choose_device, hide_accelerators, in_scope
 from amlnn.errors import ConfigError, UsageError
-from amlnn.models.weights import count_head_classes, find_weights, read_tensors
+from amlnn.models.images.weights import count_head_classes, find_weights, read_tensors
 
 __all__ = ['PRETRAINED', 'plan_for_pretrained']
 
@@ -48,6 +48,6 @@ def plan_for_pretrained(loaded: LoadedConfig, device: str) -> Plan:
     with in_scope(loaded.config):
         plan = adapt(loaded, choose_device(device), class_count=count)
     if plan.classes is None and count == _IMAGENET:
-        from amlnn.data.imagenet import imagenet_classes
+        from amlnn.data.images.imagenet_classes import imagenet_classes
         plan.classes = imagenet_classes()
     return plan

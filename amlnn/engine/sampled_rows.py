@@ -17,12 +17,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from amlnn.atomic import write_json
 from amlnn.console import say
-from amlnn.data.windows import SeriesWindows
+from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.baseline_rows import cache_file, error_row, target_deviation, window_sums
 from amlnn.engine.forecasting import ForecastEvaluation
 from amlnn.engine.series import SeriesTask
 from amlnn.errors import UsageError
-from amlnn.models.baselines import STATISTICAL, Baseline
+from amlnn.models.series.baselines import STATISTICAL, Baseline
 
 __all__ = ['DEFAULT_WINDOWS', 'check_methods', 'method_rows', 'own_row', 'sample_windows']
 

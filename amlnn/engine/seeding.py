@@ -1,11 +1,11 @@
-"""Seeds of the process that trains. Those of augmentation are in amlnn.data.views."""
+"""Seeds of the process that trains. Those of augmentation are in amlnn.data.images.views."""
 
 import random
 
 import numpy as np
 import torch
 
-from amlnn.data.views import view_seed
+from amlnn.data.images.views import view_seed
 
 __all__ = ['seed_epoch']
 

@@ -18,11 +18,11 @@ from mmengine.registry import DATASETS, MODELS
 from torch import nn
 
 from amlnn.config.load import LoadedConfig
-from amlnn.data.series import Series
-from amlnn.data.window_loader import WindowLoader
-from amlnn.data.windows import SeriesWindows
+from amlnn.data.series.series import Series
+from amlnn.data.series.window_loader import WindowLoader
+from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.adapt import Plan, common_steps
-from amlnn.engine.checkpoint import load_weights, read_checkpoint
+from amlnn.engine.run.checkpoint import load_weights, read_checkpoint
 from amlnn.errors import CheckpointError, ConfigError, DataError
 from amlnn.formulas.forecast_errors import seasonal_naive_error
 

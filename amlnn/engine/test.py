@@ -13,7 +13,7 @@ from torch import nn
 from amlnn.config.kind import run_kind
 from amlnn.config.load import load_config
 from amlnn.console import say
-from amlnn.data.layout import PARTS, choices_of, layout_of
+from amlnn.data.images.layout import PARTS, choices_of, layout_of
 from amlnn.engine.adapt import Plan, adapt, check_data_roots, part_datasets
 from amlnn.engine.build import (
     build_evaluator,
@@ -25,11 +25,11 @@ from amlnn.engine.build import (
     hide_accelerators,
     in_scope,
 )
-from amlnn.engine.checkpoint import load_weights, read_checkpoint
 from amlnn.engine.evaluation import evaluate, write_predictions
-from amlnn.engine.folder import checkpoint_run, name_within, utc_now
 from amlnn.engine.pretrained import PRETRAINED, plan_for_pretrained
-from amlnn.engine.runner import library_versions
+from amlnn.engine.run.checkpoint import load_weights, read_checkpoint
+from amlnn.engine.run.folder import checkpoint_run, name_within, utc_now
+from amlnn.engine.run.runner import library_versions
 from amlnn.engine.untrained import untrained_run
 from amlnn.errors import ConfigError, UsageError
 from amlnn.records import TestRecord, write_record

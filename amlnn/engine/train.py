@@ -32,9 +32,16 @@ from amlnn.engine.build import (
     one_batch,
     parameter_names,
 )
-from amlnn.engine.checkpoint import CheckpointFolder, read_checkpoint
 from amlnn.engine.evaluation import evaluate
-from amlnn.engine.folder import (
+from amlnn.engine.forecasting import (
+    ForecastRunner,
+    evaluate_forecaster,
+    try_evaluation,
+    write_components,
+)
+from amlnn.engine.memory import is_out_of_memory
+from amlnn.engine.run.checkpoint import CheckpointFolder, read_checkpoint
+from amlnn.engine.run.folder import (
     RunLock,
     create_run_folder,
     new_run_name,
@@ -42,21 +49,14 @@ from amlnn.engine.folder import (
     remove_run_folder,
     utc_now,
 )
-from amlnn.engine.forecasting import (
-    ForecastRunner,
-    evaluate_forecaster,
-    try_evaluation,
-    write_components,
-)
-from amlnn.engine.hooks import EpochHook, FiniteLossHook
-from amlnn.engine.memory import is_out_of_memory
-from amlnn.engine.progress import TrainingProgress, duration
-from amlnn.engine.recorder import Recorder
-from amlnn.engine.resume import RunPlace, find_run, stored_pretrained
-from amlnn.engine.runner import FolderRunner, library_versions
+from amlnn.engine.run.hooks import EpochHook, FiniteLossHook
+from amlnn.engine.run.progress import TrainingProgress, duration
+from amlnn.engine.run.recorder import Recorder
+from amlnn.engine.run.resume import RunPlace, find_run, stored_pretrained
+from amlnn.engine.run.runner import FolderRunner, library_versions
 from amlnn.engine.seeding import seed_epoch
 from amlnn.errors import ConfigError, DataError, RunFailed
-from amlnn.models.freezing import count_parameters, stage_table
+from amlnn.models.images.freezing import count_parameters, stage_table
 from amlnn.records import RunRecord, read_run
 
 __all__ = ['TrainOptions', 'planned_identity', 'train']

@@ -16,16 +16,16 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from amlnn.config.resolved import resolved_text
-from amlnn.data.cache_folder import cache_root
-from amlnn.data.feature_store import FeatureStore
-from amlnn.data.layout import Layout
-from amlnn.data.views import View
+from amlnn.data.cache.cache_folder import cache_root
+from amlnn.data.cache.feature_store import FeatureStore
+from amlnn.data.images.layout import Layout
+from amlnn.data.images.views import View
 from amlnn.engine.adapt import Plan
 from amlnn.engine.evaluation import predict_from
-from amlnn.engine.runner import EpochTrainLoop, library_versions
+from amlnn.engine.run.runner import EpochTrainLoop, library_versions
 from amlnn.errors import ConfigError
-from amlnn.models.stages import list_stages
-from amlnn.models.trunk import Trunk, extract_from, split_point, trunk_key, why_not
+from amlnn.models.images.stages import list_stages
+from amlnn.models.images.trunk import Trunk, extract_from, split_point, trunk_key, why_not
 from amlnn.quiet import quiet_imports
 
 with quiet_imports():

@@ -11,9 +11,9 @@ from amlnn.config.experiment import identity
 from amlnn.config.resolved import config_hash, resolved_text
 from amlnn.engine.adapt import Plan
 from amlnn.engine.build import device_name
-from amlnn.engine.folder import create_run_folder, new_run_name, point_latest, utc_now
-from amlnn.engine.runner import library_versions
-from amlnn.models.freezing import count_parameters, stage_table
+from amlnn.engine.run.folder import create_run_folder, new_run_name, point_latest, utc_now
+from amlnn.engine.run.runner import library_versions
+from amlnn.models.images.freezing import count_parameters, stage_table
 from amlnn.records import RunRecord, write_record
 
 __all__ = ['untrained_run']

@@ -14,8 +14,8 @@ from rich.console import Console
 from amlnn.config.experiment import identity
 from amlnn.config.load import load_config
 from amlnn.config.resolved import read_resolved
-from amlnn.data.generate import GeneratedSeries
-from amlnn.data.windows import SeriesWindows
+from amlnn.data.series.generate import GeneratedSeries
+from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.test import TestOptions, test
 from amlnn.engine.train import TrainOptions, planned_identity, train
 from amlnn.errors import UsageError

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from generated import ROOT
 
-from amlnn.data.series import CSVSeries
-from amlnn.data.windows import SeriesWindows
+from amlnn.data.series.series import CSVSeries
+from amlnn.data.series.windows import SeriesWindows
 
 
 @pytest.fixture

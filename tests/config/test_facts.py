@@ -41,7 +41,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.registry import DATASETS, HOOKS, METRICS
 from mmpretrain.evaluation import Accuracy
-from amlnn.data.held_out import HeldOutDataset
+from amlnn.data.images.held_out import HeldOutDataset
 
 raise RuntimeError('imported')
 '''
@@ -88,7 +88,7 @@ def test_what_declares_no_kind_is_classification(config):
 
 
 @pytest.mark.parametrize('name', [
-    'SeriesWindows', 'amlnn.SeriesWindows', 'amlnn.data.windows.SeriesWindows'])
+    'SeriesWindows', 'amlnn.SeriesWindows', 'amlnn.data.series.windows.SeriesWindows'])
 def test_windows_of_a_series_make_a_forecast_in_whichever_part(name):
     for part in ('train', 'val', 'test'):
         assert run_kind({f'{part}_dataloader': {'dataset': {'type': name}}}) == 'forecasting'

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
-from amlnn.data.prepare import prepare
+from amlnn.data.prepare.prepare import prepare
 
 
 def noise(seed, size=(16, 12)):

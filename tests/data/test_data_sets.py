@@ -8,8 +8,8 @@ import pytest
 from generated import DATA_SETS
 from mmengine.registry import DATASETS
 
-from amlnn.data.layout import Layout, layout_of
-from amlnn.data.views import ViewDataset
+from amlnn.data.images.layout import Layout, layout_of
+from amlnn.data.images.views import ViewDataset
 from amlnn.errors import DataError
 from amlnn.registry import COMPONENT_MODULES, import_components
 

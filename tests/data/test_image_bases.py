@@ -11,8 +11,8 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 from PIL import Image
 
-from amlnn.data import cifar, tiny_imagenet  # noqa: F401 - registers its classes
-from amlnn.data.views import ViewDataset
+from amlnn.data.images import cifar, tiny_imagenet  # noqa: F401 - registers its classes
+from amlnn.data.images.views import ViewDataset
 
 BASES = ROOT / 'configs/_base_/datasets'
 SIDES = {'tiny_imagenet': 224, 'tiny_imagenet_padded': 224, 'tiny_imagenet_299': 299,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from amlnn.engine.checkpoint import CheckpointFolder
+from amlnn.engine.run.checkpoint import CheckpointFolder
 from amlnn.records import read_run
 
 

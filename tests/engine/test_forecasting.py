@@ -10,12 +10,12 @@ import pytest
 import torch
 from generated import ROOT, write_series, write_series_config
 
-from amlnn.data.generate import GeneratedSeries
+from amlnn.data.series.generate import GeneratedSeries
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import UsageError
 from amlnn.formulas.forecast_errors import mse
 from amlnn.formulas.quantiles import coverage
-from amlnn.models import baselines
+from amlnn.models.series import baselines
 from amlnn.records import read_run, read_test
 
 
@@ -105,7 +105,7 @@ def test_a_resumed_run_repeats_the_whole_one_to_the_bit(trained, tmp_path, monke
         if record.status == 'running' and len(record.epochs) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr('amlnn.engine.recorder._SECONDS_BETWEEN_DRAWINGS', -1.0)
+    monkeypatch.setattr('amlnn.engine.run.recorder._SECONDS_BETWEEN_DRAWINGS', -1.0)
     with pytest.raises(KeyboardInterrupt):
         train(TrainOptions(trained[0], work_dir=tmp_path / 'cut'), draw=stop)
     folder = train(TrainOptions(trained[0], work_dir=tmp_path / 'cut', resume=''))

@@ -11,8 +11,8 @@ from generated import ROOT, WNIDS, write_cifar100, write_tiny_imagenet
 from PIL import Image
 from trunk_runs import losses, run
 
-from amlnn.data.cifar import CIFAR100Python
-from amlnn.data.tiny_imagenet import TinyImageNet
+from amlnn.data.images.cifar import CIFAR100Python
+from amlnn.data.images.tiny_imagenet import TinyImageNet
 from amlnn.records import read_run, read_test
 
 pytestmark = pytest.mark.usefixtures('own_cache')

@@ -119,7 +119,7 @@ def test_images_decoded_otherwise_are_not_kept_and_this_is_said(tmp_path, data, 
 
 def test_images_that_do_not_fit_are_decoded_in_every_epoch_and_this_is_said(
         tmp_path, data, monkeypatch):
-    monkeypatch.setattr('amlnn.data.decoded_memory.free_memory', lambda: 2000)
+    monkeypatch.setattr('amlnn.data.cache.decoded_memory.free_memory', lambda: 2000)
     plan = plan_of(write_tiny_config(tmp_path / 'small.py', data),
                    "execution.decoded_cache='memory'")
     loader = loaded_part(plan)
@@ -182,7 +182,7 @@ def test_an_unknown_option_of_a_loader_is_refused_with_the_nearest(tmp_path, dat
 def test_a_run_whose_images_are_in_memory_needs_their_files_no_more(run, tmp_path, data,
                                                                     monkeypatch):
     copy = shutil.copytree(data, tmp_path / 'copy')
-    from amlnn.engine.hooks import EpochHook
+    from amlnn.engine.run.hooks import EpochHook
     original = EpochHook.after_train_epoch
 
     def after_train_epoch(self, runner):

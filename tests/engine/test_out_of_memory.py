@@ -113,7 +113,7 @@ def test_what_torch_raises_without_memory_is_told_too():
 KILLED = '''\
 import os, signal, sys
 from pathlib import Path
-from amlnn.engine.hooks import EpochHook
+from amlnn.engine.run.hooks import EpochHook
 from amlnn.engine.train import TrainOptions, train
 from amlnn.report.figures import draw_curves
 original = EpochHook.after_train_iter

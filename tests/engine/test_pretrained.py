@@ -86,9 +86,9 @@ def test_a_thousand_classes_are_imagenets_where_there_is_no_data_set(
     network = save_resnet18(tmp_path / 'resnet18-f37072fd.pth', 1000)
     monkeypatch.setenv('AMLNN_WEIGHTS', str(tmp_path))
     names = [f'n{number:08} thing {number}' for number in range(1000)]
-    module = types.ModuleType('amlnn.data.imagenet')
+    module = types.ModuleType('amlnn.data.images.imagenet_classes')
     module.imagenet_classes = lambda: names
-    monkeypatch.setitem(sys.modules, 'amlnn.data.imagenet', module)
+    monkeypatch.setitem(sys.modules, 'amlnn.data.images.imagenet_classes', module)
     config = write_config(config_text('torchvision://resnet18', tmp_path / 'nowhere'))
     image = data_set / 'val_set/rose/0.png'
     status, shown, errors = run_tool('predict', config, 'pretrained', image, '--json')

@@ -10,7 +10,7 @@ from generated import ROOT, write_series, write_series_config
 
 from amlnn.engine.sampled_rows import sample_windows
 from amlnn.engine.train import TrainOptions, train
-from amlnn.models.baselines import STATISTICAL
+from amlnn.models.series.baselines import STATISTICAL
 from amlnn.records import OWN, read_test
 
 

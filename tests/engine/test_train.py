@@ -10,7 +10,7 @@ from generated import write_data_set, write_small_config
 from sklearn.metrics import accuracy_score, log_loss
 
 from amlnn.config.load import load_config
-from amlnn.engine.checkpoint import CheckpointFolder, file_sha256
+from amlnn.engine.run.checkpoint import CheckpointFolder, file_sha256
 from amlnn.records import read_run, read_test
 
 FILES = {'config.py', 'run.json', 'scalars.jsonl', 'train.log', 'curves.png', 'checkpoints',

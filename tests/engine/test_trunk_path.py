@@ -184,7 +184,7 @@ def test_a_resumed_fast_run_repeats_the_whole_one(tmp_path, data_set, monkeypatc
         if record.status == 'running' and len(record.epochs) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr('amlnn.engine.recorder._SECONDS_BETWEEN_DRAWINGS', -1.0)
+    monkeypatch.setattr('amlnn.engine.run.recorder._SECONDS_BETWEEN_DRAWINGS', -1.0)
     options = ['default_hooks.logger.interval=1', 'execution.views=2']
     with pytest.raises(KeyboardInterrupt):
         train(TrainOptions(config, work_dir=tmp_path / 'cut', cfg_options=options), draw=stop)

@@ -101,7 +101,7 @@ def test_a_resumed_run_whose_cache_is_gone(config, expected, tmp_path, own_cache
         if record.status == 'running' and len(record.epochs) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr('amlnn.engine.recorder._SECONDS_BETWEEN_DRAWINGS', -1.0)
+    monkeypatch.setattr('amlnn.engine.run.recorder._SECONDS_BETWEEN_DRAWINGS', -1.0)
     options = TrainOptions(config, work_dir=tmp_path / 'cut', cfg_options=[
         'default_hooks.logger.interval=1', 'execution.trunk_cache=True'])
     with pytest.raises(KeyboardInterrupt):

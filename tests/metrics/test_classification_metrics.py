@@ -8,7 +8,7 @@ from mmpretrain.structures import DataSample
 from sklearn.metrics import accuracy_score, top_k_accuracy_score
 
 from amlnn.config.load import load_config
-from amlnn.data.sources import ImageNetFolder
+from amlnn.data.images.folder import ImageNetFolder
 from amlnn.errors import ConfigError
 from amlnn.metrics.classification import PresentClassAccuracy
 from amlnn.records import read_run, read_test

@@ -9,7 +9,7 @@ from amlnn.config.monitors import produced
 from amlnn.config.signatures import library
 from amlnn.errors import ConfigError
 from amlnn.metrics.forecasting import ForecastError, QuantileError
-from amlnn.models.forecast_heads import Forecast
+from amlnn.models.series.forecast_heads import Forecast
 
 N, P, C = 7, 3, 2
 LEVELS = (0.1, 0.5, 0.9)

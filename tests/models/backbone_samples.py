@@ -26,9 +26,9 @@ from mmpretrain.models.backbones import (
     TIMMBackbone,
 )
 
-from amlnn.models.cnn import PlainCNN
-from amlnn.models.heads import DenseHead  # noqa: F401 - registers it
-from amlnn.models.inception import InceptionV3Features
+from amlnn.models.images.cnn import PlainCNN
+from amlnn.models.images.heads import DenseHead  # noqa: F401 - registers it
+from amlnn.models.images.inception import InceptionV3Features
 
 BACKBONES: dict[str, Callable[[], torch.nn.Module]] = {
     'ResNet18': lambda: ResNet(18),

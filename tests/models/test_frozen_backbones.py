@@ -6,8 +6,8 @@ from backbone_samples import BACKBONES, SCRATCH, STUDIED, classifier, images, si
 from mmpretrain.models.backbones import InceptionV3
 from torch import nn
 
-from amlnn.models.freezing import freeze, stage_table
-from amlnn.models.stages import STEM, Stage, list_stages
+from amlnn.models.images.freezing import freeze, stage_table
+from amlnn.models.images.stages import STEM, Stage, list_stages
 
 SMALL = ('VGG11', 'DenseNet-narrow', 'MobileNetV3-small', 'ResNet18V2')
 

@@ -15,7 +15,7 @@ from mmpretrain.models import build_classifier
 from torch import nn
 
 from amlnn.config.load import load_config
-from amlnn.models.freezing import count_parameters, freeze
+from amlnn.models.images.freezing import count_parameters, freeze
 from amlnn.registry import MODEL_KEYS
 
 CLASSES = 200

@@ -7,7 +7,7 @@ from forecast_folders import HORIZON, arrays, write_forecaster
 from amlnn.errors import DataError
 from amlnn.formulas import forecast_errors
 from amlnn.formulas.conformal import fit_conformal
-from amlnn.models.baselines import RepeatLast
+from amlnn.models.series.baselines import RepeatLast
 from amlnn.results.forecasting import (
     chosen_windows,
     error_by_step,

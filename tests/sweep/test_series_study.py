@@ -5,7 +5,7 @@ import pytest
 from generated import ROOT
 
 from amlnn.config.load import load_config
-from amlnn.data.generate import GeneratedSeries
+from amlnn.data.series.generate import GeneratedSeries
 from amlnn.errors import UsageError
 from amlnn.report.study import study_markdown, study_table, write_study
 from amlnn.results import series_study as results

@@ -1,0 +1,49 @@
+"""Whether the files of a prepared data set are still those that its manifest names."""
+
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import file_digest
+from pathlib import Path
+
+from amlnn.data.prepare.manifest import NAME, SPLIT_FOLDERS, ImageRecord, read_manifest
+from amlnn.errors import DataError
+
+__all__ = ['check_files']
+
+
+def check_files(data_root: Path | str, split: str) -> None:
+    """Refuse a data set with a file that is gone or changed, before anything is trained on it.
+
+    Sizes are compared for every file, contents only for files that are younger than the manifest,
+    so that an untouched data set costs one look-up a file. A folder without a manifest was made
+    otherwise and is not checked.
+
+    Raises:
+        DataError: names the first such file, and how many there are.
+    """
+    root = Path(data_root)
+    if not (root / NAME).is_file():
+        return
+    written = (root / NAME).stat().st_mtime
+    images = [image for image in read_manifest(root).images if image.split == split]
+
+    def fault(image: ImageRecord) -> str:
+        path = root / SPLIT_FOLDERS[split] / image.file
+        try:
+            found = path.stat()
+        except OSError:
+            return f'`{path}` is not there'
+        if found.st_size != image.bytes:
+            return f'`{path}` has {found.st_size:,} bytes, had {image.bytes:,}'
+        if found.st_mtime > written:
+            with open(path, 'rb') as file:
+                if file_digest(file, 'sha256').hexdigest() != image.sha256:
+                    return f'`{path}` has another content'
+        return ''
+
+    with ThreadPoolExecutor() as pool:
+        faults = [text for text in pool.map(fault, images) if text]
+    if faults:
+        more = f' (and {len(faults) - 1} more)' if len(faults) > 1 else ''
+        raise DataError(f'{faults[0]}{more} since the data set was prepared',
+                        hint='prepare it again: python data_preprocess.py <folder of class folders>'
+                        f' {data_root} --overwrite')

@@ -1,0 +1,396 @@
+"""A raw folder of class folders becomes a data set in ImageNet format, through BaseDT.
+
+BaseDT's `make_dataset` deletes its output folder before it reads the source, shuffles the order in
+which the disk lists files with the global `random`, rounds down and sends what is left over to a
+test set, follows the line order of classes.txt, writes in the locale's encoding, and breaks on
+files it does not expect. Here it gets nothing that could go wrong: a staged folder of links to the
+accepted images under plain names, one run for each split with the ratio 1 for that split, in a work
+folder. Every file and label it wrote is compared with what was inspected, gets its name back, and
+the whole is renamed into place.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import os
+import random
+import shutil
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import amlnn
+from amlnn.atomic import fsync_path, link_or_copy
+from amlnn.data.prepare.inspect import (
+    RawImage,
+    find_classes,
+    find_copies,
+    find_files,
+    in_threads,
+    os_name,
+    read_images,
+)
+from amlnn.data.prepare.manifest import (
+    SPLIT_FOLDERS,
+    ImageRecord,
+    Manifest,
+    Problem,
+    images_hash,
+    write_manifest,
+)
+from amlnn.data.prepare.splitting import assign_splits
+from amlnn.data.prepare.summary import print_problems, print_result
+from amlnn.errors import DataError, RunFailed, UsageError
+from amlnn.folder_swap import replacing_folder
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ['ON_BAD', 'ON_DUPLICATE', 'prepare']
+
+ON_BAD = ('fail', 'skip')
+ON_DUPLICATE = ('fail', 'drop', 'keep')
+
+FEW_IMAGES = 10
+"""A class with fewer is reported."""
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """What the user asked for."""
+
+    ratios: dict[str, float]
+    seed: int
+    on_bad: str
+    on_duplicate: str
+
+    @property
+    def splits(self) -> list[str]:
+        return [split for split, ratio in self.ratios.items() if ratio > 0]
+
+
+@dataclass(frozen=True)
+class _Accepted:
+    """What of the source goes into the data set."""
+
+    classes: list[str]
+    images: list[RawImage]
+    copies: list[list[str]]
+    problems: list[Problem]
+    source_images: int
+
+
+@dataclass(frozen=True)
+class _Staged:
+    """An image under the names BaseDT sees, which no locale or file system can get wrong."""
+
+    image: RawImage
+    split: str
+    label: int
+    folder: str
+    file: str
+
+
+def prepare(source: Path | str, target: Path | str, *, train_ratio: float = 0.8,
+            val_ratio: float = 0.2, test_ratio: float = 0.0, seed: int = 0,
+            overwrite: bool = False, on_bad: str = 'fail', on_duplicate: str = 'drop',
+            console: 'Console | None' = None) -> Manifest:
+    """Convert the folder of class folders `source` into the data set `target`.
+
+    Every image is decoded first. `target` appears whole or not at all, and `source` is only read.
+
+    Args:
+        source: Holds a folder of images for each class.
+        target: The data set's folder. `amlnn.data.prepare.manifest` describes what is in it.
+        train_ratio: Share of the training set; above 0.
+        val_ratio: Share of the validation set; at 0 there is none.
+        test_ratio: Share of the test set; at 0 there is none. The three sum to 1.
+        seed: The same source and seed give the same split on any machine.
+        overwrite: Replace the data set that is at `target`.
+        on_bad: What to do if a file cannot be used for training: 'fail', or 'skip' the file.
+        on_duplicate: What to do with copies of an image: 'fail'; 'drop' all but the first of a
+            class, and all that lie in several classes, because nobody knows which label is right;
+            or 'keep' them, together in one split.
+        console: Where to print; None is standard output.
+
+    Returns:
+        The manifest that was written.
+
+    Raises:
+        UsageError: the ratios are no shares of a whole, or a choice is unknown.
+        DataError: `source` or `target` cannot be used; the message says why.
+        RunFailed: BaseDT did not write what it was given.
+    """
+    from rich.console import Console
+    console = console or Console()
+    choices = _Choices(_checked_ratios(train_ratio, val_ratio, test_ratio), seed, on_bad,
+                       on_duplicate)
+    for option, choice, known in (('--on-bad', on_bad, ON_BAD),
+                                  ('--on-duplicate', on_duplicate, ON_DUPLICATE)):
+        if choice not in known:
+            raise UsageError(f'{option} `{choice}` is unknown', hint=f'one of {", ".join(known)}')
+    if not str(source) or not str(target):  # Path('') is the current folder: a variable not set
+        raise UsageError('SRC or DST is empty', hint='python data_preprocess.py --help')
+    source, target = Path(source), Path(target)
+    try:
+        classes, problems = find_classes(source)
+        _refuse_nested(source, target)
+        with replacing_folder(target.resolve(), overwrite, _is_prepared) as work:
+            accepted = _accept(source, classes, problems, choices, console)
+            _check_space(work, accepted.images)
+            manifest = _write(work, accepted, choices, console)
+            write_manifest(work / 'new', manifest)
+            _fsync_folders(work / 'new')
+    except OSError as error:
+        where = f'`{error.filename}`: ' if error.filename else ''
+        raise DataError(f'{where}{error.strerror or error}',
+                        hint='check permissions and free space, then run again') from error
+    print_result(console, source, target, manifest)
+    return manifest
+
+
+def _checked_ratios(train: float, val: float, test: float) -> dict[str, float]:
+    ratios = {'train': train, 'val': val, 'test': test}
+    for split, ratio in ratios.items():
+        if not 0 <= ratio <= 1:
+            raise UsageError(f'--{split}-ratio {ratio:g} is not between 0 and 1',
+                             hint='80 % is written 0.8')
+    if train == 0:
+        raise UsageError('--train-ratio 0 leaves nothing to train on',
+                         hint='--train-ratio 0.8 --val-ratio 0.2')
+    if abs(sum(ratios.values()) - 1) > 1e-6:
+        rest = round(1 - train - test, 6)
+        text = ' '.join(f'--{split}-ratio {ratio:g}' for split, ratio in ratios.items())
+        raise UsageError(f'{text} sum to {sum(ratios.values()):g}, not to 1', hint=(
+            f'--train-ratio {train:g} --val-ratio {rest:g} --test-ratio {test:g}' if rest >= 0
+            else '--train-ratio 0.8 --val-ratio 0.1 --test-ratio 0.1'))
+    return ratios
+
+
+def _refuse_nested(source: Path, target: Path) -> None:
+    """`source` is there. Files rather than names are compared: links, and disks without case."""
+    hint = 'name a folder outside of the source, such as data/flower_dataset'
+    here = target.resolve()
+    if here.exists() and here.samefile(source):
+        raise DataError(f'source and target are the same folder, `{target}`', hint=hint)
+    if any(parent.exists() and parent.samefile(source) for parent in here.parents):
+        raise DataError(f'the target `{target}` lies in the source `{source}`', hint=hint)
+    if here.exists() and any(parent.samefile(here) for parent in source.resolve().parents):
+        raise DataError(f'the source `{source}` lies in the target `{target}`', hint=hint)
+
+
+def _accept(source: Path, classes: dict[str, Path], noted: list[Problem], choices: _Choices,
+            console: 'Console') -> _Accepted:
+    """Inspect all files, and leave out what the user said to leave out, or raise."""
+    files, found = find_files(classes)
+    images, unreadable = read_images(files, console)
+    settled = [problem for problem in found if problem.action]
+    bad = [problem for problem in [*found, *unreadable] if not problem.action]
+    groups = find_copies(images)
+    doubled, dropped = _judge_copies(groups, choices.on_duplicate)
+    _refuse_problems(source, bad if choices.on_bad == 'fail' else [],
+                     doubled if choices.on_duplicate == 'fail' else [], console)
+
+    images = [image for image in images if image.path not in dropped]
+    copies = [[image.path for image in group] for group in groups] \
+        if choices.on_duplicate == 'keep' else []
+    empty = {problem.path for problem in bad if problem.kind == 'empty-class'}
+    names = [name for name in classes if name not in empty]
+    if len(names) < 2:
+        raise DataError(f'only {len(names)} class folder of `{source}` holds files',
+                        hint='a classifier needs at least two classes with images')
+    few = _check_sizes(source, names, images, copies, len(choices.splits))
+    problems = [*noted, *settled, *(replace(problem, action='left out') for problem in bad),
+                *doubled, *few]
+    unopened = [problem for problem in found if problem.kind in ('unreadable', 'name', 'case')]
+    return _Accepted(names, images, copies,
+                     sorted(problems, key=lambda problem: (problem.path, problem.kind)),
+                     source_images=len(files) + len(unopened))
+
+
+def _judge_copies(groups: Sequence[Sequence[RawImage]],
+                  on_duplicate: str) -> tuple[list[Problem], set[str]]:
+    """What to say about each group of copies, and the paths that are left out."""
+    problems: list[Problem] = []
+    dropped: set[str] = set()
+    for group in groups:
+        paths = [image.path for image in group]
+        conflict = len({path.split('/')[0] for path in paths}) > 1
+        for path in paths if conflict else paths[1:]:
+            others = [other for other in paths if other != path] if conflict else paths[:1]
+            action = {'fail': '', 'drop': 'left out', 'keep': 'kept, copies in one split'}
+            problems.append(Problem('label-conflict' if conflict else 'copy', path,
+                                    'same as ' + ', '.join(others), action[on_duplicate]))
+            if on_duplicate == 'drop':
+                dropped.add(path)
+    return problems, dropped
+
+
+def _refuse_problems(source: Path, bad: list[Problem], doubled: list[Problem],
+                     console: 'Console') -> None:
+    if not bad and not doubled:
+        return
+    print_problems(console, [*bad, *doubled], shown_of_a_kind=20)
+    found, ways = [], []
+    if bad:
+        found.append(f'{len(bad)} that training cannot use')
+        ways.append('--on-bad skip')
+    if doubled:
+        found.append(f'{len(doubled)} that {"is a copy" if len(doubled) == 1 else "are copies"} '
+                     'of another')
+        ways.append('--on-duplicate drop')
+    raise DataError(f'`{source}` has files, listed above: {" and ".join(found)}',
+                    hint=f'mend them, or leave them out: add {" ".join(ways)}' + (
+                        ' (or keep copies, in one split: --on-duplicate keep)' if doubled else ''))
+
+
+def _check_sizes(source: Path, classes: list[str], images: list[RawImage],
+                 copies: list[list[str]], splits: int) -> list[Problem]:
+    """Refuse classes that cannot fill each split; report those with very few images.
+
+    Copies count once: they go into one split together.
+    """
+    again = {path for group in copies for path in sorted(group)[1:]}
+    totals = Counter(image.path.split('/')[0] for image in images)
+    different = Counter(image.path.split('/')[0] for image in images if image.path not in again)
+    small = [name for name in classes if different[name] < splits]
+    if small:
+        listed = ', '.join(f'`{name}` {different[name]}' for name in small)
+        raise DataError(f'too few usable, different images in `{source}` for {splits} splits: '
+                        f'{listed}', hint='add images, or move these folders out of the source')
+    return [Problem('few-images', name, f'{totals[name]} images', 'kept')
+            for name in classes if totals[name] < FEW_IMAGES]
+
+
+def _check_space(work: Path, images: list[RawImage]) -> None:
+    needed, free = sum(image.bytes for image in images), shutil.disk_usage(work).free
+    if needed > free:
+        raise DataError(f'the data set needs {needed / 1e6:.0f} MB, the disk of `{work.parent}` '
+                        f'has {free / 1e6:.0f} MB', hint='free some space, or name another disk')
+
+
+def _write(work: Path, accepted: _Accepted, choices: _Choices, console: 'Console') -> Manifest:
+    """Write all of `work`/new but the manifest, which is returned."""
+    images = {image.path: image for image in accepted.images}
+    split_of = assign_splits(images, choices.ratios, choices.seed, accepted.copies)
+    splits = choices.splits
+    labels = {name: label for label, name in enumerate(accepted.classes)}
+    staged = [_stage_names(images[path], split, labels, number)
+              for number, (path, split) in enumerate(split_of.items())]
+    counts = Counter((item.image.path.split('/')[0], item.split) for item in staged)
+    if missing := [f'`{name}`' for name in accepted.classes
+                   if not all(counts[name, split] for split in splits)]:
+        raise DataError(f'the copies of {", ".join(missing)} leave a split without an image',
+                        hint='--on-duplicate drop')
+
+    folders = [f'{label:06d}' for label in range(len(labels))]
+    converted = {split: work / 'converted' / split for split in splits}
+    for split in splits:
+        chosen = [item for item in staged if item.split == split]
+        _stage(work / 'stage' / split, folders, chosen)
+        _run_basedt(work / 'stage' / split, converted[split], split)
+        _check_converted(converted[split], folders, split, chosen)
+    new = work / 'new'
+    for split in splits:
+        for name in accepted.classes:
+            (new / SPLIT_FOLDERS[split] / os_name(name)).mkdir(parents=True)
+    records = in_threads(lambda item: _take_over(item, converted[item.split], new), staged,
+                         'checking the copies', console)
+    lists = {'classes.txt': accepted.classes,
+             **{f'{split}.txt': [f'{item.image.path} {item.label}' for item in staged
+                                 if item.split == split] for split in splits}}
+    for name, lines in lists.items():
+        # newline: a list file is the same on every system.
+        (new / name).write_text('\n'.join(lines) + '\n', encoding='utf-8', newline='\n')
+        fsync_path(new / name)
+    import BaseDT
+    return Manifest(
+        hash=images_hash(records), seed=choices.seed, ratios=choices.ratios,
+        on_bad=choices.on_bad, on_duplicate=choices.on_duplicate,
+        versions={'amlnn': amlnn.__version__, 'basedt': BaseDT.__version__},
+        classes=accepted.classes,
+        counts={name: {split: counts[name, split] for split in splits}
+                for name in accepted.classes},
+        source_images=accepted.source_images, problems=accepted.problems, images=records)
+
+
+def _stage_names(image: RawImage, split: str, labels: dict[str, int], number: int) -> _Staged:
+    label = labels[image.path.split('/')[0]]
+    return _Staged(image, split, label, folder=f'{label:06d}',
+                   file=f'{number:08d}{Path(image.path).suffix.lower()}')
+
+
+def _stage(stage: Path, folders: list[str], items: list[_Staged]) -> None:
+    """Lay out one split's images as BaseDT wants them. Links cost no space; BaseDT copies."""
+    for folder in folders:
+        (stage / 'images' / folder).mkdir(parents=True)
+    (stage / 'classes.txt').write_text('\n'.join(folders) + '\n', encoding='utf-8')
+    for item in items:
+        link = stage / 'images' / item.folder / item.file
+        try:
+            link.symlink_to(item.image.source.resolve())
+        except OSError:  # Windows asks for a privilege
+            link_or_copy(item.image.source, link)
+
+
+def _run_basedt(stage: Path, output: Path, split: str) -> None:
+    """Have BaseDT convert a staged split: the ratio 1 leaves it nothing to round or to shuffle."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # an invalid escape in BaseDT's version.py
+        from BaseDT.dataset import DataSet
+    ratios = {f'{name}_ratio': float(name == split) for name in SPLIT_FOLDERS}
+    said, state = io.StringIO(), random.getstate()
+    try:
+        with contextlib.redirect_stdout(said):
+            DataSet(str(output)).make_dataset(str(stage), src_format='IMAGENET', **ratios)
+    except OSError:
+        raise  # the disk is full, say: no fault of BaseDT
+    except Exception as error:
+        raise RunFailed(f'BaseDT failed on the {split} split: {type(error).__name__}: {error}',
+                        hint='run again with --traceback') from error
+    finally:
+        random.setstate(state)
+
+
+def _check_converted(output: Path, folders: list[str], split: str, items: list[_Staged]) -> None:
+    """Compare the files and labels that BaseDT wrote with those it was given."""
+    expected = {f'{SPLIT_FOLDERS[split]}/{item.folder}/{item.file}' for item in items}
+    written = {path.relative_to(output).as_posix() for folder in SPLIT_FOLDERS.values()
+               for path in (output / folder).rglob('*') if not path.is_dir()}
+    classes_file, list_file = output / 'classes.txt', output / f'{split}.txt'
+    right = written == expected and classes_file.is_file() \
+        and classes_file.read_text(encoding='utf-8').split() == folders
+    if right and split != 'train':  # BaseDT writes no train.txt
+        lines = list_file.read_text(encoding='utf-8').splitlines() if list_file.is_file() else []
+        right = sorted(lines) == sorted(f'{item.folder}/{item.file} {item.label}' for item in items)
+    if not right:
+        raise RunFailed(f'BaseDT did not write the {split} split as it was given: {len(written)} '
+                        f'files for {len(items)}, or other labels',
+                        hint='pip install -c requirements/constraints.txt basedt')
+
+
+def _take_over(item: _Staged, converted: Path, new: Path) -> ImageRecord:
+    """Move a copy that BaseDT made to its place and name, if it is what was inspected."""
+    image, class_name = item.image, item.image.path.split('/')[0]
+    copy = converted / SPLIT_FOLDERS[item.split] / item.folder / item.file
+    if hashlib.sha256(copy.read_bytes()).hexdigest() != image.sha256:
+        raise DataError(f'`{image.source}` changed while it was being prepared',
+                        hint='run again once nothing writes to the source')
+    fsync_path(copy)
+    copy.replace(new / SPLIT_FOLDERS[item.split] / os_name(image.path))
+    return ImageRecord(split=item.split, class_name=class_name, file=image.path,
+                       **{key: value for key, value in dataclasses.asdict(image).items()
+                          if key in ('sha256', 'bytes', 'width', 'height')})
+
+
+def _is_prepared(names: set[str]) -> bool:
+    return 'training_set' in names and bool(names & {'classes.txt', 'manifest.json'})
+
+
+def _fsync_folders(folder: Path) -> None:
+    for path, _, _ in os.walk(folder):
+        fsync_path(Path(path))

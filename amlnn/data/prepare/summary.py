@@ -1,0 +1,72 @@
+"""What a user sees of a preparation: its problems, its counts, and what to do next."""
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from amlnn.console import say
+from amlnn.data.prepare.inspect import KINDS
+from amlnn.data.prepare.manifest import Manifest, Problem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ['print_problems', 'print_result']
+
+CONFIG = 'configs/resnet50_frozen3.py'
+CONFIG_DATA_ROOT = Path('data/flower_dataset')
+"""Where that config looks for its data."""
+
+
+def print_problems(console: 'Console', problems: Sequence[Problem], shown_of_a_kind: int) -> None:
+    """Print a table of the kinds of problems, then the first files of each kind."""
+    from rich.table import Table
+    kinds = {kind: [problem for problem in problems if problem.kind == kind] for kind in KINDS}
+    table = Table('problem', title='Problems', title_justify='left')
+    table.add_column('count', justify='right')
+    table.add_column('what was done')
+    for kind, found in kinds.items():
+        for action, count in Counter(problem.action for problem in found).items():
+            table.add_row(KINDS[kind], str(count), action or 'nothing yet')
+    console.print(table)
+    for kind, found in kinds.items():
+        if found:
+            say(console, f'{KINDS[kind]}:')
+        for problem in found[:shown_of_a_kind]:
+            detail = f'  ({problem.detail})' if problem.detail else ''
+            say(console, f'  {problem.path}{detail}')
+        if len(found) > shown_of_a_kind:
+            say(console, f'  ... and {len(found) - shown_of_a_kind} more')
+
+
+def print_result(console: 'Console', source: Path, target: Path, manifest: Manifest) -> None:
+    """Print what was written, what was left out, and the next command."""
+    from rich.table import Table
+    from rich.text import Text
+    splits = list(next(iter(manifest.counts.values())))
+    table = Table('class', title='Images', title_justify='left', show_footer=True)
+    table.columns[0].footer = 'all'
+    table.columns[0].overflow = 'fold'
+    for split in splits:
+        table.add_column(split, justify='right',
+                         footer=str(sum(row[split] for row in manifest.counts.values())))
+    for name, row in manifest.counts.items():
+        table.add_row(Text(name), *(str(row[split]) for split in splits))
+    console.print(table)
+    if manifest.problems:
+        print_problems(console, manifest.problems, shown_of_a_kind=5)
+    say(console, f'{manifest.source_images} files inspected in {source}, '
+                 f'{len(manifest.images)} images written to {target}')
+    say(console, f'manifest: {target / "manifest.json"}, hash {manifest.hash}')
+    say(console, f'next: {_next_command(target)}')
+
+
+def _next_command(target: Path) -> str:
+    command = f'python tools/train.py {CONFIG}'
+    if target.absolute() == CONFIG_DATA_ROOT.absolute():
+        return command
+    return f'{command} --cfg-options ' + ' '.join(
+        shlex.quote(f'{split}_dataloader.dataset.data_root={target}')
+        for split in ('train', 'val', 'test'))

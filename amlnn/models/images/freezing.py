@@ -1,0 +1,145 @@
+"""One meaning of "frozen" for every backbone.
+
+`frozen_stages` is -1 for nothing, 0 for the stem, n for the stem and the first n stages, 'all' for
+the whole backbone. Frozen means bit-identical after training: no gradient for the parameters, and
+the modules stay in eval mode, so that batch-norm statistics stand still and dropout is off.
+"""
+
+from collections.abc import Sequence, Set
+
+from torch import nn
+
+from amlnn.errors import ConfigError
+from amlnn.models.images.stages import STEM, backbone_kind, list_stages, supported_backbones
+from amlnn.records import FrozenStage
+
+__all__ = ['count_parameters', 'freeze', 'held_in_eval', 'hold_in_eval', 'stage_table']
+
+
+def freeze(backbone: nn.Module, frozen_stages: int | str, trainable: Sequence[str] = ()) -> None:
+    """Freeze the first stages of a backbone.
+
+    Args:
+        backbone: The backbone; stays usable as before.
+        frozen_stages: -1 nothing, 0 the stem, n the stem and n stages, 'all' everything.
+        trainable: Prefixes of parameter names, such as 'layer4.2.conv3', that are re-opened.
+
+    Raises:
+        ConfigError: there are not that many stages, there is no stem, the backbone has no row in
+            the table of stages, or a prefix matches no parameter of a frozen stage.
+
+    >>> from mmpretrain.models.backbones import ResNet
+    >>> backbone = ResNet(18)
+    >>> freeze(backbone, 1)
+    >>> {name.split('.')[0] for name, p in backbone.named_parameters() if not p.requires_grad}
+    ... # doctest: +SKIP
+    {'conv1', 'bn1', 'layer1'}
+    """
+    inside = _frozen_test(backbone, frozen_stages)
+    prefixes = tuple(name.removeprefix('backbone.') for name in trainable)
+    for prefix in prefixes:
+        if not any(inside(name) and _under(name, prefix) for name, _ in
+                   backbone.named_parameters()):
+            raise ConfigError(
+                f"`model.trainable` has `{prefix}`, which no parameter of the backbone's frozen "
+                'stages begins with',
+                hint=f'names begin like {", ".join(_examples(backbone, inside, prefix))}')
+
+    def is_frozen(name: str) -> bool:
+        return inside(name) and not any(_under(name, prefix) for prefix in prefixes)
+
+    for name, parameter in backbone.named_parameters():
+        if is_frozen(name):
+            parameter.requires_grad_(False)
+    held = {name for name, module in backbone.named_modules()
+            if name and is_frozen(name) and not _holds_trainable(module)}
+    if held:
+        backbone._amlnn_held_in_eval = held
+        # MMEngine calls model.train() before every epoch and after every validation, and several
+        # backbones override it; a check before each forward holds against all of them.
+        backbone.register_forward_pre_hook(hold_in_eval)
+        hold_in_eval(backbone)
+
+
+def stage_table(model: nn.Module) -> list[FrozenStage]:
+    """What is frozen in a classifier, stage by stage, then neck and head."""
+    parts: list[tuple[str, list[nn.Parameter]]] = []
+    backbone = getattr(model, 'backbone', None)
+    if backbone is None:
+        parts.append(('model', list(model.parameters())))
+    else:
+        stages = list_stages(backbone)
+        named = list(backbone.named_parameters())
+        if stages is None:
+            parts.append(('backbone', [parameter for _, parameter in named]))
+        else:
+            parts.extend((stage.name, [parameter for name, parameter in named if stage.holds(name)])
+                         for stage in stages)
+        for name in ('neck', 'head'):
+            parameters = list(module.parameters()) if (module := getattr(model, name, None)) else []
+            if parameters:
+                parts.append((name, parameters))
+    return [FrozenStage(name, frozen=not any(p.requires_grad for p in parameters),
+                        trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
+                        total_parameters=sum(p.numel() for p in parameters))
+            for name, parameters in parts]
+
+
+def count_parameters(model: nn.Module) -> tuple[int, int]:
+    """Trainable and total number of parameters."""
+    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return sum(size for size, open_ in sizes if open_), sum(size for size, _ in sizes)
+
+
+def _frozen_test(backbone, frozen_stages):
+    """A function that tells whether a name lies in the frozen stages, before re-opening."""
+    if frozen_stages == -1:
+        return lambda name: False
+    if frozen_stages == 'all':
+        return lambda name: True
+    kind = backbone_kind(backbone)
+    stages = list_stages(backbone)
+    if stages is None:
+        raise ConfigError(
+            f'`model.frozen_stages` is {frozen_stages}, and the stages of `{kind}` are not known',
+            hint=f"use -1 or 'all', or one of {', '.join(supported_backbones())}")
+    stem = [stage for stage in stages if stage.name == STEM]
+    body = [stage for stage in stages if stage.name != STEM]
+    if frozen_stages == 0 and not stem:
+        raise ConfigError(f'`model.frozen_stages` is 0, and `{kind}` has no stem',
+                          hint='use -1 to freeze nothing, 1 for the first stage')
+    if not 0 <= frozen_stages <= len(body):
+        raise ConfigError(
+            f'`model.frozen_stages` is {frozen_stages}, and `{kind}` has {len(body)} stages',
+            hint=f"-1 freezes nothing, {0 if stem else 1} to {len(body)} that many stages, 'all' "
+            'the whole backbone')
+    frozen = stem + body[:frozen_stages]
+    return lambda name: any(stage.holds(name) for stage in frozen)
+
+
+def _under(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(prefix + '.')
+
+
+def _holds_trainable(module: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in module.parameters())
+
+
+def _examples(backbone, inside, prefix: str) -> list[str]:
+    modules = [name.rpartition('.')[0] for name, _ in backbone.named_parameters() if inside(name)]
+    near = [name for name in modules if name.startswith(prefix.split('.')[0])] or modules
+    return list(dict.fromkeys(near))[-3:] or ['(nothing is frozen)']
+
+
+def held_in_eval(backbone: nn.Module) -> Set[str]:
+    """Names of the modules that freezing holds in eval mode."""
+    # The names travel with the module, so a deep copy (an exponential moving average) holds too.
+    return getattr(backbone, '_amlnn_held_in_eval', frozenset())
+
+
+def hold_in_eval(backbone: nn.Module, inputs=None) -> None:
+    """Put what is frozen back into eval mode; called before every forward of the backbone."""
+    held = held_in_eval(backbone)
+    for name, module in backbone.named_modules() if held else ():
+        if module.training and name in held:
+            module.training = False

@@ -1,0 +1,380 @@
+"""The frozen beginning of a classifier, computed fast, and the rest of it from there.
+
+`split_point` divides a backbone before its first stage with anything trainable. What lies before is
+the trunk: its output for an image never changes, so it may be kept. What lies behind, the tail,
+stays the classifier's own modules: `extract_from` runs them on the trunk's output, for training and
+prediction. With everything frozen, global average pooling belongs to the trunk, and an image is a
+vector.
+"""
+
+# B batch, C channels, H height, W width
+
+import copy
+import hashlib
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+import amlnn
+from amlnn.models.images.folding import fold_batch_norm, fuse_pointwise, relative_difference
+from amlnn.models.images.freezing import held_in_eval, hold_in_eval
+from amlnn.models.images.stages import (
+    Stage,
+    backbone_kind,
+    list_stages,
+    run_stages,
+    why_not_composed,
+)
+from amlnn.quiet import quiet_imports
+
+with quiet_imports():
+    import mmcv
+    import mmpretrain
+    from mmcv.cnn.bricks import DropPath
+    from mmpretrain.models.classifiers import ImageClassifier
+    from mmpretrain.models.necks import GlobalAveragePooling
+
+__all__ = ['DTYPES', 'Trunk', 'extract_from', 'split_point', 'trunk_key', 'why_not']
+
+DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
+
+# Greatest relative difference that folding may make; reduced precisions round more by themselves.
+_TOLERANCES = {torch.float32: 1e-3, torch.float16: 1e-2, torch.bfloat16: 3e-2}
+# On a CPU a batch goes through in parts. From 32 MiB on, the C library takes every feature map's
+# memory from the system anew, page by page; below, it is a quarter faster.
+_PART_PIXELS = 8 * 224 * 224
+_PROBE_SIDE = 96  # pixels; the least that every backbone of MMPretrain takes is 75
+_NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
+_DROPS = (nn.modules.dropout._DropoutNd, nn.RReLU, DropPath)
+
+
+def split_point(model: nn.Module) -> int:
+    """Index of the first stage with anything that training moves or that noise changes.
+
+    That is a trainable parameter; a module which freezing does not hold in eval mode; a batch norm
+    without running statistics, whose output for an image depends on the images beside it.
+
+    Returns:
+        The number of stages in the trunk; 0 for no trunk, also where the stages are not known.
+    """
+    stages = list_stages(model.backbone) or []
+    return next((index for index, stage in enumerate(stages)
+                 if _why_moving(model.backbone, stage)), len(stages))
+
+
+def why_not(model: nn.Module, image_side: int = _PROBE_SIDE) -> str | None:
+    """One line on why a trunk would be wrong or useless, or None where there can be one.
+
+    Args:
+        model: The classifier, as it will be trained: weights loaded, frozen.
+        image_side: Pixels of the random image on which the stages are checked.
+    """
+    backbone = getattr(model, 'backbone', None)
+    if not isinstance(model, ImageClassifier) or backbone is None:
+        return f'{type(model).__name__} has no backbone and head to be split between'
+    for method in ('forward', 'extract_feat', 'loss', 'predict'):
+        if getattr(type(model), method) is not getattr(ImageClassifier, method):
+            return f'{type(model).__name__} has its own `{method}`'
+    if getattr(model.data_preprocessor, 'batch_augments', None):
+        return 'batch augmentations (mixup, cutmix) mix images, and a mixture has no place in a ' \
+            'cache of images'
+    kind = backbone_kind(backbone)
+    stages = list_stages(backbone)
+    if stages is None:
+        return f'the stages of {kind} are not known'
+    if not any(not parameter.requires_grad for parameter in backbone.parameters()):
+        return 'nothing is frozen'
+    held = held_in_eval(backbone)
+    own = getattr(backbone, 'frozen_stages', -1)
+    if not held and own is not None and own >= 0:
+        return f"`backbone.frozen_stages={own}` is {kind}'s own key, which does not hold what it " \
+            'freezes in eval mode as `model.frozen_stages` does'
+    split = split_point(model)
+    if split == 0:
+        return f'{_why_moving(backbone, stages[0])}, in the first stage ({stages[0].name})'
+    return _hooked(model, stages[:split]) or why_not_composed(
+        backbone, _random_images(backbone, image_side))
+
+
+class Trunk(nn.Module):
+    """The frozen stages of a classifier as a fast function of images.
+
+    Holds a copy of the stages before the split, in eval mode. Runs in inference mode; its output is
+    an ordinary tensor, so that a tail can be trained on it. In fp32 without folding it equals the
+    classifier's own partial forward to the bit.
+
+    Args:
+        model: The classifier; `why_not(model)` must be None. Not changed.
+        split: Stages of the trunk, at most those of `split_point`, which is taken if None.
+        precision: 'fp32', 'bf16' or 'fp16', of convolutions and feature maps. Batch norms that are
+            not folded, and pooling, compute in float32.
+        fold: Fold batch norms into convolutions, and on a CPU residuals and relu too. Either must
+            leave the features of random images as they are, to a relative difference of 1e-3 in
+            float32, or it is undone.
+        compile: Compile with torch.compile, in the first call, for its batch's shape.
+        image_side: Pixels of the random images that `difference` is measured on.
+
+    Attributes:
+        dtype: Of the output: float32 where pooled, else the precision's.
+        pooled: Whether the output is vectors, [B, C], or feature maps, [B, C, H, W].
+        folded: The number of batch norms folded.
+        fused: Whether convolutions add residuals and apply relu themselves.
+        difference: Relative difference (root mean square) to the unfolded float32 trunk, on random
+            images.
+    """
+
+    def __init__(self, model: nn.Module, split: int | None = None, precision: str = 'fp32',
+                 fold: bool = True, compile: bool = False, image_side: int = _PROBE_SIDE):
+        super().__init__()
+        if precision not in DTYPES:
+            raise ValueError(f'precision is {precision!r}, not one of {", ".join(DTYPES)}')
+        stages = list_stages(model.backbone)
+        most = split_point(model)
+        split = most if split is None else split
+        if not 1 <= split <= most:
+            raise ValueError(f'split is {split}, not 1 to {most}')
+        self._stages = stages[:split]
+        self.pooled = _takes_neck(model, split, len(stages))
+        self.dtype = torch.float32 if self.pooled else DTYPES[precision]
+        # The bits of an exact trunk depend on the layout: it keeps the model's.
+        self._channels_last = _is_channels_last(model.backbone)
+        self.neck = copy.deepcopy(model.neck) if self.pooled else None
+        self.body = _copy_of(model.backbone, self._stages, stages[split:])
+        self.fused = False
+        self._run = self._run_stages
+        self._compute_dtype = torch.float32
+        probe = _random_images(self.body, image_side)
+        reference = self(probe).float()
+        folded = self._fold(probe, reference) if fold else None
+        self.folded = folded or 0
+        self._compute_dtype = DTYPES[precision]
+        _lower(self.body, self._compute_dtype)
+        if self.folded or precision != 'fp32':
+            self._channels_last = True
+            self.body.to(memory_format=torch.channels_last)
+        if compile:
+            self._run = torch.compile(self._run_stages)
+        elif folded is not None and probe.device.type == 'cpu':
+            self._fuse(probe)
+        self.difference = relative_difference(self(probe), reference)
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        """Features of preprocessed images.
+
+        Args:
+            images_BCHW: As the classifier's data_preprocessor gives them, on the trunk's device.
+
+        Returns:
+            [B, C] or [B, C, H, W], in `dtype`.
+        """
+        layout = torch.channels_last if self._channels_last else torch.preserve_format
+        with torch.inference_mode(), torch.autocast(images_BCHW.device.type, enabled=False):
+            parts = [self._features(part.to(self._compute_dtype, memory_format=layout))
+                     for part in self._parts(images_BCHW)]
+        # Copied outside: what inference mode makes cannot be saved for a backward pass.
+        return torch.cat(parts)
+
+    def _parts(self, images_BCHW: Tensor) -> Sequence[Tensor]:
+        if not self.fused:
+            return [images_BCHW]
+        height, width = images_BCHW.shape[-2:]
+        return images_BCHW.split(max(1, _PART_PIXELS // (height * width)))
+
+    def _features(self, x: Tensor) -> Tensor:
+        x = self._run(x)
+        return self.neck((x.float(),))[0] if self.pooled else x
+
+    def _run_stages(self, x: Tensor) -> Tensor:
+        return self.body(x) if self.fused else run_stages(self.body, self._stages, x)
+
+    def _fuse(self, probe: Tensor) -> None:
+        """Let convolutions on a CPU do what follows them, if the features stay what they are."""
+        unfused, expected = self.body, self(probe)
+        try:
+            fused = fuse_pointwise(unfused, self._run_stages)
+            if fused is not None:
+                self.body, self.fused = fused, True
+                difference = relative_difference(self(probe), expected)
+                self.fused = difference <= _TOLERANCES[self._compute_dtype]
+        except (AttributeError, RuntimeError):  # oneDNN's operators are no public interface
+            self.fused = False
+        if not self.fused:
+            self.body = unfused
+
+    def _fold(self, probe: Tensor, reference: Tensor) -> int | None:
+        """The number of batch norms folded; None where that came out wrong and was undone."""
+        unfolded = self.body
+        self.body = copy.deepcopy(unfolded)
+        count = fold_batch_norm(self.body, self._run_stages)
+        if not count or relative_difference(self(probe), reference) <= _TOLERANCES[torch.float32]:
+            return count
+        self.body = unfolded
+        return None
+
+
+def extract_from(model: nn.Module, features: Tensor, split: int):
+    """What `model.extract_feat` gives, from the trunk's output on.
+
+    The modules are the model's own: gradients reach their trainable parameters, and what is frozen
+    among them is kept in eval mode.
+
+    Args:
+        model: The classifier.
+        features: [B, C] or [B, C, H, W], from a Trunk of the same `split`, perhaps kept meanwhile.
+            Their precision is kept under autocast, else raised to the parameters'.
+        split: As for the Trunk.
+
+    Returns:
+        The neck's output (or, without a neck, the backbone's): what the head takes.
+    """
+    backbone = model.backbone
+    stages = list_stages(backbone)
+    if not torch.is_autocast_enabled(features.device.type):
+        features = features.to(next(model.parameters()).dtype)
+    if _takes_neck(model, split, len(stages)):
+        return (features,)
+    if features.ndim == 4 and _is_channels_last(backbone):
+        features = features.contiguous(memory_format=torch.channels_last)
+    hold_in_eval(backbone)  # as before the backbone's own forward, which is not called
+    outputs = (run_stages(backbone, stages[split:], features),)
+    return model.neck(outputs) if model.with_neck else outputs
+
+
+def trunk_key(model: nn.Module, split: int, precision: str, fold: bool) -> str:
+    """A hash that changes with anything that a Trunk's output for an image depends on.
+
+    Args:
+        model: The classifier; its data preprocessor is not part of the key.
+        split: As for the Trunk.
+        precision: As for the Trunk.
+        fold: As for the Trunk.
+
+    Returns:
+        SHA-256 over weights, buffers, structure, arithmetic and library versions, 64 digits.
+    """
+    backbone = model.backbone
+    stages = list_stages(backbone)
+    device = next(backbone.parameters()).device.type
+    digest = hashlib.sha256()
+
+    def add(*values) -> None:
+        digest.update(repr(values).encode())
+
+    add(amlnn.__version__, str(torch.__version__), mmcv.__version__, mmpretrain.__version__)
+    add(precision, fold, device, torch.get_float32_matmul_precision(),
+        torch.backends.cudnn.conv.fp32_precision, _is_channels_last(backbone))
+    add(_takes_neck(model, split, len(stages)), _structure(backbone))
+    for stage in stages[:split]:
+        add(stage.name, stage.modules, getattr(stage.forward, '__qualname__', None))
+        for name in stage.modules:
+            part = backbone.get_submodule(name)
+            for path, module in part.named_modules(prefix=name):
+                add(path, module.extra_repr(), _structure(module))
+            for path, tensor in (*part.named_parameters(), *part.named_buffers()):
+                add(name, path, str(tensor.dtype), tuple(tensor.shape))
+                values = tensor.detach().cpu().contiguous()
+                digest.update(values.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _why_moving(backbone: nn.Module, stage: Stage) -> str | None:
+    """What of a stage training moves or noise changes, in words."""
+    held = held_in_eval(backbone)
+    for name, parameter in backbone.named_parameters():
+        if stage.holds(name) and parameter.requires_grad:
+            return f'`{name}` is trainable'
+    for name, module in _modules_of(backbone, [stage]):
+        if isinstance(module, _NORMS) and module.running_mean is None and \
+                not isinstance(module, nn.modules.instancenorm._InstanceNorm):
+            return f'`{name}` normalises each image by its whole batch'
+        if name not in held and _depends_on_mode(module):
+            return f'`{name}` is not held in eval mode'
+    return None
+
+
+def _depends_on_mode(module: nn.Module) -> bool:
+    """Whether a module may compute otherwise in train mode. Own code is taken to, unread."""
+    if isinstance(module, _NORMS):
+        return module.running_mean is not None
+    if isinstance(module, _DROPS):
+        return True
+    return not type(module).__module__.startswith('torch.nn.')
+
+
+def _modules_of(backbone: nn.Module, stages: Sequence[Stage]) -> Iterator[tuple[str, nn.Module]]:
+    for stage in stages:
+        for name in stage.modules:
+            yield from backbone.get_submodule(name).named_modules(prefix=name)
+
+
+def _hooked(model: nn.Module, stages: Sequence[Stage]) -> str | None:
+    """A hook that would no longer be called, in words."""
+    places = [('the model', model), ('the backbone', model.backbone),
+              *((f'`{name}`', module) for name, module in _modules_of(model.backbone, stages))]
+    if _takes_neck(model, len(stages), len(list_stages(model.backbone))):
+        places.append(('the neck', model.neck))
+    for name, module in places:
+        hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]
+        foreign = [hook for hook in hooks if hook is not hold_in_eval]
+        if foreign:
+            kind = getattr(foreign[0], '__name__', type(foreign[0]).__name__)
+            return f'{name} has the forward hook `{kind}`, which a trunk would not call'
+    return None
+
+
+def _takes_neck(model: nn.Module, split: int, stage_count: int) -> bool:
+    return split == stage_count and type(model.neck) is GlobalAveragePooling
+
+
+def _is_channels_last(backbone: nn.Module) -> bool:
+    # A 1x1 kernel is in both layouts at once, and tells nothing.
+    weights = (layer.weight for layer in backbone.modules() if isinstance(layer, nn.Conv2d))
+    return any(weight.is_contiguous(memory_format=torch.channels_last)
+               and not weight.is_contiguous() for weight in weights)
+
+
+def _random_images(backbone: nn.Module, side: int) -> Tensor:
+    """Two images of noise, the same in every call, without touching the global generators."""
+    first = next(layer for layer in backbone.modules() if isinstance(layer, nn.Conv2d))
+    noise = torch.randn(2, first.in_channels, side, side,
+                        generator=torch.Generator().manual_seed(0))
+    return noise.to(first.weight.device, first.weight.dtype)
+
+
+def _copy_of(backbone: nn.Module, kept: Sequence[Stage], left: Sequence[Stage]) -> nn.Module:
+    """A copy of a backbone in eval mode, without the weights of the stages that are left out."""
+    memo = {id(backbone.get_submodule(name)): nn.Identity() for stage in left
+            for name in stage.modules}
+    body = copy.deepcopy(backbone, memo)
+    for module in body.modules():
+        module.training = False
+    return body.requires_grad_(False)
+
+
+def _lower(body: nn.Module, dtype: torch.dtype) -> None:
+    """Weights to a dtype, but for batch norms, whose float32 statistics take any input."""
+    for module in body.modules():
+        if not isinstance(module, _NORMS):
+            for name, parameter in module.named_parameters(recurse=False):
+                setattr(module, name, nn.Parameter(parameter.to(dtype), requires_grad=False))
+            for name, buffer in module.named_buffers(recurse=False):
+                if buffer.is_floating_point():
+                    setattr(module, name, buffer.to(dtype))
+
+
+def _structure(module: nn.Module) -> tuple:
+    """Class and plain attributes of a module, such as strides and eps, without its children."""
+    plain = {name: value for name, value in vars(module).items()
+             if not name.startswith('_') and name not in ('training', 'init_cfg')
+             and _is_plain(value)}
+    kind = type(module)
+    return kind.__module__, kind.__qualname__, sorted(plain.items())
+
+
+def _is_plain(value) -> bool:
+    if isinstance(value, tuple | list):
+        return all(_is_plain(each) for each in value)
+    if isinstance(value, dict):
+        return all(_is_plain(each) for each in (*value, *value.values()))
+    return value is None or isinstance(value, bool | int | float | str)
