@@ -38,12 +38,15 @@ from amlnn.atomic import write_json
 from amlnn.errors import DataError
 
 __all__ = ['OWN', 'REPEAT_LAST', 'SCHEMA_VERSION', 'TRAIN_MEAN', 'TRUTH', 'EpochRecord',
-           'FrozenStage', 'RunRecord', 'Split', 'Status', 'TestRecord', 'is_known', 'read_run',
-           'read_test', 'write_record']
+           'FrozenStage', 'RunRecord', 'Split', 'Status', 'TestRecord', 'is_known',
+           'present_names', 'read_run', 'read_test', 'write_record']
 
 SCHEMA_VERSION = 2
 
 _READ = (1, 2)
+
+# What version 1 called otherwise; there windows were called images.
+_RENAMED = {'images_per_second': 'samples_per_second', 'total_images': 'total_samples'}
 
 OWN = 'this model'
 """The row of the tested model among the sampled ones."""
@@ -71,8 +74,8 @@ class EpochRecord:
     """Training and validation together."""
     train_seconds: float
     val_seconds: float
-    images_per_second: float
-    """Training images divided by train_seconds."""
+    samples_per_second: float
+    """Training samples, which are images or windows, divided by train_seconds."""
 
 
 @dataclass
@@ -130,7 +133,7 @@ class RunRecord:
     best_value: float | None = None
     total_seconds: float = 0.0
     """Over all epochs, resumed parts included; without start-up."""
-    total_images: int = 0
+    total_samples: int = 0
     stopped_early: bool = False
 
 
@@ -148,7 +151,7 @@ class TestRecord:
     loss: float | None
     metrics: dict[str, float]
     seconds: float
-    images_per_second: float
+    samples_per_second: float
     device: str
     precision: str
     data_root: str | None
@@ -197,7 +200,8 @@ def read_run(path: Path | str) -> RunRecord:
         path = path / 'run.json'
     values = _read_object(path, 'run')
     stages = [_construct(FrozenStage, stage, path) for stage in values.pop('stages', [])]
-    epochs = [_construct(EpochRecord, epoch, path) for epoch in values.pop('epochs', [])]
+    epochs = [_construct(EpochRecord, present_names(epoch), path)
+              for epoch in values.pop('epochs', [])]
     record = _construct(RunRecord, {**values, 'stages': stages, 'epochs': epochs}, path)
     if record.status not in get_args(Status):
         raise DataError(f'`{path}` has the unknown status `{record.status}`',
@@ -214,6 +218,15 @@ def read_test(path: Path | str) -> TestRecord:
     return _construct(TestRecord, _read_object(Path(path), 'test'), Path(path))
 
 
+def present_names(values: dict) -> dict:
+    """Values of a record of any version under the names of the present one.
+
+    >>> present_names({'epoch': 1, 'images_per_second': 2.0})
+    {'epoch': 1, 'samples_per_second': 2.0}
+    """
+    return {_RENAMED.get(name, name): value for name, value in values.items()}
+
+
 def _read_object(path: Path, what: str) -> dict:
     try:
         values = json.loads(path.read_text(encoding='utf-8'))
@@ -228,7 +241,7 @@ def _read_object(path: Path, what: str) -> dict:
         raise DataError(
             f'`{path}` has schema version {version}, this amlnn reads '
             f'{", ".join(map(str, _READ))}', hint='read it with the version of amlnn that wrote it')
-    return {**values, 'schema_version': SCHEMA_VERSION}
+    return {**present_names(values), 'schema_version': SCHEMA_VERSION}
 
 
 def _construct(cls, values: dict, path: Path):

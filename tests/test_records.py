@@ -21,7 +21,7 @@ from amlnn.records import (
 def record(**changes) -> RunRecord:
     epoch = EpochRecord(epoch=1, iteration=4, train_loss=0.5, val_loss=0.25,
                         metrics={'accuracy/top1': 75.0}, learning_rate=0.1, seconds=2.0,
-                        train_seconds=1.5, val_seconds=0.5, images_per_second=40.0)
+                        train_seconds=1.5, val_seconds=0.5, samples_per_second=40.0)
     values = dict(config_name='a', config_path='a.py', command=['train'], config_hash='0',
                   started='2026-01-01T00:00:00Z', seed=0, epochs=[epoch],
                   stages=[FrozenStage('stem', True, 0, 10)])
@@ -46,7 +46,7 @@ def test_what_is_not_finite_is_null_on_the_disk(tmp_path):
 def test_a_test_record_is_read_back_as_it_was_written(tmp_path):
     tested = TestRecord(
         checkpoint='best.pth', checkpoint_epoch=3, split='test', samples=10, loss=0.5,
-        metrics={'accuracy/top1': 90.0}, seconds=1.0, images_per_second=10.0, device='cpu',
+        metrics={'accuracy/top1': 90.0}, seconds=1.0, samples_per_second=10.0, device='cpu',
         precision='fp32', data_root='data', data_manifest_hash=None, versions={}, created='now')
     write_record(tmp_path / 'test_test.json', tested)
     assert read_test(tmp_path / 'test_test.json') == tested
@@ -55,6 +55,9 @@ def test_a_test_record_is_read_back_as_it_was_written(tmp_path):
 def test_a_record_of_the_first_version_is_read_as_one_of_today(tmp_path):
     values = dataclasses.asdict(record())
     del values['experiment']
+    values['total_images'] = values.pop('total_samples')
+    for epoch in values['epochs']:
+        epoch['images_per_second'] = epoch.pop('samples_per_second')
     write_json(tmp_path / 'run.json', {**values, 'schema_version': 1})
     assert read_run(tmp_path) == record()
     assert read_run(tmp_path).schema_version == SCHEMA_VERSION > 1

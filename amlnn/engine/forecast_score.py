@@ -88,7 +88,7 @@ def score_forecaster(plan: Plan, checkpoint: dict, options, console: Console) ->
         checkpoint_epoch=checkpoint['meta'].get('epoch'), split=split,
         samples=result.samples, loss=result.loss, metrics=metrics,
         seconds=round(result.seconds, 3),
-        images_per_second=round(result.samples / result.seconds, 2),
+        samples_per_second=round(result.samples / result.seconds, 2),
         device=device_name(plan.device), precision=plan.precision, data_root=plan.data_root,
         data_manifest_hash=plan.data_hash(), versions=library_versions('forecasting'),
         created=utc_now(), baselines=baselines, sampled_baselines=sampled,
@@ -146,7 +146,7 @@ def _print(record: TestRecord, folder: Path, plan: Plan, console: Console) -> No
                      f'{record.samples:,} windows, evenly spaced; --baseline-windows 0 takes all')
     shown = {name: value for name, value in record.metrics.items() if name not in names}
     parts = [f'{name} {value:.4f}' for name, value in shown.items()]
-    parts += [f'loss {record.loss:.4f}', f'{record.images_per_second:.1f} windows/s']
+    parts += [f'loss {record.loss:.4f}', f'{record.samples_per_second:.1f} windows/s']
     epoch = f' (epoch {record.checkpoint_epoch})' if record.checkpoint_epoch else ''
     say(console, f'{record.checkpoint}{epoch} on the {record.samples:,} windows of '
                  f'`{record.split}`, MSE and MAE above in scaled units: {", ".join(parts)}')

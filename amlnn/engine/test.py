@@ -103,7 +103,7 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
         checkpoint_epoch=checkpoint.get('meta', {}).get('epoch'), split=split,
         samples=result.samples, loss=result.loss, metrics=result.metrics,
         seconds=round(result.seconds, 3),
-        images_per_second=round(result.samples / result.seconds, 2),
+        samples_per_second=round(result.samples / result.seconds, 2),
         device=device_name(plan.device), precision=plan.precision, data_root=plan.data_root,
         data_manifest_hash=plan.data_hash(),
         versions=library_versions(), created=utc_now(), tta=options.tta)
@@ -184,7 +184,7 @@ def _print(record: TestRecord, folder: Path, console: Console) -> None:
     parts = [f'{name} {value:.4f}' for name, value in record.metrics.items()]
     if record.loss is not None:
         parts.append(f'loss {record.loss:.4f}')
-    parts.append(f'{record.images_per_second:.1f} img/s')
+    parts.append(f'{record.samples_per_second:.1f} img/s')
     epoch = f' (epoch {record.checkpoint_epoch})' if record.checkpoint_epoch else ''
     say(console, f'{record.checkpoint}{epoch} on the {record.samples:,} images of '
                  f'`{record.split}`: {", ".join(parts)}')

@@ -98,8 +98,8 @@ class Classifiers(Presented):
                                   else number_text(row.reported.value, summary.metric)))
         columns += [
             Column('seconds', lambda row: seconds_text(row.seconds), rank=4),
-            Column('images/s', lambda row: UNKNOWN if row.images_per_second is None
-                   else f'{row.images_per_second:,.0f}', rank=9),
+            Column('images/s', lambda row: UNKNOWN if row.samples_per_second is None
+                   else f'{row.samples_per_second:,.0f}', rank=9),
             Column('epochs', epochs_text, rank=8),
             Column('best', best_epoch_text, rank=11),
             Column('seeds', lambda row: str(len(row.group.runs)), rank=10),

@@ -67,8 +67,8 @@ class Forecasters(Presented):
             Column('windows', lambda row: count(row.samples)),
             *reported,
             Column('seconds', trained(lambda row: seconds_text(row.seconds)), rank=2),
-            Column('windows/s', trained(lambda row: UNKNOWN if row.images_per_second is None
-                                        else f'{row.images_per_second:,.0f}'), rank=10),
+            Column('windows/s', trained(lambda row: UNKNOWN if row.samples_per_second is None
+                                        else f'{row.samples_per_second:,.0f}'), rank=10),
             Column('epochs', trained(epochs_text), rank=9),
             Column('best', trained(best_epoch_text), rank=12),
             Column('seeds', trained(lambda row: str(len(row.group.runs))), rank=11),

@@ -68,14 +68,14 @@ class Row:
         return _mean([record.total_seconds for record in self.records if record.epochs])
 
     @property
-    def images_per_second(self) -> float | None:
+    def samples_per_second(self) -> float | None:
         """Mean over seeds of training images a second, epochs weighted by their length."""
         rates = []
         for record in self.records:
             timed = [epoch for epoch in record.epochs
-                     if is_known(epoch.images_per_second) and epoch.train_seconds]
+                     if is_known(epoch.samples_per_second) and epoch.train_seconds]
             if timed:
-                rates.append(sum(epoch.train_seconds * epoch.images_per_second for epoch in timed)
+                rates.append(sum(epoch.train_seconds * epoch.samples_per_second for epoch in timed)
                              / sum(epoch.train_seconds for epoch in timed))
         return _mean(rates)
 

@@ -54,7 +54,7 @@ def test_the_record_knows_what_was_trained(trained, data_set):
     assert record.samples == {'train': 40, 'val': 20}
     assert [epoch.epoch for epoch in record.epochs] == [1, 2, 3]
     assert [epoch.iteration for epoch in record.epochs] == [4, 8, 12]
-    assert record.total_images == 3 * 40
+    assert record.total_samples == 3 * 40
     assert record.versions['torch'] == torch.__version__
     from torchvision.models import resnet18
     reference = resnet18(num_classes=5)

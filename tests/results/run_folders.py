@@ -15,7 +15,7 @@ def epoch(number: int, **values) -> EpochRecord:
         'epoch': number, 'iteration': 72 * number, 'train_loss': 1.6 / number ** 0.8,
         'val_loss': 0.3 + 1.1 / number, 'metrics': {'accuracy/top1': 95 - 40 / number},
         'learning_rate': 0.01 * 0.9 ** (number - 1), 'seconds': 12.5, 'train_seconds': 10.0,
-        'val_seconds': 2.5, 'images_per_second': 227.6}
+        'val_seconds': 2.5, 'samples_per_second': 227.6}
     return EpochRecord(**{**default, **values})
 
 
@@ -37,7 +37,7 @@ def record(name: str = 'resnet50_frozen3', epochs: int = 5,
         'epochs': rows, 'monitor': 'accuracy/top1', 'monitor_rule': 'greater',
         'best_epoch': epochs or None,
         'best_value': rows[-1].metrics.get('accuracy/top1') if rows else None,
-        'total_seconds': 12.5 * epochs, 'total_images': 2276 * epochs}
+        'total_seconds': 12.5 * epochs, 'total_samples': 2276 * epochs}
     return RunRecord(**{**default, **values})
 
 
@@ -45,7 +45,8 @@ def test_record(**values) -> TestRecord:
     """What tools/test.py writes."""
     default = {
         'checkpoint': 'best.pth', 'checkpoint_epoch': 5, 'split': 'test', 'samples': 568,
-        'loss': 0.2, 'metrics': {'accuracy/top1': 90.0}, 'seconds': 2.5, 'images_per_second': 227.2,
+        'loss': 0.2, 'metrics': {'accuracy/top1': 90.0}, 'seconds': 2.5,
+        'samples_per_second': 227.2,
         'device': 'cpu', 'precision': 'fp32', 'data_root': None, 'data_manifest_hash': 'd' * 64,
         'versions': {'amlnn': '0.1.0'}, 'created': '2025-03-01T10:03:00Z'}
     return TestRecord(**{**default, **values})

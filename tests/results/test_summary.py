@@ -36,14 +36,14 @@ def correct(folder, split='val'):
 
 
 def test_a_row_holds_what_the_record_says(add):
-    rows = [epoch(1, train_seconds=10.0, images_per_second=100.0),
-            epoch(2, train_seconds=30.0, images_per_second=200.0)]
+    rows = [epoch(1, train_seconds=10.0, samples_per_second=100.0),
+            epoch(2, train_seconds=30.0, samples_per_second=200.0)]
     row, = summarise(find_runs([add('one', rows=rows, total_seconds=45.0)])).rows
     assert row.name == 'one'
     assert row.record.frozen_stages == 3
     assert (row.record.trainable_parameters, row.record.total_parameters) == (14974981, 23518277)
     assert row.seconds == 45.0
-    assert row.images_per_second == pytest.approx((10 * 100 + 30 * 200) / 40)
+    assert row.samples_per_second == pytest.approx((10 * 100 + 30 * 200) / 40)
     assert row.difference is None and row.status == 'done'
 
 

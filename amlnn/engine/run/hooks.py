@@ -182,7 +182,7 @@ class EpochHook(Hook):
                       if isinstance(value, torch.Tensor) and value.numel() == 1}
             self.recorder.log_scalars({
                 'epoch': runner.epoch + 1, 'iteration': runner.iter + 1, **values,
-                'lr': _learning_rate(runner), 'images_per_second': round(rate, 2)})
+                'lr': _learning_rate(runner), 'samples_per_second': round(rate, 2)})
         self.progress.iteration(count, outputs)
 
     def after_train_epoch(self, runner) -> None:
@@ -200,7 +200,7 @@ class EpochHook(Hook):
             val_loss=metrics.pop(VALIDATION_LOSS, None), metrics=metrics, learning_rate=self._lr,
             seconds=round(seconds, 3), train_seconds=round(self._train_seconds, 3),
             val_seconds=round(seconds - self._train_seconds, 3),
-            images_per_second=round(self._images / self._train_seconds, 2))
+            samples_per_second=round(self._images / self._train_seconds, 2))
 
     @property
     def images(self) -> int:

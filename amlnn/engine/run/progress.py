@@ -97,7 +97,7 @@ class TrainingProgress:
         for name, value in epoch.metrics.items():
             shown = {'accuracy/top1': 'top-1', 'accuracy/top5': 'top-5'}.get(name, name)
             parts.append(f'{shown} {value:.{self.digits}f}')
-        parts += [f'{epoch.images_per_second:.1f} {self.unit}/s', f'{epoch.seconds:.1f} s']
+        parts += [f'{epoch.samples_per_second:.1f} {self.unit}/s', f'{epoch.seconds:.1f} s']
         left = (self._epochs - epoch.epoch) * self._epoch_seconds(0.0)
         if left:
             parts.append(f'{duration(left)} left')

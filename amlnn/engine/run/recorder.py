@@ -9,7 +9,7 @@ from pathlib import Path
 
 from amlnn.atomic import write_text
 from amlnn.engine.run.folder import utc_now
-from amlnn.records import EpochRecord, RunRecord, write_record
+from amlnn.records import EpochRecord, RunRecord, present_names, write_record
 from amlnn.registry import usual_rule
 
 __all__ = ['Recorder']
@@ -43,11 +43,11 @@ class Recorder:
         with open(self.folder / 'scalars.jsonl', 'a', encoding='utf-8') as file:
             file.write(json.dumps(values) + '\n')
 
-    def rewind(self, epochs: list[dict], total_seconds: float, total_images: int) -> None:
+    def rewind(self, epochs: list[dict], total_seconds: float, total_samples: int) -> None:
         """Go back to the epochs that a checkpoint knows of; what came after it is done again."""
-        self.record.epochs = [EpochRecord(**epoch) for epoch in epochs]
+        self.record.epochs = [EpochRecord(**present_names(epoch)) for epoch in epochs]
         self.record.total_seconds = total_seconds
-        self.record.total_images = total_images
+        self.record.total_samples = total_samples
         self.record.best_epoch = self.record.best_value = None
         for epoch in self.record.epochs:
             self._compare(epoch)
@@ -62,13 +62,13 @@ class Recorder:
         """What `rewind` needs, of plain values."""
         return {'epochs': [asdict(epoch) for epoch in self.record.epochs],
                 'total_seconds': self.record.total_seconds,
-                'total_images': self.record.total_images}
+                'total_samples': self.record.total_samples}
 
     def add_epoch(self, epoch: EpochRecord, images: int) -> bool:
         """Add an epoch, write, and tell whether it is the best so far."""
         self.record.epochs.append(epoch)
         self.record.total_seconds += epoch.seconds
-        self.record.total_images += images
+        self.record.total_samples += images
         improved = self._compare(epoch)
         self.write()
         if time.monotonic() - self._drawn > _SECONDS_BETWEEN_DRAWINGS:

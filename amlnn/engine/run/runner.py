@@ -14,6 +14,7 @@ from mmengine.visualization import Visualizer
 import amlnn
 from amlnn.config.resolved import config_hash, resolved_text
 from amlnn.engine.evaluation import EvaluationLoop, write_predictions
+from amlnn.records import present_names
 
 __all__ = ['EpochTrainLoop', 'FolderRunner', 'library_versions']
 
@@ -210,7 +211,7 @@ class FolderRunner(Runner):
                 scheduler.load_state_dict(state)
         self.train_loop._epoch = checkpoint['meta']['epoch']
         self.train_loop._iter = checkpoint['meta']['iter']
-        self.recorder.rewind(**checkpoint['record'])
+        self.recorder.rewind(**present_names(checkpoint['record']))
 
     def load_or_resume(self) -> None:
         """Called by MMEngine once everything is built and before the first epoch."""
