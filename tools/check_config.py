@@ -6,9 +6,10 @@ from amlnn.command import CommandParser, run_command
 
 
 def main(args) -> int:
+    from amlnn.config.data_place import data_option
     from amlnn.config.report import check_files
-    return check_files(args.configs, args.cfg_options, show=args.show, origin=args.origin,
-                       second_tier=check_names)
+    return check_files(args.configs, [*args.cfg_options, *data_option(args.data)],
+                       show=args.show, origin=args.origin, second_tier=check_names)
 
 
 def check_names(loaded) -> None:
@@ -28,6 +29,7 @@ def parser() -> CommandParser:
                         help="a file, or 'mmpretrain::resnet/resnet50_8xb32_in1k.py'")
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V', action='extend',
                         help='override keys: optim_wrapper.optimizer.lr=0.001')
+    parser.add_argument('--data', metavar='DIR', help="the data set's folder, or a series' file")
     parser.add_argument('--show', action='store_true', help='print the resolved config')
     parser.add_argument('--origin', metavar='KEY',
                         help='print which file set KEY: optim_wrapper.optimizer.lr')

@@ -7,7 +7,9 @@ from amlnn.command import CommandParser, run_command
 
 
 def main(args) -> None:
+    from amlnn.config.data_place import data_option
     from amlnn.config.load import load_config
+    args.cfg_options += data_option(args.data)
     load_config(args.config, args.cfg_options)  # a slip is told before torch is imported
     from amlnn.engine.test import TestOptions, test
     test(TestOptions(config=args.config, checkpoint=args.checkpoint, split=args.split,
@@ -32,6 +34,8 @@ def parser() -> CommandParser:
                         help='of a forecast: further rows, which need the package statsforecast')
     parser.add_argument('--baseline-windows', type=int, metavar='N',
                         help='on N evenly spaced windows, by default 100; 0 for all')
+    parser.add_argument('--data', metavar='DIR', help="the data set's folder, or a series' file, "
+                        "for all parts, instead of the config's")
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V',
                         help='override keys, such as test_dataloader.batch_size=8')
     parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')

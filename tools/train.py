@@ -7,7 +7,9 @@ from amlnn.command import CommandParser, run_command
 
 
 def main(args) -> None:
+    from amlnn.config.data_place import data_option
     from amlnn.config.load import load_config
+    args.cfg_options += data_option(args.data)
     load_config(args.config, args.cfg_options)  # a slip is told before torch is imported
     from amlnn.engine.train import TrainOptions, train
     from amlnn.report.figures import draw_curves
@@ -27,6 +29,8 @@ def parser() -> CommandParser:
     parser.add_argument('--resume', nargs='?', const='', metavar='RUN',
                         help='go on with a run folder; without RUN the newest unfinished run of '
                         'the same config')
+    parser.add_argument('--data', metavar='DIR', help="the data set's folder, or a series' file, "
+                        "for all parts, instead of the config's")
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V',
                         help='override keys, such as train_cfg.max_epochs=5')
     parser.add_argument('--seed', type=int, metavar='N', help='replaces randomness.seed')

@@ -10,6 +10,7 @@ from pathlib import Path
 from mmengine.config import ConfigDict
 
 from amlnn.config.check import TOP_LEVEL, Finding, check_config
+from amlnn.config.data_place import place_data
 from amlnn.config.files import find_file
 from amlnn.config.located import Located, Place, merge, plain
 from amlnn.config.options import parse_options
@@ -59,6 +60,7 @@ def load_config(path: Path | str, options: Sequence[str] = ()) -> LoadedConfig:
         overrides = parse_options(options)
         resolution.note_helpers(overrides, config, read=set())
         config = merge(overrides, config, into_lists=True)
+    place_data(config)
     helpers = resolution.helpers & set(config)
     findings, notes = check_config(config, helpers)
     _raise_first(resolution.findings + findings)

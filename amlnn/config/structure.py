@@ -103,7 +103,7 @@ BY_TOP_LEVEL: dict[str, Slot | None] = dict(
     tta_pipeline=_TRANSFORM,
     model_wrapper_cfg=Slot('MODEL_WRAPPERS', default=DEFAULT_CLASSES['model_wrapper_cfg'],
                            filled=('module', 'device_ids')),
-    work_dir=None, load_from=None, resume=None, launcher=None, log_level=None,
+    data=None, work_dir=None, load_from=None, resume=None, launcher=None, log_level=None,
     default_scope=None, experiment_name=None, find_unused_parameters=None, sync_bn=None,
     runner_type=None, strategy=None, compile=None, activation_checkpointing=None,
     efficient_conv_bn_eval=None)
@@ -112,7 +112,8 @@ TOP_LEVEL = tuple(BY_TOP_LEVEL)
 
 # Types of plain values that no signature tells, by key.
 PLAIN_TYPES = dict(
-    work_dir='str', load_from='str | None', resume='bool', launcher='str', log_level='str | int',
+    data='str', work_dir='str', load_from='str | None', resume='bool', launcher='str',
+    log_level='str | int',
     default_scope='str | None', experiment_name='str | None', find_unused_parameters='bool',
     seed='int | None', deterministic='bool', diff_rank_seed='bool', enable='bool',
     base_batch_size='int', cudnn_benchmark='bool', opencv_num_threads='int',

@@ -169,13 +169,10 @@ def check_data_roots(config, parts: tuple[str, ...]) -> None:
             root = leaf.get('data_root')
             if root and not Path(root).is_dir():
                 import_components()  # to know its kind; nothing but this error waits for it
-                there = [name for name in PARTS if any(
-                    other.get('data_root') == root for other in part_datasets(config, name))]
                 raise DataError(
                     f'no data set at `{root}`',
                     hint=f'{layout_of(leaf).how_to_get(str(root))}, or name another folder: '
-                    '--cfg-options ' + ' '.join(f'{name}_dataloader.dataset.data_root=<folder>'
-                                                for name in there))
+                    '--data <folder>')
 
 
 def _refuse_silent_keys(loaded: LoadedConfig) -> None:

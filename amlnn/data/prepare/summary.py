@@ -67,6 +67,4 @@ def _next_command(target: Path) -> str:
     command = f'python tools/train.py {CONFIG}'
     if target.absolute() == CONFIG_DATA_ROOT.absolute():
         return command
-    return f'{command} --cfg-options ' + ' '.join(
-        shlex.quote(f'{split}_dataloader.dataset.data_root={target}')
-        for split in ('train', 'val', 'test'))
+    return f'{command} --data {shlex.quote(str(target))}'
