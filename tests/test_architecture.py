@@ -107,6 +107,15 @@ def test_these_parts_bring_in_nothing_heavy(part, heavy):
     assert not imported_by(statement) & heavy
 
 
+def test_every_formula_has_an_example():
+    found = [(path.stem, node) for path in modules() if part_of(path) == 'formulas'
+             for node in ast.parse(path.read_text(encoding='utf-8')).body
+             if isinstance(node, ast.FunctionDef) and not node.name.startswith('_')]
+    assert len(found) > 20
+    assert [f'{stem}.{node.name}' for stem, node in found
+            if '>>> ' not in (ast.get_docstring(node) or '')] == []
+
+
 def test_the_package_itself_imports_nothing():
     assert not imported_by('import amlnn') & {'numpy', 'mmengine', 'rich', 'torch'}
 

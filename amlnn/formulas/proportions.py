@@ -65,6 +65,10 @@ def paired(correct: np.ndarray, correct0: np.ndarray) -> tuple[float, float]:
     proportions, Statistics in Medicine 24 (2005) 729-740: Wald's interval after adding 1/2 to each
     of the four cells. With b images only the first has right, c only the baseline, m = n + 2:
     d = (b - c) / m ± z·sqrt(b + c + 1 - (b - c)² / m) / m.
+
+    >>> images = np.arange(100)  # 9 only the first has right, 4 only the baseline
+    >>> [round(limit, 4) for limit in paired(images < 89, (images >= 9) & (images < 93))]
+    [-0.0222, 0.1203]
     """
     only, only0 = int((correct & ~correct0).sum()), int((~correct & correct0).sum())
     m = len(correct) + 2
@@ -88,6 +92,11 @@ def paired_bootstrap(correct_SN: np.ndarray, correct0_TN: np.ndarray, draws: int
 
     Source: A. B. Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1 (2007) 386-411;
     percentile interval, 2.5 % to 97.5 %.
+
+    >>> seeds = np.arange(100) < np.array([[80], [84]])
+    >>> low, high = paired_bootstrap(seeds, seeds)
+    >>> low < 0 < high
+    True
     """
     generator = np.random.default_rng(seed)
     images = correct_SN.shape[1]
