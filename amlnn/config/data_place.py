@@ -20,7 +20,7 @@ def data_option(place: Path | str | None) -> list[str]:
     return [] if place is None else [f'{DATA_KEY}={str(place)!r}']
 
 
-def place_data(config: Located) -> None:
+def place_data(config: Located) -> list[str]:
     """Put the value of the key `data`, which goes, into every data set of every part.
 
     Images have it as their `data_root`, a series in a file as the `path` of its source.
@@ -28,14 +28,19 @@ def place_data(config: Located) -> None:
     Args:
         config: A resolved config, before it is checked.
 
+    Returns:
+        Lines to be printed.
+
     Raises:
         ConfigError: the data sets are not in a folder or a file, or it is a file where they need a
             folder, or the other way round.
     """
     if DATA_KEY not in config:
-        return
+        return []
     value, place = config[DATA_KEY], config.place(DATA_KEY)
     dict.pop(config, DATA_KEY)
+    if place.shipped and isinstance(value, dict):  # MMEngine reads nothing of it
+        return [f'{place}: `{DATA_KEY}` is of older versions of MMPretrain, and is not read']
     if not isinstance(value, str) or not value:
         raise ConfigError(f'{place}: `{DATA_KEY}` is {value!r}, not a folder or a file',
                           hint=f"{DATA_KEY}='data/flower_dataset', or --data data/flower_dataset")
@@ -59,3 +64,4 @@ def place_data(config: Located) -> None:
         leaf.put('data_root', value, place)
     for source in files:
         source.put('path', value, place)
+    return []

@@ -60,7 +60,7 @@ def load_config(path: Path | str, options: Sequence[str] = ()) -> LoadedConfig:
         overrides = parse_options(options)
         resolution.note_helpers(overrides, config, read=set())
         config = merge(overrides, config, into_lists=True)
-    place_data(config)
+    resolution.notes += place_data(config)
     helpers = resolution.helpers & set(config)
     findings, notes = check_config(config, helpers)
     _raise_first(resolution.findings + findings)
