@@ -154,6 +154,8 @@ def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
     record.status, record.error, record.finished = 'running', None, None
     record.trunk = path.notes[0] if path else None
     record.max_epochs = plan.config['train_cfg']['max_epochs']
+    # A longer training is another experiment than the shorter one that it goes on with.
+    record.experiment = identity(effective, plan.data_hash())
     _announce(plan, record, weights, place, path, console)
     recorder = Recorder(folder, record, draw)
     if place.resumed and checkpoint is None:  # it was stopped in its first epoch

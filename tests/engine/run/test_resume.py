@@ -6,7 +6,7 @@ import pytest
 import torch
 from generated import write_small_config
 
-from amlnn.engine.train import TrainOptions, train
+from amlnn.engine.train import TrainOptions, planned_identity, train
 from amlnn.errors import AmlnnError, UsageError
 from amlnn.records import read_run
 
@@ -104,8 +104,11 @@ def test_a_finished_run_goes_on_only_to_more_epochs(config, finished):
     with pytest.raises(UsageError, match='is done: 4 epochs') as error:
         train(TrainOptions(config, resume=str(finished)))
     assert 'max_epochs' in error.value.hint
-    train(TrainOptions(config, resume=str(finished), cfg_options=['train_cfg.max_epochs=5']))
+    before = read_run(finished).experiment
+    options = TrainOptions(config, resume=str(finished), cfg_options=['train_cfg.max_epochs=5'])
+    train(options)
     assert len(read_run(finished).epochs) == 5
+    assert before != read_run(finished).experiment == planned_identity(options)
 
 
 @pytest.mark.parametrize('option', ['optim_wrapper.optimizer.lr=0.3', 'model.frozen_stages=1',
