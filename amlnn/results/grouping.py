@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from amlnn.config.experiment import counts, experiment, flat, identity, is_place
 from amlnn.results.store import StoredRun
 
-__all__ = ['Group', 'group_runs', 'settings']
+__all__ = ['Group', 'group_runs', 'identity_of', 'settings']
 
 @dataclass
 class Group:
@@ -54,11 +54,14 @@ def _group(members: list[StoredRun]) -> Group:
 
 def _key(run: StoredRun) -> tuple:
     record = run.record
-    return (record.config_name, record.kind, _identity(run))
+    return (record.config_name, record.kind, identity_of(run))
 
 
-def _identity(run: StoredRun) -> str:
-    """Computed anew where the config can be read, so that runs of any version compare."""
+def identity_of(run: StoredRun) -> str:
+    """The identity (`amlnn.config.experiment`) of what a run trained.
+
+    It is computed anew where the config can be read, so that runs of any version compare.
+    """
     record = run.record
     if run.config is None:
         return record.experiment or f'{record.data_manifest_hash} {record.config_hash}'

@@ -11,15 +11,14 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from amlnn.config.experiment import identity
 from amlnn.config.load import load_config
-from amlnn.config.resolved import read_resolved
 from amlnn.data.series.generate import GeneratedSeries
 from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.test import TestOptions, test
 from amlnn.engine.train import TrainOptions, planned_identity, train
 from amlnn.errors import UsageError
 from amlnn.records import RunRecord, read_run
+from amlnn.results.grouping import identity_of
 from amlnn.results.reported import read_reported
 from amlnn.results.series_study import (
     LENGTHS,
@@ -189,9 +188,8 @@ def _finished(options: TrainOptions) -> Path | None:
     wanted = planned_identity(options)
     for path in paths:
         record = read_run(path)
-        if (record.status, record.seed) == ('done', options.seed) and wanted == identity(
-                read_resolved((path.parent / 'config.py').read_text(encoding='utf-8')),
-                record.data_manifest_hash):
+        if (record.status, record.seed) == ('done', options.seed) \
+                and identity_of(StoredRun(path.parent, record)) == wanted:
             return path.parent
     return None
 
