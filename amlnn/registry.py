@@ -8,7 +8,7 @@ importing them.
 from importlib import import_module
 
 __all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'MODEL_KEYS', 'SERIES_MODULES',
-           'VALIDATION_LOSS', 'import_components', 'usual_rule']
+           'VALIDATION_LOSS', 'gain', 'import_components', 'usual_rule']
 
 # What a forecast needs. None of it brings in MMPretrain, whose import takes longer than many a
 # forecaster trains.
@@ -59,6 +59,15 @@ def usual_rule(monitor: str) -> str:
     """
     name = monitor.rpartition('/')[2]
     return 'less' if any(word in name for word in _LESS_IS_BETTER) else 'greater'
+
+
+def gain(value: float, best: float, rule: str) -> float:
+    """By how much a metric's value is better than the best so far; not above 0 where it is not.
+
+    >>> gain(0.75, 0.5, 'greater'), gain(0.75, 0.5, 'less')
+    (0.25, -0.25)
+    """
+    return value - best if rule == 'greater' else best - value
 
 
 def import_components(modules: tuple[str, ...] = COMPONENT_MODULES) -> None:

@@ -29,10 +29,9 @@ from rich.console import Console
 
 from amlnn.config.experiment import identity
 from amlnn.config.load import load_config
-from amlnn.engine.baseline_rows import baseline_rows
-from amlnn.engine.build import in_scope
-from amlnn.engine.series import adapt_series
-from amlnn.engine.test import TestOptions, test
+from amlnn.engine.evaluate import TestOptions, test
+from amlnn.engine.series.baseline_rows import baseline_rows
+from amlnn.engine.task import in_scope, open_task
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import AmlnnError
 from amlnn.records import read_run
@@ -203,7 +202,8 @@ class Ledger:
             run = Path(entry['run'])
             if not (run / 'best.pth').is_file():
                 sys.exit(f'error: `{run}` is gone\nhint: take its line out of {self.path}')
-            record = test(TestOptions(run / 'config.py', run / 'best.pth', split='test'), _quiet())
+            record = test(TestOptions(run / 'config.py', checkpoint=run / 'best.pth',
+                                      split='test'), _quiet())
             self._add(entry | dict(
                 test_mse=record.metrics['forecast/mse'], test_mae=record.metrics['forecast/mae'],
                 windows=record.samples, repeated_windows=record.repeated_windows))
@@ -225,7 +225,7 @@ def simple_rows(data: Path, horizons: tuple[int, ...]) -> dict[int, dict]:
             f'train_dataloader.dataset.horizon={horizon}',
             f'train_dataloader.dataset.look_back={RIDGE_LOOK_BACK}'))
         with in_scope(loaded.config):
-            found[horizon] = baseline_rows(adapt_series(loaded, 'cpu').series, 'test')
+            found[horizon] = baseline_rows(open_task(loaded, 'cpu').parts, 'test')
     return found
 
 

@@ -217,14 +217,8 @@ def measure_parts(path: Path) -> None:
     from torchvision.models import resnet50
 
     from amlnn.config.load import load_config
-    from amlnn.engine.adapt import adapt
-    from amlnn.engine.build import (
-        build_loader,
-        build_model,
-        choose_device,
-        device_name,
-        in_scope,
-    )
+    from amlnn.engine.device import choose_device, device_name
+    from amlnn.engine.task import in_scope, open_task
     from amlnn.models.images.trunk import Trunk
     given = json.loads(path.read_text())
 
@@ -248,13 +242,14 @@ def measure_parts(path: Path) -> None:
         network(torch.randn(1, 3, 224, 224))
     loaded = load_config(Path(given['config']), [*given['cfg_options'],
                                                  'train_dataloader.num_workers=0'])
+    task = open_task(loaded, device, pretrained='none')
+    plan = task.plan
     with in_scope(loaded.config):
-        plan = adapt(loaded, device, pretrained='none')
-        loader = build_loader(plan, 'train')
+        loader = task.loader('train')
         begin = time.perf_counter()
         count = sum(len(batch['data_samples']) for batch in loader)
         decoding = (time.perf_counter() - begin) / count
-        model, _ = build_model(plan)
+        model, _ = task.build_model()
         trunk = Trunk(model, precision=plan.precision)
         images = torch.randn(BATCH, 3, 224, 224, device=device)
         computing = best(lambda: trunk(images)) / BATCH

@@ -158,13 +158,12 @@ def time_parts(config: Path) -> dict[str, float]:
     import torch
 
     from amlnn.config.load import load_config
-    from amlnn.engine.adapt import adapt
-    from amlnn.engine.build import build_loader, build_model, in_scope
+    from amlnn.engine.task import in_scope, open_task
     loaded = load_config(config)
+    task = open_task(loaded, 'cpu')
     with in_scope(loaded.config):
-        plan = adapt(loaded, 'cpu')
-        model, _ = build_model(plan)
-        loader = build_loader(plan, 'train')
+        model, _ = task.build_model()
+        loader = task.loader('train')
     section = dict(loaded.config.optim_wrapper.optimizer)
     optimizer = getattr(torch.optim, section.pop('type'))(model.parameters(), **section)
     seconds = dict.fromkeys(('data', 'forward', 'backward', 'optimiser'), 0.0)

@@ -70,14 +70,41 @@ def test_a_module_has_no_relative_and_no_star_import_and_says_what_it_is(path):
         assert ast.get_docstring(ast.parse(path.read_text(encoding='utf-8')))
 
 
-@pytest.mark.parametrize('layer', ['data', 'models'])
+@pytest.mark.parametrize('layer', ['data', 'models', 'engine'])
 def test_images_and_series_are_rooms_that_do_not_know_each_other(layer):
     for room, other in (('images', 'series'), ('series', 'images')):
         files = sorted((ROOT / 'amlnn' / layer / room).glob('*.py'))
         assert len(files) > 4
         for path in files:
             assert not [name for node in imports(path) for name in names(node)
-                        if name.startswith(f'amlnn.{layer}.{other}')], path
+                        if name.startswith((f'amlnn.{layer}.{other}', f'amlnn.data.{other}',
+                                            f'amlnn.models.{other}'))], path
+
+
+@pytest.mark.parametrize('stem', ['evaluate', 'new_record', 'options', 'plan', 'predict', 'task',
+                                  'train'])
+def test_the_door_to_the_rooms_does_not_ask_which_kind_an_experiment_is(stem):
+    text = (ROOT / f'amlnn/engine/{stem}.py').read_text(encoding='utf-8')
+    tree = ast.parse(text)
+    assert not [name for node in imports(ROOT / f'amlnn/engine/{stem}.py') for name in names(node)
+                if '.images' in name or '.series' in name]
+    conditions = [node.test for node in ast.walk(tree)
+                  if isinstance(node, ast.If | ast.IfExp | ast.While)]
+    asked = ('kind ', 'kind)', 'series', 'images', 'forecast', 'classif', 'isinstance(task')
+    assert not [ast.unparse(each) for each in conditions
+                if any(word in ast.unparse(each) for word in asked)
+                and ast.unparse(each) != 'kind not in _CLASSES']
+
+
+def test_no_modules_import_one_another_in_a_circle():
+    own = {'.'.join(path.relative_to(ROOT).with_suffix('').parts): path for path in modules()}
+    leads = {name: {module for node in ast.parse(path.read_text(encoding='utf-8')).body
+                    if isinstance(node, ast.Import | ast.ImportFrom)
+                    for module in names(node) if module in own} for name, path in own.items()}
+    settled: set[str] = set()
+    while free := {name for name in leads if name not in settled and leads[name] <= settled}:
+        settled |= free
+    assert set(leads) == settled
 
 
 @pytest.mark.parametrize(('package', 'part'), [('matplotlib', 'report'), ('jinja2', 'report'),

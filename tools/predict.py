@@ -7,13 +7,9 @@ from amlnn.command import CommandParser, run_command
 
 
 def main(args) -> int:
-    import json
-    from dataclasses import asdict
-
-    from amlnn.config.kind import run_kind
     from amlnn.config.load import load_config
-    # A slip is told before torch is imported.
-    kind = run_kind(load_config(args.config, args.cfg_options).config)
+    # Before torch is imported: a slip is told at once.
+    config = load_config(args.config, args.cfg_options)
     from amlnn.engine.predict import PredictOptions, predict
     bad = []
 
@@ -21,20 +17,11 @@ def main(args) -> int:
         bad.append(path)
         print(f'warning: `{path}` cannot be read: {reason}', file=sys.stderr)
 
-    options = PredictOptions(
-        config=args.config, checkpoint=args.checkpoint, inputs=args.inputs, topk=args.topk,
-        out=args.out, cfg_options=args.cfg_options, device=args.device,
-        trust_checkpoint=args.trust_checkpoint)
-    if kind == 'forecasting':
-        from amlnn.engine.forecast_file import forecast_file
-        print(forecast_file(options), end='')
-        return 0
-    for prediction in predict(options, on_bad):
-        if args.json:
-            print(json.dumps(asdict(prediction), ensure_ascii=False), flush=True)
-        else:
-            best = '  '.join(f'{each["name"]} {each["prob"]:.3f}' for each in prediction.topk)
-            print(f'{prediction.path}  {best}', flush=True)
+    for line in predict(PredictOptions(
+            config, device=args.device, checkpoint=args.checkpoint,
+            trust_checkpoint=args.trust_checkpoint, inputs=args.inputs, topk=args.topk,
+            json=args.json, out=args.out), on_bad):
+        print(line, flush=True)
     return 1 if bad else 0
 
 
@@ -46,7 +33,7 @@ def parser() -> CommandParser:
     parser.add_argument('inputs', nargs='+', metavar='INPUT',
                         help='image files, folders, globs; for a forecaster one CSV file')
     parser.add_argument('--out', type=Path, metavar='FILE', help="of a forecaster: the CSV's file")
-    parser.add_argument('--topk', type=int, default=10, metavar='K',
+    parser.add_argument('--topk', type=int, metavar='K',
                         help='classes to name for each image (default 10)')
     parser.add_argument('--json', action='store_true', help='one JSON object a line')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V', help='override keys')

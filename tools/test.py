@@ -9,14 +9,13 @@ from amlnn.command import CommandParser, run_command
 def main(args) -> None:
     from amlnn.config.data_place import data_option
     from amlnn.config.load import load_config
-    args.cfg_options += data_option(args.data)
-    load_config(args.config, args.cfg_options)  # a slip is told before torch is imported
-    from amlnn.engine.test import TestOptions, test
-    test(TestOptions(config=args.config, checkpoint=args.checkpoint, split=args.split,
-                     out=args.out, tta=args.tta, baselines=args.baselines,
-                     baseline_windows=args.baseline_windows, cfg_options=args.cfg_options,
-                     device=args.device, trust_checkpoint=args.trust_checkpoint,
-                     command=sys.argv))
+    # Before torch is imported: a slip is told at once.
+    config = load_config(args.config, [*args.cfg_options, *data_option(args.data)])
+    from amlnn.engine.evaluate import TestOptions, test
+    test(TestOptions(config, device=args.device, checkpoint=args.checkpoint,
+                     trust_checkpoint=args.trust_checkpoint, split=args.split, out=args.out,
+                     tta=args.tta, baselines=args.baselines,
+                     baseline_windows=args.baseline_windows, command=sys.argv))
 
 
 def parser() -> CommandParser:

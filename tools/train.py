@@ -9,13 +9,13 @@ from amlnn.command import CommandParser, run_command
 def main(args) -> None:
     from amlnn.config.data_place import data_option
     from amlnn.config.load import load_config
-    args.cfg_options += data_option(args.data)
-    load_config(args.config, args.cfg_options)  # a slip is told before torch is imported
+    # Before torch is imported: a slip is told at once.
+    config = load_config(args.config, [*args.cfg_options, *data_option(args.data)])
     from amlnn.engine.train import TrainOptions, train
     from amlnn.report.figures import draw_curves
-    train(TrainOptions(config=args.config, work_dir=args.work_dir, pretrained=args.pretrained,
-                       resume=args.resume, cfg_options=args.cfg_options, seed=args.seed,
-                       device=args.device, dry_run=args.dry_run), draw=draw_curves)
+    train(TrainOptions(config, device=args.device, work_dir=args.work_dir,
+                       pretrained=args.pretrained, resume=args.resume, seed=args.seed,
+                       dry_run=args.dry_run), draw=draw_curves)
 
 
 def parser() -> CommandParser:

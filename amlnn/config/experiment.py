@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from amlnn.config.kind import PARTS
 from amlnn.config.resolved import named
 
 __all__ = ['CONTINUATION', 'FREE', 'REPETITION', 'Free', 'Purpose', 'counts', 'experiment',
@@ -200,7 +201,7 @@ def _chooses_data(key: str) -> bool:
 
 def _data_place(values: Mapping[str, object]) -> object:
     """Where the data lie whose content a hash names: those of training, else of another part."""
-    for part in ('train', 'val', 'test'):
+    for part in PARTS:
         found = {key: value for key, value in values.items() if value is not None
                  and key.startswith(f'{part}_dataloader.') and is_place(key)}
         if found:  # a folder before a file, which may be something else's

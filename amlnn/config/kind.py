@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from amlnn.config.signatures import Library, library_of
 
-__all__ = ['PARTS', 'data_sets', 'loader_of', 'run_kind']
+__all__ = ['PARTS', 'data_sets', 'loader_of', 'part_data_sets', 'run_kind']
 
 PARTS = ('train', 'val', 'test')
 
@@ -47,6 +47,15 @@ def data_sets(section: object, at: str = '') -> Iterator[tuple[str, dict]]:
     """
     if isinstance(section, dict):
         yield from _leaves(section.get('dataset'), f'{at}.dataset')
+
+
+def part_data_sets(config: dict, part: str) -> list[dict]:
+    """The data sets of 'train', 'val' or 'test', inside wrappers too; [] without such a part.
+
+    >>> part_data_sets({'test_dataloader': {'dataset': {'type': 'CustomDataset'}}}, 'test')
+    [{'type': 'CustomDataset'}]
+    """
+    return [leaf for _, leaf in data_sets(config.get(f'{part}_dataloader'))]
 
 
 def _leaves(section: object, at: str) -> Iterator[tuple[str, dict]]:

@@ -1,148 +1,28 @@
-"""Predicts the classes of image files."""
+"""Predicts for inputs that need no data set: classes of images, or what follows a series."""
 
-import copy
-import glob
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-import numpy as np
-import torch
-from mmengine.dataset import Compose, default_collate
-from mmengine.registry import TRANSFORMS
 from rich.console import Console
 
-from amlnn.engine.adapt import part_datasets
-from amlnn.engine.build import forward_context, in_scope
-from amlnn.engine.test import model_of, plan_for_checkpoint
-from amlnn.errors import CheckpointError, ConfigError, DataError, UsageError
+from amlnn.engine.evaluate import open_weights
+from amlnn.engine.options import PredictOptions
+from amlnn.engine.task import in_scope
 
-__all__ = ['IMAGE_ENDINGS', 'PredictOptions', 'Prediction', 'find_images', 'predict']
-
-IMAGE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
-
-_BATCH = 32
+__all__ = ['PredictOptions', 'predict']
 
 
-@dataclass
-class PredictOptions:
-    """The command line of tools/predict.py."""
-
-    config: Path
-    checkpoint: Path
-    """A file, or `pretrained` for the config's own pretrained weights."""
-    inputs: Sequence[str]
-    topk: int = 10
-    out: Path | None = None
-    """For a forecaster (see `amlnn.engine.forecast_file`)."""
-    cfg_options: Sequence[str] = ()
-    device: str = 'auto'
-    trust_checkpoint: bool = False
-
-
-@dataclass
-class Prediction:
-    """The most probable classes of one image, best first."""
-
-    path: str
-    """As given, or below the given folder."""
-    topk: list[dict]
-    """[{'label': int, 'name': str, 'prob': float}, ...]"""
-
-
-def predict(options: PredictOptions, on_bad: Callable[[str, str], None]) -> Iterator[Prediction]:
-    """Predict image after image, in the order given.
+def predict(options: PredictOptions, on_bad: Callable[[str, str], None]) -> Iterator[str]:
+    """Lines of text, as soon as each is known.
 
     Args:
         options: What to predict, and with what.
-        on_bad: Told the path and the reason of a file that cannot be read; the rest goes on.
+        on_bad: Told the path and the reason of an input that cannot be read; the rest goes on.
 
     Raises:
         AmlnnError: nothing to predict, or config and checkpoint do not fit.
     """
-    if options.out:
-        raise UsageError('--out is for a forecaster', hint='keep the output with > FILE')
-    if options.topk < 1:
-        raise UsageError(f'--topk is {options.topk}', hint='at least 1')
-    images = find_images(options.inputs)
-    plan, checkpoint = plan_for_checkpoint(options.config, options.checkpoint, options.cfg_options,
-                                           options.device, options.trust_checkpoint)
-    with in_scope(plan.config):
-        model = model_of(plan, checkpoint, options.checkpoint, Console(stderr=True))
-        pipeline = _pipeline(plan.config)
-    names = (checkpoint.get('meta') or {}).get('dataset_meta', {}).get('classes') or plan.classes
-    model.eval()
-    context = forward_context(plan)
-    for start in range(0, len(images), _BATCH):
-        shown, samples = [], []
-        for path, file in images[start:start + _BATCH]:
-            try:
-                samples.append(pipeline({'img_path': str(file)}))
-                shown.append(path)
-            except Exception as error:
-                on_bad(path, ' '.join(str(error).split()) or type(error).__name__)
-        if samples:
-            yield from _predict_batch(model, samples, shown, names, options.topk, context)
-
-
-def find_images(inputs: Sequence[str]) -> list[tuple[str, Path]]:
-    """Files, folders (searched through) and globs as (path to show, file).
-
-    Raises:
-        DataError: an input names nothing, or a folder holds no image.
-    """
-    found: list[tuple[str, Path]] = []
-    for given in inputs:
-        path = Path(given)
-        if path.is_file():
-            found.append((given, path))
-            continue
-        if path.is_dir():
-            files = sorted(file for file in path.rglob('*')
-                           if file.suffix.lower() in IMAGE_ENDINGS and file.is_file())
-            matches = [(file.relative_to(path).as_posix(), file) for file in files]
-            empty = f'the folder `{given}` holds no image'
-        else:
-            files = sorted(Path(name) for name in glob.glob(given, recursive=True))
-            matches = [(str(file), file) for file in files if file.is_file()]
-            empty = f'no file, folder or glob `{given}`'
-        if not matches:
-            raise DataError(empty, hint=f'images end in {", ".join(IMAGE_ENDINGS)}')
-        found.extend(matches)
-    return found
-
-
-@torch.no_grad()
-def _predict_batch(model, samples, shown, names, topk, context) -> Iterator[Prediction]:
-    groups: dict[tuple, list[int]] = {}
-    for index, sample in enumerate(samples):  # pipelines without a crop give several sizes
-        groups.setdefault(tuple(sample['inputs'].shape), []).append(index)
-    results: dict[int, np.ndarray] = {}
-    for members in groups.values():
-        batch = default_collate([samples[index] for index in members])
-        data = model.data_preprocessor(batch, False)
-        with context():
-            outputs = model(data['inputs'], data['data_samples'], mode='predict')
-        for index, output in zip(members, outputs, strict=True):
-            if 'pred_score' not in output:
-                raise CheckpointError('this model gives no class scores',
-                                      hint='predict works with classifiers')
-            results[index] = output.pred_score.float().cpu().numpy()
-    for index, path in enumerate(shown):
-        scores = results[index]
-        best = np.argsort(-scores, kind='stable')[:topk]
-        yield Prediction(path, [
-            {'label': int(label), 'name': str(names[label]) if names else str(label),
-             'prob': round(float(scores[label]), 6)} for label in best])
-
-
-def _pipeline(config) -> Compose:
-    for part in ('test', 'val'):
-        for leaf in part_datasets(config, part):
-            if leaf.get('pipeline'):
-                steps = copy.deepcopy(list(leaf['pipeline']))
-                if not any(step['type'].rpartition('.')[2].startswith('Load') for step in steps):
-                    steps.insert(0, dict(type='LoadImageFromFile'))  # its data set gives pixels
-                return Compose([TRANSFORMS.build(step) for step in steps])
-    raise ConfigError('the config has no test pipeline', hint='inherit a base from configs/_base_/'
-                      'datasets')
+    task, weights = open_weights(options)
+    task.check_predict(options)
+    with in_scope(task.plan.config):
+        model = task.restore(weights, Console(stderr=True))
+        yield from task.predict(model, weights, options, on_bad)

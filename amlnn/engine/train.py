@@ -1,45 +1,26 @@
 """Trains what a config describes into a run folder."""
 
-import copy
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 
 from amlnn.atomic import write_text
 from amlnn.config.check import check_parameters
 from amlnn.config.experiment import identity
-from amlnn.config.kind import run_kind
-from amlnn.config.load import LoadedConfig, load_config
+from amlnn.config.kind import PARTS
+from amlnn.config.load import LoadedConfig
 from amlnn.config.resolved import config_hash, resolved_text
 from amlnn.console import say
-from amlnn.engine.adapt import Plan, adapt, check_data_roots
-from amlnn.engine.build import (
-    build_evaluator,
-    build_loader,
-    build_model,
-    check_features,
-    choose_device,
-    device_name,
-    forward_context,
-    hide_accelerators,
-    in_scope,
-    one_batch,
-    parameter_names,
-)
-from amlnn.engine.evaluation import evaluate
-from amlnn.engine.forecasting import (
-    ForecastRunner,
-    evaluate_forecaster,
-    try_evaluation,
-    write_components,
-)
+from amlnn.engine.device import choose_device
 from amlnn.engine.memory import is_out_of_memory
+from amlnn.engine.new_record import new_record
+from amlnn.engine.options import TrainOptions
 from amlnn.engine.run.checkpoint import CheckpointFolder, read_checkpoint
 from amlnn.engine.run.folder import (
     RunLock,
@@ -47,37 +28,22 @@ from amlnn.engine.run.folder import (
     new_run_name,
     point_latest,
     remove_run_folder,
-    utc_now,
 )
 from amlnn.engine.run.hooks import EpochHook, FiniteLossHook
 from amlnn.engine.run.progress import TrainingProgress, duration
 from amlnn.engine.run.recorder import Recorder
-from amlnn.engine.run.resume import RunPlace, find_run, stored_pretrained
-from amlnn.engine.run.runner import FolderRunner, library_versions
+from amlnn.engine.run.resume import RunPlace, find_run
 from amlnn.engine.seeding import seed_epoch
+from amlnn.engine.task import Task, in_scope, open_task, parameter_names, task_class
 from amlnn.errors import ConfigError, DataError, RunFailed
-from amlnn.models.images.freezing import count_parameters, stage_table
 from amlnn.records import RunRecord, read_run
 
 __all__ = ['TrainOptions', 'planned_identity', 'train']
 
-
-@dataclass
-class TrainOptions:
-    """The command line of tools/train.py."""
-
-    config: Path
-    work_dir: Path | None = None
-    pretrained: str | None = None
-    resume: str | None = None
-    """None: a new run; '': the newest unfinished run of this config; else a run folder."""
-    cfg_options: Sequence[str] = ()
-    seed: int | None = None
-    device: str = 'auto'
-    dry_run: bool = False
+Draw = Callable[[RunRecord, Path], None]
 
 
-def train(options: TrainOptions, draw: Callable[[RunRecord, Path], None] | None = None,
+def train(options: TrainOptions, draw: Draw | None = None,
           console: Console | None = None) -> Path | None:
     """Train, and return the run folder (None after a dry run).
 
@@ -91,30 +57,23 @@ def train(options: TrainOptions, draw: Callable[[RunRecord, Path], None] | None 
         KeyboardInterrupt: it was stopped; the run can be resumed.
     """
     console = console or Console()
-    loaded = load_config(options.config, options.cfg_options)
-    check_data_roots(loaded.config, ('train', 'val'))
+    loaded = options.loaded()
+    kind = task_class(loaded.config)
+    kind.check_data(loaded.config, ('train', 'val'))
     _check_epochs(loaded)
-    parent = options.work_dir or Path('work_dirs') / loaded.name
-    hide_accelerators(options.device)
+    device = choose_device(options.device)
     with in_scope(loaded.config):
-        plan = adapt(loaded, choose_device(options.device), options.seed, options.pretrained)
+        task = kind.open(loaded, device, options.seed, options.pretrained)
         check_parameters(loaded, lambda model: parameter_names(loaded))
-        effective = _effective_config(plan)
         if options.dry_run:
-            _dry_run(plan, console)
+            _dry_run(task, console)
             return None
-        if options.resume is None:
-            folder = create_run_folder(parent, new_run_name(config_hash(effective)))
-        else:
-            folder = find_run(options.resume, parent, effective, plan.data_hash(),
-                              options.pretrained is not None)
-            if options.pretrained is None:  # the weights that the run began with
-                plan.model_options.pretrained = stored_pretrained(folder)
-                effective = _effective_config(plan)
+        folder = _folder(options, task)
+        config = task.plan.effective_config()
         with RunLock(folder):
-            write_text(folder / 'config.py', resolved_text(effective))
+            write_text(folder / 'config.py', resolved_text(config))
             place = RunPlace(folder, resumed=options.resume is not None)
-            _train_in(place, plan, effective, draw, console)
+            Training(task, place, config, console, draw).run()
     return folder
 
 
@@ -124,89 +83,155 @@ def planned_identity(options: TrainOptions) -> str:
     Raises:
         AmlnnError: the config is wrong, or the data cannot be read.
     """
-    loaded = load_config(options.config, options.cfg_options)
-    with in_scope(loaded.config):
-        plan = adapt(loaded, choose_device(options.device), options.seed, options.pretrained)
-        return identity(_effective_config(plan), plan.data_hash())
+    task = open_task(options.loaded(), choose_device(options.device), seed=options.seed,
+                     pretrained=options.pretrained)
+    with in_scope(task.plan.config):
+        return identity(task.plan.effective_config(), task.data_hash())
 
 
-def _train_in(place: RunPlace, plan: Plan, effective, draw, console) -> None:
-    folder, checkpoint = place.folder, place.checkpoint
-    try:
-        seed_epoch(plan.seed, -1)  # the weights' initialisation
-        model, weights = build_model(plan, weights=checkpoint is None)
-        loaders = {part: build_loader(plan, part) for part in ('train', 'val')
-                   if plan.config.get(f'{part}_dataloader')}
+def _folder(options: TrainOptions, task: Task) -> Path:
+    """A new run folder, or the one to go on with, whose weights the plan then begins with."""
+    parent = options.work_dir or Path('work_dirs') / task.plan.loaded.name
+    config = task.plan.effective_config()
+    if options.resume is None:
+        return create_run_folder(parent, new_run_name(config_hash(config)))
+    run = find_run(options.resume, parent, config, task.data_hash(),
+                   options.pretrained is not None)
+    if options.pretrained is None:
+        task.plan.model_options.pretrained = run.pretrained
+    return run.folder
+
+
+@dataclass
+class Training:
+    """One training in its run folder, from what is built to what is said at the end."""
+
+    task: Task
+    place: RunPlace
+    config: dict
+    """As config.py stores it."""
+    console: Console
+    draw: Draw | None = None
+    loaders: dict = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Train.
+
+        Raises:
+            AmlnnError: input was wrong, and the folder is gone; or the run failed, and can be
+                resumed.
+            KeyboardInterrupt: it was stopped, and can be resumed.
+        """
+        try:
+            said = self.build()
+            record = self.describe()
+        except BaseException:
+            if not self.place.resumed:  # wrong input; a folder without a run would be in the way
+                remove_run_folder(self.place.folder)
+            raise
+        announce(self.task, record, said, self.place, self.path, self.console)
+        self.begin(record)
+        try:
+            self.train()
+        except KeyboardInterrupt:
+            self.stopped()
+            raise
+        except BaseException as error:
+            failure = self.failed(error)
+            if failure is error:
+                raise
+            raise failure from error
+        self.progress.stop()
+        self.recorder.finish('done')
+        _conclude(record, self.place.folder, self.console)
+
+    def build(self) -> str | None:
+        """Build model, loaders and fast path, and ask whether they go together.
+
+        Returns:
+            What weights were loaded, in words.
+        """
+        task, checkpoint = self.task, self.place.checkpoint
+        seed_epoch(task.plan.seed, -1)  # the weights' initialisation
+        self.model, said = task.build_model(weights=checkpoint is None)
+        self.loaders = {part: task.loader(part) for part in ('train', 'val')
+                        if task.plan.config.get(f'{part}_dataloader')}
         if checkpoint:  # a trunk is a copy of the weights, so they must be those of the run
-            model.load_state_dict(checkpoint['state_dict'])
-        if 'val' in loaders:  # what is wrong with a metric is said before any training
-            evaluator = build_evaluator(plan, 'val', loaders['val'])
-            if plan.series is not None:
-                try_evaluation(model, loaders['val'], evaluator, forward_context(plan))
-        if plan.series is None and checkpoint is None:
-            check_features(model, loaders['train'])
-        path = _trunk_path(plan, model)
-        record = read_run(folder) if place.resumed else _new_record(plan, model, loaders, effective)
-    except BaseException:
-        if not place.resumed:  # wrong input; a folder without a run would only be in the way
-            remove_run_folder(folder)
-        raise
-    record.status, record.error, record.finished = 'running', None, None
-    record.trunk = path.notes[0] if path else None
-    record.max_epochs = plan.config['train_cfg']['max_epochs']
-    # A longer training is another experiment than the shorter one that it goes on with.
-    record.experiment = identity(effective, plan.data_hash())
-    _announce(plan, record, weights, place, path, console)
-    recorder = Recorder(folder, record, draw)
-    if place.resumed and checkpoint is None:  # it was stopped in its first epoch
-        recorder.rewind([], 0.0, 0)
-    recorder.write()
-    if plan.series is not None and not place.resumed:
-        write_components(folder / 'components.npz', plan.series)
-    point_latest(folder)
-    progress = TrainingProgress(console) if plan.series is None \
-        else TrainingProgress(console, 'windows', digits=4)
-    try:
-        def warn(text):
-            say(console, text, 'note')
+            self.model.load_state_dict(checkpoint['state_dict'])
+        # What is wrong with a metric is said before any training.
+        self.evaluator = task.evaluator('val', self.loaders['val']) if 'val' in self.loaders \
+            else None
+        if checkpoint is None:
+            task.try_out(self.model, self.loaders, self.evaluator)
+        self.path = task.fast_path(self.model)
+        return said
 
-        if path:
-            loaders = {part: path.loader(plan, part, loader, warn)
-                       for part, loader in loaders.items()}
-        runner = _make_runner(folder, plan, model, loaders, effective, recorder, progress, path)
-        runner._load_from = checkpoint
+    def describe(self) -> RunRecord:
+        """The record that the run begins or goes on with."""
+        record = read_run(self.place.folder) if self.place.resumed else new_record(
+            self.task, self.config, self.model, _counts(self.loaders), sys.argv)
+        record.status, record.error, record.finished = 'running', None, None
+        record.trunk = self.path.notes[0] if self.path else None
+        record.max_epochs = self.task.plan.config['train_cfg']['max_epochs']
+        # A longer training is another experiment than the shorter one that it goes on with.
+        record.experiment = identity(self.config, self.task.data_hash())
+        return record
+
+    def begin(self, record: RunRecord) -> None:
+        """Let the folder say that a run is going on in it."""
+        folder = self.place.folder
+        self.recorder = Recorder(folder, record, self.draw)
+        if self.place.resumed and self.place.checkpoint is None:  # stopped in its first epoch
+            self.recorder.rewind([], 0.0, 0)
+        self.recorder.write()
+        if not self.place.resumed:
+            self.task.write_truth(folder)
+        point_latest(folder)
+        self.progress = TrainingProgress(self.console, self.task.rate, self.task.digits)
+
+    def train(self) -> None:
+        """Train to the last epoch, or until a hook stops it."""
+        if self.path:
+            self.loaders = {part: self.path.loader(self.task.plan, part, loader, self._warn)
+                            for part, loader in self.loaders.items()}
+        runner = make_runner(self.place.folder, self.task, self.model, self.loaders, self.config,
+                             self.recorder, self.progress, self.path)
+        runner._load_from = self.place.checkpoint
         runner.train()
         runner.close()
-        if path:
-            path.close()
-    except KeyboardInterrupt:
-        progress.stop()
-        recorder.finish('interrupted')
+        if self.path:
+            self.path.close()
+
+    def stopped(self) -> None:
+        """Record that it was stopped, and say how to go on."""
+        self.progress.stop()
+        self.recorder.finish('interrupted')
+        folder = self.place.folder
         saved = CheckpointFolder(folder / 'checkpoints').entries()
         epochs = saved[-1]['epoch'] if saved else 0
-        say(console, f'stopped; {epochs} of {record.max_epochs} epochs are saved; go on: add '
-                     f'--resume {folder}')
-        raise
-    except BaseException as error:
-        progress.stop()
-        failure = _out_of_memory(plan, folder, record, error) if is_out_of_memory(error) else error
-        recorder.finish('failed', f'{type(failure).__name__}: {failure}')
-        if failure is error:
-            raise
-        raise failure from error
-    progress.stop()
-    recorder.finish('done')
-    _conclude(record, folder, console)
+        say(self.console, f'stopped; {epochs} of {self.recorder.record.max_epochs} epochs are '
+                          f'saved; go on: add --resume {folder}')
+
+    def failed(self, error: BaseException) -> BaseException:
+        """Record that it failed; what to raise."""
+        self.progress.stop()
+        failure = _out_of_memory(self.task, self.place.folder, self.recorder.record, error) \
+            if is_out_of_memory(error) else error
+        self.recorder.finish('failed', f'{type(failure).__name__}: {failure}')
+        return failure
+
+    def _warn(self, text: str) -> None:
+        say(self.console, text, 'note')
 
 
-def _out_of_memory(plan: Plan, folder: Path, record: RunRecord, error: BaseException) -> RunFailed:
+def _out_of_memory(task: Task, folder: Path, record: RunRecord, error: BaseException) -> RunFailed:
     """What to tell about a run that had no memory left in the middle of an epoch."""
     done = len(record.epochs)
     reason = ' '.join(f'{type(error).__name__}: {error}'.split())[:160].strip(': ')
     kept = f'; {done} epoch{"s are" if done > 1 else " is"} done' if done else ''
     if (folder / 'best.pth').is_file():
         kept += f', {folder / "best.pth"} holds epoch {record.best_epoch}'
-    size = plan.config['train_dataloader'].get('batch_size')
+    size = task.plan.config['train_dataloader'].get('batch_size')
     smaller = f', such as {size // 2} instead of {size}' if size and size > 1 else ''
     return RunFailed(
         f'out of memory in epoch {done + 1} of {record.max_epochs} ({reason}){kept}',
@@ -214,20 +239,31 @@ def _out_of_memory(plan: Plan, folder: Path, record: RunRecord, error: BaseExcep
         'is short, fewer num_workers')
 
 
-def _make_runner(folder, plan, model, loaders, effective, recorder, progress,
-                 path=None) -> FolderRunner:
-    config = plan.config
+def make_runner(folder: Path, task: Task, model: nn.Module, loaders: dict, stored_config,
+                recorder: Recorder, progress: TrainingProgress, path=None):
+    """The Runner of a training.
+
+    Args:
+        folder: The run folder.
+        task: The task.
+        model: With its weights, frozen.
+        loaders: By part.
+        stored_config: As config.py stores it.
+        recorder: Of the run.
+        progress: Of the run.
+        path: The fast path.
+    """
+    config, plan = task.plan.config, task.plan
     log_interval = (config['default_hooks'].get('logger') or {}).get('interval', 20)
     epoch_hook = EpochHook(recorder, progress, plan.seed, log_interval)
     validation = {}
     if 'val' in loaders:
         validation = dict(
             val_dataloader=loaders['val'],
-            val_evaluator=build_evaluator(plan, 'val', loaders['val']),
+            val_evaluator=task.evaluator('val', loaders['val']),
             val_cfg={})
-    kind = FolderRunner if plan.series is None else ForecastRunner
-    return kind(
-        folder, recorder, epoch_hook, progress, effective, forward_context(plan), path,
+    return task.runner_class()(
+        folder, recorder, epoch_hook, progress, stored_config, task, path,
         model=model,
         train_dataloader=loaders['train'], train_cfg=config['train_cfg'], **validation,
         optim_wrapper=config['optim_wrapper'], param_scheduler=config.get('param_scheduler'),
@@ -238,14 +274,6 @@ def _make_runner(folder, plan, model, loaders, effective, recorder, progress,
         log_processor=config.get('log_processor'), log_level=config.get('log_level', 'INFO'),
         visualizer=config.get('visualizer'), default_scope=config.get('default_scope'),
         randomness={**(config.get('randomness') or {}), 'seed': plan.seed})
-
-
-def _trunk_path(plan: Plan, model):
-    """The fast path, where there is a frozen trunk that could take it."""
-    if plan.series is not None:
-        return None
-    from amlnn.engine.trunk import TrunkPath  # brings in MMPretrain
-    return TrunkPath.plan(plan, model)
 
 
 def _check_epochs(loaded: LoadedConfig) -> None:
@@ -259,37 +287,19 @@ def _check_epochs(loaded: LoadedConfig) -> None:
             hint='train_cfg = dict(_delete_=True, by_epoch=True, max_epochs=10, val_interval=1)')
 
 
-def _effective_config(plan: Plan):
-    """The resolved config with what the command line set, as config.py stores it."""
-    config = copy.deepcopy(plan.loaded.config)
-    config['model']['pretrained'] = plan.model_options.pretrained
-    config['randomness'] = {**(config.get('randomness') or {}), 'seed': plan.seed}
-    return config
+def _counts(loaders: dict) -> dict[str, int]:
+    return {part: len(loader.dataset) for part, loader in loaders.items()}
 
 
-def _new_record(plan: Plan, model, loaders, effective) -> RunRecord:
-    trainable, total = count_parameters(model)
-    kind = run_kind(plan.config)
-    return RunRecord(
-        kind=kind, config_name=plan.loaded.name, config_path=str(plan.loaded.path),
-        command=list(sys.argv), config_hash=config_hash(effective),
-        experiment=identity(effective, plan.data_hash()), started=utc_now(), seed=plan.seed,
-        data_root=plan.data_root, data_manifest_hash=plan.data_hash(),
-        classes=list(loaders['train'].dataset.metainfo.get('classes') or plan.classes or []),
-        samples={part: len(loader.dataset) for part, loader in loaders.items()},
-        versions=library_versions(kind), device=device_name(plan.device),
-        threads=torch.get_num_threads(), precision=plan.precision,
-        pretrained=plan.model_options.pretrained, frozen_stages=plan.model_options.frozen_stages,
-        stages=stage_table(model), trainable_parameters=trainable, total_parameters=total)
-
-
-def _announce(plan: Plan, record: RunRecord, weights, place: RunPlace, path, console) -> None:
-    for note in plan.notes:
+def announce(task: Task, record: RunRecord, weights: str | None, place: RunPlace, path,
+             console: Console) -> None:
+    """Say what will be trained, and what of it is frozen."""
+    for note in task.plan.notes:
         say(console, note, 'note')
     for note in path.notes if path else ():
         say(console, note)
     if weights:
-        say(console, str(weights))
+        say(console, weights)
     table = Table('stage', 'frozen', 'trainable', 'total', box=None, pad_edge=False)
     for column in table.columns[2:]:
         column.justify = 'right'
@@ -298,12 +308,9 @@ def _announce(plan: Plan, record: RunRecord, weights, place: RunPlace, path, con
                       f'{stage.trainable_parameters:,}', f'{stage.total_parameters:,}')
     table.add_row('all', '', f'{record.trainable_parameters:,}', f'{record.total_parameters:,}')
     console.print(table)
-    samples = ', '.join(f'{count:,} {part}' for part, count in record.samples.items())
-    what = f'{samples} images, {len(record.classes)} classes' if plan.series is None \
-        else f'{samples} windows, {plan.series.describe()}'
-    say(console, f'{record.config_name}: {what}, {record.device}, {record.precision}, '
-                 f'seed {record.seed}')
-    for warning in plan.series.warnings() if plan.series else ():
+    say(console, f'{record.config_name}: {task.describe(record.samples)}, {record.device}, '
+                 f'{record.precision}, seed {record.seed}')
+    for warning in task.warnings():
         say(console, warning, 'warning')
     if place.resumed:
         done = place.checkpoint['meta']['epoch'] if place.checkpoint else 0
@@ -322,39 +329,36 @@ def _conclude(record: RunRecord, folder: Path, console: Console) -> None:
         say(console, f'python tools/test.py {record.config_path} {folder / "best.pth"}')
 
 
-def _dry_run(plan: Plan, console: Console) -> None:
+def _dry_run(task: Task, console: Console) -> None:
     """Build everything, run one batch of each part and a checkpoint round trip, leave nothing."""
+    config = task.plan.config
     with tempfile.TemporaryDirectory(prefix='amlnn-dry-run-') as name:
         folder = Path(name)
-        model, weights = build_model(plan)
-        parts = [part for part in ('train', 'val', 'test') if plan.config.get(f'{part}_dataloader')]
+        model, weights = task.build_model()
         loaders = {}
-        for part in parts:
+        for part in [part for part in PARTS if config.get(f'{part}_dataloader')]:
             try:
-                loaders[part] = one_batch(build_loader(plan, part))
+                loaders[part] = task.first_batch(task.loader(part))
             except DataError as error:
                 if part != 'test':
                     raise
                 # Split 8:2, a data set has no test part, and training does not need one.
                 say(console, error.message, 'note')
-        if plan.series is None:
-            check_features(model, loaders['train'])
-        effective = _effective_config(plan)
-        record = _new_record(plan, model, loaders, effective)
+        task.try_out(model, loaders, task.evaluator('val', loaders['val'])
+                     if 'val' in loaders else None)
+        stored = task.plan.effective_config()
+        record = new_record(task, stored, model, _counts(loaders), sys.argv)
         record.max_epochs = 1
-        path = _trunk_path(plan, model)
+        path = task.fast_path(model)
         if path:
             path.features(next(iter(loaders['train'])))
-        _announce(plan, record, weights, RunPlace(folder, resumed=False), path, console)
-        plan.config['train_cfg'] = dict(by_epoch=True, max_epochs=1)
-        quiet = Console(quiet=True)
-        runner = _make_runner(folder, plan, model, loaders, effective, Recorder(folder, record),
-                              TrainingProgress(quiet))
+        announce(task, record, weights, RunPlace(folder, resumed=False), path, console)
+        config['train_cfg'] = dict(by_epoch=True, max_epochs=1)
+        runner = make_runner(folder, task, model, loaders, stored, Recorder(folder, record),
+                             TrainingProgress(Console(quiet=True)))
         runner.train()
         if 'test' in loaders:
-            run = evaluate if plan.series is None else evaluate_forecaster
-            run(model, loaders['test'], build_evaluator(plan, 'test', loaders['test']),
-                forward_context(plan))
+            task.evaluate(model, loaders['test'], task.evaluator('test', loaders['test']))
         path = CheckpointFolder(folder / 'checkpoints').newest_whole()
         runner.restore(read_checkpoint(path))
         runner.close()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amlnn.config.kind import PARTS
 from amlnn.errors import DataError
 from amlnn.records import RunRecord, is_known
 from amlnn.results.comparable import Comparable
@@ -37,7 +38,7 @@ class Forecasters(Comparable):
         """The kind, the series and the sizes of its windows."""
         known = settings(run)
         sizes = (known.get(f'{part}_dataloader.dataset.{name}')
-                 for part in ('train', 'val', 'test') for name in ('horizon', 'stride')
+                 for part in PARTS for name in ('horizon', 'stride')
                  if (part, name) != ('train', 'stride'))
         return (run.record.kind, run.record.data_manifest_hash, *sizes)
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from amlnn.config.load import load_config
 from amlnn.data.series.generate import GeneratedSeries
 from amlnn.data.series.windows import SeriesWindows
-from amlnn.engine.test import TestOptions, test
+from amlnn.engine.evaluate import TestOptions, test
 from amlnn.engine.train import TrainOptions, planned_identity, train
 from amlnn.errors import UsageError
 from amlnn.records import RunRecord, read_run
@@ -164,18 +164,18 @@ def _run(options: StudyOptions, trial: Trial, seed: int, begin: StoredRun | None
     if begin is not None:
         newest = max((begin.folder / 'checkpoints').glob('epoch_*.pth'))
         pretrained = str(newest)
+    loaded = load_config(_config_path(options, trial), _changes(options, trial))
     given = TrainOptions(
-        _config_path(options, trial), work_dir=options.work_dir / trial.variant,
-        pretrained=pretrained, cfg_options=_changes(options, trial), seed=seed,
-        device=options.device)
+        loaded, work_dir=options.work_dir / trial.variant,
+        pretrained=pretrained, seed=seed, device=options.device)
     quiet = Console(quiet=True)
     folder = _finished(given)
     new = folder is None
     if new:
         folder = train(given, draw, quiet)
     if not (folder / 'test_test.json').is_file():
-        test(TestOptions(given.config, folder / 'best.pth', split='test',
-                         cfg_options=given.cfg_options, device=options.device), quiet)
+        test(TestOptions(loaded, checkpoint=folder / 'best.pth', split='test',
+                         device=options.device), quiet)
     return find_runs([folder])[0], new
 
 

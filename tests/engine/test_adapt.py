@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from amlnn.config.load import load_config
-from amlnn.engine.adapt import adapt
-from amlnn.engine.build import build_model, in_scope
+from amlnn.engine.images.task import KnownClasses
+from amlnn.engine.task import open_task
 from amlnn.errors import ConfigError, DataError
 from amlnn.records import read_run
 
@@ -35,10 +35,12 @@ def mmpretrain_child(tmp_path, data_set):
     return write
 
 
-def plan_of(path, **arguments):
-    loaded = load_config(path)
-    with in_scope(loaded.config):
-        return adapt(loaded, device='cpu', **arguments)
+def task_of(path, **known):
+    return open_task(load_config(path), 'cpu', known=KnownClasses(**known) if known else None)
+
+
+def plan_of(path, **known):
+    return task_of(path, **known).plan
 
 
 def test_mmpretrains_own_config_trains_here_with_a_few_changed_keys(mmpretrain_child, run_tool):
@@ -52,16 +54,15 @@ def test_mmpretrains_own_config_trains_here_with_a_few_changed_keys(mmpretrain_c
 
 
 def test_amlnns_keys_work_in_a_child_of_mmpretrains_config(mmpretrain_child):
-    plan = plan_of(mmpretrain_child(model='frozen_stages=3'))
-    model, _ = build_model(plan)
+    model, _ = task_of(mmpretrain_child(model='frozen_stages=3')).build_model()
     assert not any(p.requires_grad for p in model.backbone.layer3.parameters())
     assert all(p.requires_grad for p in model.backbone.layer4.parameters())
 
 
 def test_mmpretrains_own_frozen_stages_keeps_its_meaning(mmpretrain_child):
-    plan = plan_of(mmpretrain_child(model='backbone=dict(frozen_stages=1)'))
-    assert plan.model_options.frozen_stages is None
-    model, _ = build_model(plan)
+    task = task_of(mmpretrain_child(model='backbone=dict(frozen_stages=1)'))
+    assert task.plan.model_options.frozen_stages is None
+    model, _ = task.build_model()
     assert not model.backbone.layer1[0].conv1.weight.requires_grad
     assert model.backbone.layer2[0].conv1.weight.requires_grad
 
@@ -74,16 +75,16 @@ def test_syncbn_is_replaced_and_said(mmpretrain_child):
 
 
 def test_the_class_count_comes_from_the_data_set(write_config):
-    plan = plan_of(write_config())
-    assert plan.config['model']['head']['num_classes'] == 5
-    assert plan.classes == ['daisy', 'dandelion', 'rose', 'sunflower', 'tulip']
+    task = task_of(write_config())
+    assert task.plan.config['model']['head']['num_classes'] == 5
+    assert task.classes == ['daisy', 'dandelion', 'rose', 'sunflower', 'tulip']
 
 
 def test_the_class_count_of_a_checkpoint_counts_before_that_of_the_data_set(write_config):
-    plan = plan_of(write_config(), classes=['a', 'b', 'c'])
+    plan = plan_of(write_config(), names=['a', 'b', 'c'])
     assert plan.config['model']['head']['num_classes'] == 3
-    plan = plan_of(write_config(), class_count=7)
-    assert plan.config['model']['head']['num_classes'] == 7 and plan.classes is None
+    task = task_of(write_config(), count=7)
+    assert task.plan.config['model']['head']['num_classes'] == 7 and task.classes is None
 
 
 def test_two_class_counts_that_disagree_are_an_error_naming_both_places(write_config):
@@ -100,7 +101,7 @@ def test_a_class_count_that_nobody_knows_is_an_error(write_config, tmp_path):
 @pytest.mark.parametrize(('count', 'expected'), [(5, (1, 5)), (3, (1,)), (2, (1,))])
 def test_topk_is_cut_to_the_class_count(write_config, count, expected):
     path = write_config('val_evaluator = dict(topk=(1, 5))\nmodel = dict(head=dict(topk=(1, 5)))')
-    plan = plan_of(path, classes=[str(number) for number in range(count)])
+    plan = plan_of(path, names=[str(number) for number in range(count)])
     assert tuple(plan.config['model']['head']['topk']) == expected
     assert tuple(plan.config['val_evaluator']['topk']) == expected
     assert any('topk' in note for note in plan.notes) == (expected == (1,))
@@ -117,6 +118,5 @@ def test_keys_whose_work_is_done_otherwise_are_refused_and_not_ignored(write_con
 def test_persistent_workers_are_off_without_workers(write_config):
     loaded = load_config(write_config(), ['train_dataloader.num_workers=0',
                                           'train_dataloader.persistent_workers=True'])
-    with in_scope(loaded.config):
-        plan = adapt(loaded, device='cpu')
+    plan = open_task(loaded, 'cpu').plan
     assert plan.config['train_dataloader']['persistent_workers'] is False

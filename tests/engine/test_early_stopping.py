@@ -9,8 +9,7 @@ from generated import write_data_set
 from tiny_runs import write_tiny_config
 
 from amlnn.config.load import load_config
-from amlnn.engine.adapt import adapt
-from amlnn.engine.build import in_scope
+from amlnn.engine.task import open_task
 from amlnn.engine.train import TrainOptions, train
 from amlnn.records import read_run, read_test
 
@@ -72,13 +71,13 @@ def test_training_stops_after_patience_epochs_and_keeps_the_epoch_of_the_least_l
 def script(monkeypatch):
     """Lets validation report these losses, one an epoch, the last again and again."""
     def script(losses):
-        from amlnn.engine import evaluation
-        original, left = evaluation.evaluate, list(losses)
+        from amlnn.engine.images import task
+        original, left = task.evaluate, list(losses)
 
         def evaluate(*arguments, **options):
             result = original(*arguments, **options)
             return dataclasses.replace(result, loss=left.pop(0) if len(left) > 1 else left[0])
-        monkeypatch.setattr(evaluation, 'evaluate', evaluate)
+        monkeypatch.setattr(task, 'evaluate', evaluate)
     return script
 
 
@@ -139,13 +138,11 @@ STOP = "default_hooks = dict(early_stopping=dict(type='RunEarlyStoppingHook'{}){
     ('', None)])
 def test_stopping_by_one_metric_and_keeping_by_another_is_said(write_config, text, said):
     loaded = load_config(write_config(text))
-    with in_scope(loaded.config):
-        notes = [note for note in adapt(loaded, 'cpu').notes if 'early stopping' in note]
+    notes = [note for note in open_task(loaded, 'cpu').plan.notes if 'early stopping' in note]
     assert len(notes) == (said is not None)
     assert said is None or said in notes[0]
 
 
 def test_the_base_for_it_stops_and_keeps_by_one_metric(write):
-    loaded = load_config(write())
-    with in_scope(loaded.config):
-        assert not any('early stopping' in note for note in adapt(loaded, 'cpu').notes)
+    task = open_task(load_config(write()), 'cpu')
+    assert not any('early stopping' in note for note in task.plan.notes)

@@ -283,3 +283,24 @@ def test_early_stopping_ends_a_run_that_does_not_improve(write_config, run_tool)
     # The first epoch sets the mark; two more without an improvement end it.
     assert status == 0 and record.stopped_early and len(record.epochs) == 3
     assert 'stopped early' in shown
+
+
+def test_a_command_reads_its_config_once_and_a_resume_the_stored_one_once(
+        trained, tmp_path, run_tool, monkeypatch):
+    from amlnn.config import load
+    read = []
+    original = load.find_file
+
+    def find_file(name, folder, where=''):
+        if not where:  # not a base
+            read.append(Path(name).name)
+        return original(name, folder, where)
+
+    monkeypatch.setattr(load, 'find_file', find_file)
+    config, run = trained
+    assert run_tool('test', config, run / 'best.pth', '--out', tmp_path / 'out.json')[0] == 0
+    assert run_tool('predict', config, run / 'best.pth', tmp_path / 'no.png')[0] == 2
+    folder = shutil.copytree(run, tmp_path / 'run')
+    assert run_tool('train', config, '--resume', folder, '--cfg-options',
+                    'train_cfg.max_epochs=4')[0] == 0
+    assert read == ['three.py', 'three.py', 'three.py', 'config.py']

@@ -15,7 +15,8 @@ from mmpretrain.models import build_classifier
 from torch import nn
 
 from amlnn.config.load import load_config
-from amlnn.models.images.freezing import count_parameters, freeze
+from amlnn.models.images.freezing import freeze
+from amlnn.models.parameters import count_parameters
 from amlnn.registry import MODEL_KEYS
 
 CLASSES = 200

@@ -11,8 +11,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from amlnn.config.kind import PARTS
 from amlnn.data.images.balanced import balanced_subset, held_out
-from amlnn.data.images.layout import PARTS, Layout
+from amlnn.data.images.layout import Layout
 from amlnn.errors import DataError
 from amlnn.quiet import quiet_imports
 

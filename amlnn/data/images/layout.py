@@ -12,9 +12,7 @@ from mmengine.registry import DATASETS
 
 from amlnn.data.prepare.manifest import manifest_hash
 
-__all__ = ['PARTS', 'Layout', 'choices_of', 'data_hash', 'layout_of', 'read_classes']
-
-PARTS = ('train', 'val', 'test')
+__all__ = ['Layout', 'choices_of', 'data_hash', 'layout_of', 'read_classes']
 
 _CHOICES = ('holdout', 'subset', 'seed', 'labels')
 

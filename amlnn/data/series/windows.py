@@ -13,6 +13,7 @@ import torch
 from mmengine.registry import DATASETS
 from torch import Tensor
 
+from amlnn.config.kind import PARTS
 from amlnn.data.series.overlap import OverlapReport, find_copies
 from amlnn.data.series.scaling import StandardScaler
 from amlnn.data.series.series import Series, guess_season
@@ -21,7 +22,6 @@ from amlnn.suggest import did_you_mean
 
 __all__ = ['SeriesWindows', 'split_borders']
 
-_SPLITS = ('train', 'val', 'test')
 _NAMES = {'train': 'training', 'val': 'validation', 'test': 'test'}
 
 
@@ -92,9 +92,9 @@ class SeriesWindows:
                  ratios: Sequence[float] = (0.7, 0.1, 0.2), stride: int = 1,
                  targets: Sequence[str] | None = None, extra: Sequence[str] = (),
                  scale: bool = True, season: int | None = None, scaler: dict | None = None):
-        if split not in _SPLITS:
+        if split not in PARTS:
             raise DataError(f'`{split}` is not a part of a series',
-                            hint=f'one of {", ".join(_SPLITS)}')
+                            hint=f'one of {", ".join(PARTS)}')
         sizes = dict(look_back=look_back, horizon=horizon, stride=stride,
                      season=1 if season is None else season)
         for name, value in sizes.items():
@@ -106,7 +106,7 @@ class SeriesWindows:
         self.times, self._step_seconds = series.times, series.step_seconds
         self.season = season or guess_season(series.step_seconds)
         self.borders = _check_borders(len(series.values), borders, ratios)
-        self._starts = {part: self._find_starts(part) for part in _SPLITS}
+        self._starts = {part: self._find_starts(part) for part in PARTS}
         if not len(self._starts[split]):
             raise DataError(f'the {_NAMES[split]} part has no row',
                             hint=f'the parts end at rows {self.borders}: see ratios and borders')
@@ -205,7 +205,7 @@ class SeriesWindows:
 
     def _find_starts(self, part: str) -> np.ndarray:
         """[N] int64, rows at which the windows of a part begin."""
-        place = _SPLITS.index(part)
+        place = PARTS.index(part)
         begin, end = (0, *self.borders)[place:place + 2]
         first = max(begin, self.look_back)
         if begin == end and part != 'train':

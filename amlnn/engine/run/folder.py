@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,19 +60,11 @@ def remove_run_folder(folder: Path) -> None:
             return
 
 
-def find_unfinished(parent: Path, matches: Callable[[Path], bool]) -> Path:
-    """The newest run folder under `parent` that is not done and satisfies `matches`.
-
-    Raises:
-        UsageError: there is none.
-    """
+def find_unfinished(parent: Path) -> Iterator[Path]:
+    """The run folders under `parent` that are not done, newest first."""
     candidates = sorted((path.parent for path in parent.glob('*/run.json')
                          if not path.parent.is_symlink()), reverse=True)
-    for folder in candidates:
-        if read_run(folder).status != 'done' and matches(folder):
-            return folder
-    raise UsageError(f'`{parent}` has no unfinished run of this config',
-                     hint='start one without --resume, or name a run folder: --resume RUN')
+    return (folder for folder in candidates if read_run(folder).status != 'done')
 
 
 def checkpoint_run(checkpoint: Path) -> Path | None:

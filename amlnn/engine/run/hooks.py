@@ -12,7 +12,7 @@ from amlnn.engine.run.checkpoint import CheckpointFolder
 from amlnn.engine.seeding import seed_epoch
 from amlnn.errors import ConfigError, RunFailed
 from amlnn.records import EpochRecord
-from amlnn.registry import VALIDATION_LOSS, usual_rule
+from amlnn.registry import VALIDATION_LOSS, gain, usual_rule
 
 __all__ = ['EpochHook', 'FiniteLossHook', 'RunCheckpointHook', 'RunEarlyStoppingHook']
 
@@ -80,8 +80,7 @@ class RunEarlyStoppingHook(EarlyStoppingHook):
 
     def _check_stop_condition(self, current_score: float) -> tuple[bool, str]:
         # With min_delta=0 MMEngine counts an equal score as an improvement; a plateau is none.
-        gain = current_score - self.best_score
-        if (gain if self.rule == 'greater' else -gain) > abs(self.min_delta):
+        if gain(current_score, self.best_score, self.rule) > abs(self.min_delta):
             self.best_score, self.wait_count = current_score, 0
             return False, ''
         self.wait_count += 1
@@ -166,18 +165,18 @@ class EpochHook(Hook):
         if hasattr(sampler, 'set_epoch'):
             sampler.set_epoch(runner.epoch)
         self._begin = time.perf_counter()
-        self._images = 0
+        self._samples = 0
         self._losses: list[tuple[torch.Tensor, int]] = []
         self._train_seconds = None
         self.progress.begin_epoch(runner.epoch + 1)
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         count = len(data_batch['inputs'])
-        self._images += count
+        self._samples += count
         self._losses.append((outputs['loss'].detach(), count))
         done = batch_idx + 1
         if done % self.log_interval == 0 or done == len(runner.train_dataloader):
-            rate = self._images / (time.perf_counter() - self._begin)
+            rate = self._samples / (time.perf_counter() - self._begin)
             values = {name: float(value.detach()) for name, value in outputs.items()
                       if isinstance(value, torch.Tensor) and value.numel() == 1}
             self.recorder.log_scalars({
@@ -200,12 +199,12 @@ class EpochHook(Hook):
             val_loss=metrics.pop(VALIDATION_LOSS, None), metrics=metrics, learning_rate=self._lr,
             seconds=round(seconds, 3), train_seconds=round(self._train_seconds, 3),
             val_seconds=round(seconds - self._train_seconds, 3),
-            samples_per_second=round(self._images / self._train_seconds, 2))
+            samples_per_second=round(self._samples / self._train_seconds, 2))
 
     @property
-    def images(self) -> int:
-        """Training images of the epoch."""
-        return self._images
+    def samples(self) -> int:
+        """Training samples of the epoch."""
+        return self._samples
 
 
 def _learning_rate(runner) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 from amlnn.atomic import write_text
 from amlnn.engine.run.folder import utc_now
 from amlnn.records import EpochRecord, RunRecord, present_names, write_record
-from amlnn.registry import usual_rule
+from amlnn.registry import gain, usual_rule
 
 __all__ = ['Recorder']
 
@@ -64,11 +64,11 @@ class Recorder:
                 'total_seconds': self.record.total_seconds,
                 'total_samples': self.record.total_samples}
 
-    def add_epoch(self, epoch: EpochRecord, images: int) -> bool:
+    def add_epoch(self, epoch: EpochRecord, samples: int) -> bool:
         """Add an epoch, write, and tell whether it is the best so far."""
         self.record.epochs.append(epoch)
         self.record.total_seconds += epoch.seconds
-        self.record.total_samples += images
+        self.record.total_samples += samples
         improved = self._compare(epoch)
         self.write()
         if time.monotonic() - self._drawn > _SECONDS_BETWEEN_DRAWINGS:
@@ -103,9 +103,8 @@ class Recorder:
         record = self.record
         if record.monitor_rule is None:
             record.monitor_rule = usual_rule(record.monitor)
-        if record.best_value is not None and not (
-                value > record.best_value if record.monitor_rule == 'greater'
-                else value < record.best_value):
+        if record.best_value is not None and gain(value, record.best_value,
+                                                  record.monitor_rule) <= 0:
             return False
         record.best_value, record.best_epoch = value, epoch.epoch
         return True

@@ -4,14 +4,17 @@ import copy
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmengine.config import ConfigDict
+
 from amlnn.config.experiment import CONTINUATION, first_difference
 from amlnn.config.load import load_config
 from amlnn.engine.run.checkpoint import CheckpointFolder, read_checkpoint
 from amlnn.engine.run.folder import find_unfinished
 from amlnn.errors import UsageError
-from amlnn.records import read_run
+from amlnn.records import RunRecord, read_run
 
-__all__ = ['RunPlace', 'find_run', 'stored_pretrained']
+__all__ = ['RunPlace', 'StoredRun', 'find_run']
+
 
 @dataclass
 class RunPlace:
@@ -26,9 +29,40 @@ class RunPlace:
         self.checkpoint = read_checkpoint(path) if path else None
 
 
+@dataclass
+class StoredRun:
+    """A run folder, read once."""
+
+    folder: Path
+    record: RunRecord
+    config: ConfigDict
+
+    @classmethod
+    def read(cls, folder: Path) -> 'StoredRun':
+        """Read run.json and config.py.
+
+        Raises:
+            AmlnnError: one of them is not there, or damaged.
+        """
+        return cls(folder, read_run(folder), load_config(folder / 'config.py').config)
+
+    @property
+    def pretrained(self) -> str | None:
+        """The weights that it began with."""
+        return self.config['model'].get('pretrained')
+
+    def difference(self, config, data_hash: str | None, same_pretrained: bool) -> str:
+        """The first thing by which it is another experiment than a config, in words, or ''."""
+        if not same_pretrained:
+            config = copy.deepcopy(config)
+            config['model']['pretrained'] = self.pretrained
+        return first_difference(self.config, config, CONTINUATION,
+                                self.record.data_manifest_hash, data_hash)
+
+
 def find_run(named: str, parent: Path, config, data_hash: str | None = None,
-             same_pretrained: bool = False) -> Path:
-    """The run folder to resume.
+             same_pretrained: bool = False) -> StoredRun:
+    """The run to resume.
 
     Args:
         named: A run folder, or '' for the newest unfinished one.
@@ -43,35 +77,23 @@ def find_run(named: str, parent: Path, config, data_hash: str | None = None,
     """
     if named:
         folder = Path(named)
-        folder = folder.resolve() if folder.is_symlink() else folder
-        record = read_run(folder)
-        different = _difference(folder, config, data_hash, same_pretrained)
+        run = StoredRun.read(folder.resolve() if folder.is_symlink() else folder)
+        different = run.difference(config, data_hash, same_pretrained)
         if different:
             raise UsageError(
-                f'the config is not the one of `{folder}`: {different}',
+                f'the config is not the one of `{run.folder}`: {different}',
                 hint='max_epochs, work-dir, workers, caches and logging may change '
                 '(amlnn/config/experiment.py); without --resume it is a run of its own')
     else:
-        folder = find_unfinished(parent, lambda path: not _difference(
-            path, config, data_hash, same_pretrained))
-        record = read_run(folder)
+        candidates = map(StoredRun.read, find_unfinished(parent))
+        run = next((run for run in candidates
+                    if not run.difference(config, data_hash, same_pretrained)), None)
+        if run is None:
+            raise UsageError(f'`{parent}` has no unfinished run of this config',
+                             hint='start one without --resume, or name a run folder: --resume RUN')
+    record = run.record
     if record.status == 'done' and (
             record.stopped_early or len(record.epochs) >= config['train_cfg']['max_epochs']):
-        raise UsageError(f'`{folder}` is done: {len(record.epochs)} epochs',
+        raise UsageError(f'`{run.folder}` is done: {len(record.epochs)} epochs',
                          hint='to train longer: --cfg-options train_cfg.max_epochs=N')
-    return folder
-
-
-def stored_pretrained(folder: Path) -> str | None:
-    """The weights that a run began with."""
-    return load_config(folder / 'config.py').config['model'].get('pretrained')
-
-
-def _difference(folder: Path, config, data_hash: str | None, same_pretrained: bool) -> str:
-    """The first thing by which a run is another experiment than a config, in words, or ''."""
-    stored = load_config(folder / 'config.py').config
-    if not same_pretrained:
-        config = copy.deepcopy(config)
-        config['model']['pretrained'] = stored['model'].get('pretrained')
-    return first_difference(stored, config, CONTINUATION,
-                            read_run(folder).data_manifest_hash, data_hash)
+    return run

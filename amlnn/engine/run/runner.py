@@ -4,62 +4,20 @@ import itertools
 import logging
 from pathlib import Path
 
-import mmengine
-import torch
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 
-import amlnn
 from amlnn.config.resolved import config_hash, resolved_text
-from amlnn.engine.evaluation import EvaluationLoop, write_predictions
+from amlnn.engine.run.loops import EpochTrainLoop, EvaluationLoop
 from amlnn.records import present_names
 
-__all__ = ['EpochTrainLoop', 'FolderRunner', 'library_versions']
-
-
-def library_versions(kind: str = 'classification') -> dict[str, str]:
-    """Versions of what a result depends on; a forecast is made without the vision libraries."""
-    import platform
-
-    import numpy as np
-    versions = {'amlnn': amlnn.__version__, 'python': platform.python_version(),
-                'torch': str(torch.__version__), 'mmengine': mmengine.__version__,
-                'numpy': np.__version__}
-    if kind == 'classification':
-        import cv2
-        import mmpretrain
-        import torchvision
-        versions |= {'torchvision': str(torchvision.__version__),
-                     'mmpretrain': mmpretrain.__version__, 'opencv': cv2.__version__}
-    return versions
-
+__all__ = ['FolderRunner']
 
 # MMEngine keeps loggers and message hubs for ever, by name; a run and its continuation in one
 # process must not meet.
 _COUNTER = itertools.count()
-
-
-class EpochTrainLoop(EpochBasedTrainLoop):
-    """MMEngine's loop with one more hook, `after_epoch`, behind training and validation.
-
-    MMEngine saves after training and before validation, so a checkpoint cannot know its own score.
-    """
-
-    def run(self) -> torch.nn.Module:
-        """Train to the last epoch or until a hook stops it."""
-        self.runner.call_hook('before_train')
-        while self._epoch < self._max_epochs and not self.stop_training:
-            self.run_epoch()
-            self._decide_current_val_interval()
-            metrics = {}
-            if self.runner.val_loop is not None and self._epoch >= self.val_begin and (
-                    self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs):
-                metrics = self.runner.val_loop.run()
-            self.runner.end_epoch(metrics)
-        self.runner.call_hook('after_train')
-        return self.runner.model
 
 
 class FolderRunner(Runner):
@@ -71,19 +29,19 @@ class FolderRunner(Runner):
         epoch_hook: EpochHook of the run.
         progress: TrainingProgress of the run.
         loaded_config: The whole resolved config, amlnn's own keys included.
-        forward_context: Makes the context of a forward pass without gradients.
+        task: The Task that is trained.
         trunk_path: The fast path, or None.
         kwargs: Arguments of MMEngine's Runner.
     """
 
-    def __init__(self, folder: Path, recorder, epoch_hook, progress, loaded_config, forward_context,
+    def __init__(self, folder: Path, recorder, epoch_hook, progress, loaded_config, task,
                  trunk_path=None, **kwargs):
         self.folder = folder
         self.recorder = recorder
         self.epoch_hook = epoch_hook
         self.progress = progress
         self.loaded_config = loaded_config
-        self.forward_context = forward_context
+        self.task = task
         self.trunk_path = trunk_path
         self._acting: dict[str, list] = {}
         super().__init__(work_dir=str(folder), experiment_name=f'{folder.name}-{next(_COUNTER)}',
@@ -159,21 +117,20 @@ class FolderRunner(Runner):
         """Validation is an EvaluationLoop, whatever the config calls it."""
         if isinstance(loop, EvaluationLoop):
             return loop
-        return EvaluationLoop(self.forward_context, self.progress.validating,
+        return EvaluationLoop(self.task.evaluate, self.progress.validating,
                               self.trunk_path and self.trunk_path.predict, runner=self,
                               dataloader=self._val_dataloader, evaluator=self._val_evaluator)
 
     def end_epoch(self, metrics: dict) -> None:
         """Record an epoch, then let hooks save it."""
         record = self.epoch_hook.after_epoch_metrics(self, metrics)
-        improved = self.recorder.add_epoch(record, self.epoch_hook.images)
+        improved = self.recorder.add_epoch(record, self.epoch_hook.samples)
         self.call_hook('after_epoch', improved=improved)
         self.progress.end_epoch(record, self.recorder.record)
 
     def keep_predictions(self) -> None:
         """Write the predictions of the validation that was the best so far."""
-        write_predictions(self.folder / 'predictions_val.npz', self.val_loop.last,
-                          self.recorder.record.classes)
+        self.task.write_predictions(self.folder / 'predictions_val.npz', self.val_loop.last)
 
     def make_checkpoint(self) -> dict:
         """What resuming exactly needs, of tensors and plain values."""

@@ -11,9 +11,10 @@ from torch import nn
 
 from amlnn.errors import ConfigError
 from amlnn.models.images.stages import STEM, backbone_kind, list_stages, supported_backbones
+from amlnn.models.parameters import parameter_row
 from amlnn.records import FrozenStage
 
-__all__ = ['count_parameters', 'freeze', 'held_in_eval', 'hold_in_eval', 'stage_table']
+__all__ = ['freeze', 'held_in_eval', 'hold_in_eval', 'stage_table']
 
 
 def freeze(backbone: nn.Module, frozen_stages: int | str, trainable: Sequence[str] = ()) -> None:
@@ -79,16 +80,7 @@ def stage_table(model: nn.Module) -> list[FrozenStage]:
             parameters = list(module.parameters()) if (module := getattr(model, name, None)) else []
             if parameters:
                 parts.append((name, parameters))
-    return [FrozenStage(name, frozen=not any(p.requires_grad for p in parameters),
-                        trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
-                        total_parameters=sum(p.numel() for p in parameters))
-            for name, parameters in parts]
-
-
-def count_parameters(model: nn.Module) -> tuple[int, int]:
-    """Trainable and total number of parameters."""
-    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
-    return sum(size for size, open_ in sizes if open_), sum(size for size, _ in sizes)
+    return [parameter_row(name, parameters) for name, parameters in parts]
 
 
 def _frozen_test(backbone, frozen_stages):

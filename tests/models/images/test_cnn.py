@@ -9,7 +9,7 @@ from torch import nn
 from amlnn.config.load import load_config
 from amlnn.errors import ConfigError
 from amlnn.models.images.cnn import PlainCNN
-from amlnn.models.images.freezing import count_parameters
+from amlnn.models.parameters import count_parameters
 
 
 def from_base(name: str, classes: int) -> nn.Module:

@@ -14,8 +14,9 @@ from mmpretrain.models.backbones import (
 )
 
 from amlnn.errors import ConfigError
-from amlnn.models.images.freezing import count_parameters, freeze, stage_table
+from amlnn.models.images.freezing import freeze, stage_table
 from amlnn.models.images.stages import list_stages
+from amlnn.models.parameters import count_parameters
 
 # The modules of a ResNet18 that each value leaves trainable, written down by hand.
 OPEN = {-1: {'conv1', 'bn1', 'layer1', 'layer2', 'layer3', 'layer4'},

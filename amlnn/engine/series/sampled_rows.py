@@ -18,9 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from amlnn.atomic import write_json
 from amlnn.console import say
 from amlnn.data.series.windows import SeriesWindows
-from amlnn.engine.baseline_rows import cache_file, error_row, target_deviation, window_sums
-from amlnn.engine.forecasting import ForecastEvaluation
-from amlnn.engine.series import SeriesTask
+from amlnn.engine.series.baseline_rows import cache_file, error_row, target_deviation, window_sums
+from amlnn.engine.series.evaluation import ForecastEvaluation
+from amlnn.engine.series.parts import SeriesParts
 from amlnn.errors import UsageError
 from amlnn.models.series.baselines import STATISTICAL, Baseline
 
@@ -59,12 +59,12 @@ def check_methods(methods: Sequence[str]) -> None:
         _kind(name)[1]().require()
 
 
-def method_rows(task: SeriesTask, split: str, methods: Sequence[str], windows: Sequence[int],
+def method_rows(parts: SeriesParts, split: str, methods: Sequence[str], windows: Sequence[int],
                 console: Console) -> dict[str, dict[str, float]]:
     """Errors of slow methods, each fitted anew to the look-back of every window.
 
     Args:
-        task: The windows, with the scaler that counts.
+        parts: The windows, with the scaler that counts.
         split: 'val' or 'test'.
         methods: Names in STATISTICAL, in any case.
         windows: Places of those to forecast.
@@ -78,14 +78,14 @@ def method_rows(task: SeriesTask, split: str, methods: Sequence[str], windows: S
         ConfigError: the package of one is not installed.
         DataError: one cannot be fitted to a window.
     """
-    dataset, rows = task.dataset(split), {}
+    dataset, rows = parts.dataset(split), {}
     columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
                TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True,
                   disable=not console.is_terminal) as bar:
         for name, kind in map(_kind, methods):
             shown = bar.add_task(f'{name} on {split}', total=len(windows))
-            file = cache_file(task, split, name, _package_version())
+            file = cache_file(parts, split, name, _package_version())
             sums = _sums(kind(), name, dataset, windows, file, console,
                          lambda shown=shown: bar.advance(shown))
             rows[name] = error_row(np.sum([sums[str(window)] for window in windows], axis=0),

@@ -11,7 +11,7 @@ from mmengine.registry import DATASETS
 import amlnn
 from amlnn.atomic import write_json
 from amlnn.data.series.windows import SeriesWindows
-from amlnn.engine.series import SeriesTask
+from amlnn.engine.series.parts import SeriesParts
 from amlnn.errors import DataError
 from amlnn.formulas.forecast_errors import error_sums, mean_errors
 from amlnn.models.series.baselines import BASELINES, Baseline, Ridge
@@ -26,21 +26,21 @@ _BLOCK = 256  # windows at a time
 # N windows, P steps ahead, C target columns
 
 
-def baseline_rows(task: SeriesTask, split: str) -> dict[str, dict[str, float]]:
+def baseline_rows(parts: SeriesParts, split: str) -> dict[str, dict[str, float]]:
     """Errors of the baselines on all windows of a part.
 
     They depend on the data alone, so they are computed once and kept in the cache folder.
 
     Args:
-        task: The windows, with the scaler that counts.
+        parts: The windows, with the scaler that counts.
         split: 'val' or 'test'.
 
     Returns:
         By name, what `error_row` gives. A method that needs what the series does not have (a
         season, rows enough) has no row.
     """
-    dataset = task.dataset(split)
-    file = cache_file(task, split)
+    dataset = parts.dataset(split)
+    file = cache_file(parts, split)
     try:
         return json.loads(file.read_text(encoding='utf-8'))
     except (OSError, ValueError):
@@ -48,7 +48,7 @@ def baseline_rows(task: SeriesTask, split: str) -> dict[str, dict[str, float]]:
     rows = {}
     for name, kind in BASELINES.items():
         with contextlib.suppress(DataError):
-            rows[name] = _row(kind(), dataset, task, split)
+            rows[name] = _row(kind(), dataset, parts, split)
     truth = dataset.target_truth(np.arange(len(dataset)))
     if truth is not None:
         rows[TRUTH] = _errors(dataset, lambda batch: truth[batch['index'].numpy()])
@@ -57,11 +57,11 @@ def baseline_rows(task: SeriesTask, split: str) -> dict[str, dict[str, float]]:
     return rows
 
 
-def cache_file(task: SeriesTask, split: str, *more: object) -> Path:
+def cache_file(parts: SeriesParts, split: str, *more: object) -> Path:
     """Named after all that errors on a part's windows depend on, and after what else is given."""
-    dataset = task.dataset(split)
-    info = {name: value for name, value in task.metainfo.items() if name != 'step_seconds'}
-    key = [amlnn.__version__, _FORMAT, split, dataset.stride, task.data_hash(), info, *more]
+    dataset = parts.dataset(split)
+    info = {name: value for name, value in parts.metainfo.items() if name != 'step_seconds'}
+    key = [amlnn.__version__, _FORMAT, split, dataset.stride, parts.data_hash(), info, *more]
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
     return cache_folder() / 'baselines' / f'{digest}.json'
 
@@ -90,9 +90,9 @@ def error_row(sums_3C: np.ndarray, deviation_C: np.ndarray, windows: int) -> dic
                for name, value in mean_errors(*sums_3C, deviation_C).items()}, 'windows': windows}
 
 
-def _row(baseline: Baseline, dataset: SeriesWindows, task: SeriesTask,
+def _row(baseline: Baseline, dataset: SeriesWindows, parts: SeriesParts,
          split: str) -> dict[str, float]:
-    windows = _with_look_back(baseline.look_back, dataset, task, split)
+    windows = _with_look_back(baseline.look_back, dataset, parts, split)
     more = {'validation': _validation(dataset)} if isinstance(baseline, Ridge) else {}
     baseline.fit(dataset.training_values, windows.look_back, dataset.horizon, dataset.season,
                  **more)
@@ -105,12 +105,12 @@ def _row(baseline: Baseline, dataset: SeriesWindows, task: SeriesTask,
     return _errors(windows, forecast)
 
 
-def _with_look_back(rows: int | None, dataset: SeriesWindows, task: SeriesTask,
+def _with_look_back(rows: int | None, dataset: SeriesWindows, parts: SeriesParts,
                     split: str) -> SeriesWindows:
     """The same windows with another look-back, where every one of them has that many rows."""
     if rows in (None, dataset.look_back):
         return dataset
-    section = task.section(split) | {'look_back': rows, 'scaler': dataset.scaler.to_dict()}
+    section = parts.section(split) | {'look_back': rows, 'scaler': dataset.scaler.to_dict()}
     try:
         other = DATASETS.build(section)
     except DataError:

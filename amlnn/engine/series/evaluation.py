@@ -1,9 +1,4 @@
-"""Evaluating a forecaster, and a Runner that keeps what only a forecaster has.
-
-A checkpoint of a forecaster holds, beside what every checkpoint has, its data's metainfo under
-`meta.dataset_meta` (columns, look-back, horizon, scaler) and `intervals`: how far the validation
-part lay from its forecasts.
-"""
+"""Evaluating a forecaster: metrics, mean loss and every window's forecast in one pass."""
 
 import time
 from collections.abc import Callable
@@ -18,14 +13,11 @@ from torch import nn
 
 from amlnn.atomic import replacing
 from amlnn.data.series.windows import SeriesWindows
-from amlnn.engine.evaluation import EvaluationLoop
-from amlnn.engine.run.runner import FolderRunner
-from amlnn.engine.series import FirstBatch, SeriesTask
+from amlnn.engine.series.parts import FirstBatch, SeriesParts
 from amlnn.formulas.conformal import Conformal, fit_intervals
 
-__all__ = ['ForecastEvaluation', 'ForecastLoop', 'ForecastRunner',
-           'evaluate_forecaster', 'interval_bounds', 'try_evaluation', 'window_names',
-           'write_components', 'write_forecasts']
+__all__ = ['ForecastEvaluation', 'evaluate_forecaster', 'interval_bounds', 'try_evaluation',
+           'window_names', 'write_components', 'write_forecasts']
 
 # N windows, P future steps, C target columns, Q quantile levels
 
@@ -145,17 +137,17 @@ def write_forecasts(path: Path, evaluation: ForecastEvaluation, metainfo: dict) 
         np.savez(temporary, **arrays)
 
 
-def write_components(path: Path, task: SeriesTask) -> None:
+def write_components(path: Path, parts: SeriesParts) -> None:
     """Write `components.npz` (see amlnn.records), if the series is generated."""
-    source = DATASETS.build(task.source_section('train'))
+    source = DATASETS.build(parts.source_section('train'))
     if not hasattr(source, 'components'):
         return
-    dataset, series = task.dataset('train'), source.read()
+    dataset, series = parts.dataset('train'), source.read()
     places = [series.columns.index(name) for name in dataset.columns]
-    parts = {name: values[:, places] if values.dtype == bool else
+    truth = {name: values[:, places] if values.dtype == bool else
              values[:, places].astype(np.float32) for name, values in source.components().items()}
     with replacing(path) as temporary:
-        np.savez(temporary, **parts, columns=np.array(dataset.columns), times=series.times,
+        np.savez(temporary, **truth, columns=np.array(dataset.columns), times=series.times,
                  borders=np.array(dataset.borders))
 
 
@@ -176,74 +168,6 @@ def interval_bounds(intervals: list[dict], point: np.ndarray, quantiles: np.ndar
     """
     fitted = [Conformal(each['margin'].numpy(), each['level'], each['ends']) for each in intervals]
     return [(each.level, *each.bounds(point, quantiles)) for each in fitted]
-
-
-class ForecastLoop(EvaluationLoop):
-    """Validation of a forecaster.
-
-    Args:
-        evaluator: MMEngine's Evaluator, told what its metrics need to know.
-        given: Arguments of EvaluationLoop; so are `more`.
-    """
-
-    def __init__(self, *given, evaluator, **more):
-        known = evaluator.dataset_meta
-        super().__init__(*given, evaluator=evaluator, **more)
-        evaluator.dataset_meta = known  # MMEngine tells it the data set's metainfo alone
-
-    def evaluate(self) -> ForecastEvaluation:
-        """One pass over the data."""
-        return evaluate_forecaster(self.runner.model, self.dataloader, self.evaluator,
-                                   self.context, self.on_batch)
-
-
-class ForecastRunner(FolderRunner):
-    """The Runner of a forecaster. Arguments are those of FolderRunner."""
-
-    _best: ForecastEvaluation | None = None
-    _validated: int | None = None
-
-    @property
-    def metainfo(self) -> dict:
-        """What the checkpoint says of the data."""
-        return self.train_dataloader.dataset.metainfo
-
-    def build_val_loop(self, loop):
-        """Validation is a ForecastLoop, whatever the config calls it."""
-        if isinstance(loop, ForecastLoop):
-            return loop
-        return ForecastLoop(self.forward_context, self.progress.validating, runner=self,
-                            dataloader=self._val_dataloader, evaluator=self._val_evaluator)
-
-    def train(self) -> nn.Module:
-        """Train. However it ends, the best forecasts of the validation part are on the disk."""
-        try:
-            return super().train()
-        finally:
-            if self._best is not None:
-                write_forecasts(self.folder / 'predictions_val.npz', self._best, self.metainfo)
-                self._best = None
-
-    def end_epoch(self, metrics: dict) -> None:
-        """Record an epoch, then let hooks save it."""
-        if metrics:
-            self._validated = self.epoch
-        super().end_epoch(metrics)
-
-    def keep_predictions(self) -> None:
-        """Remember the forecasts. They are large, and the next epoch may be better."""
-        self._best = self.val_loop.last
-
-    def make_checkpoint(self) -> dict:
-        """What resuming exactly and forecasting need, of tensors and plain values."""
-        checkpoint = super().make_checkpoint()
-        checkpoint['meta']['dataset_meta'] = self.metainfo
-        if self._validated == self.epoch:
-            checkpoint['intervals'] = self.val_loop.last.intervals()
-        return checkpoint
-
-    def _log_env(self, env_cfg: dict) -> None:
-        """MMEngine asks compilers for their versions, for seconds; run.json has what matters."""
 
 
 def _forecast(model: nn.Module, batch: dict):

@@ -20,9 +20,10 @@ from amlnn.data.cache.cache_folder import cache_root
 from amlnn.data.cache.feature_store import FeatureStore
 from amlnn.data.images.layout import Layout
 from amlnn.data.images.views import View
-from amlnn.engine.adapt import Plan
-from amlnn.engine.evaluation import predict_from
-from amlnn.engine.run.runner import EpochTrainLoop, library_versions
+from amlnn.engine.images.evaluation import predict_from
+from amlnn.engine.plan import Plan
+from amlnn.engine.run.loops import EpochTrainLoop
+from amlnn.engine.run.versions import vision_versions
 from amlnn.errors import ConfigError
 from amlnn.models.images.stages import list_stages
 from amlnn.models.images.trunk import Trunk, extract_from, split_point, trunk_key, why_not
@@ -103,7 +104,7 @@ class TrunkPath:
                'preprocessor': repr(self.model.data_preprocessor),
                'mean': _numbers(self.model.data_preprocessor, 'mean'),
                'std': _numbers(self.model.data_preprocessor, 'std'),
-               'data': _content(images.dataset), 'versions': library_versions()}
+               'data': _content(images.dataset), 'versions': vision_versions()}
         limit = plan.policy.cache_gb
         sample = default_collate([images.dataset[View(0, 0)]])
         shape = self.features(sample).shape[1:]

@@ -64,7 +64,7 @@ def test_fewer_views_come_again_in_the_plain_path_and_from_the_cache_alike(tmp_p
 @pytest.fixture
 def count_trunk(monkeypatch):
     """Counts the images that go through a trunk, apart from its own self-tests."""
-    from amlnn.engine.trunk import TrunkPath
+    from amlnn.engine.images.trunk_path import TrunkPath
     counted = []
     original = TrunkPath.features
 

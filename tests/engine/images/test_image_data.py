@@ -75,7 +75,7 @@ def test_a_cached_run_equals_the_uncached_one(tmp_path, config, base, frozen):
 @pytest.mark.parametrize('base', KINDS)
 def test_features_are_found_again_unless_the_images_changed(tmp_path, config, roots, base,
                                                             monkeypatch):
-    from amlnn.engine.trunk import TrunkPath
+    from amlnn.engine.images.trunk_path import TrunkPath
     root = shutil.copytree(roots[base], tmp_path / 'data')
     path = config(base, "model = dict(frozen_stages='all')\ntrain_cfg = dict(max_epochs=1)", root)
     run(path, tmp_path / 'one', 'trunk_cache=True')

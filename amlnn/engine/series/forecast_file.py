@@ -2,66 +2,84 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from mmengine.registry import DATASETS
+from torch import nn
 
 from amlnn.atomic import write_text
+from amlnn.config.kind import PARTS
 from amlnn.data.series.scaling import StandardScaler
 from amlnn.data.series.series import Series
-from amlnn.engine.build import build_model, forward_context, in_scope
-from amlnn.engine.forecasting import interval_bounds
-from amlnn.engine.predict import PredictOptions
-from amlnn.engine.run.checkpoint import load_weights
-from amlnn.engine.test import plan_for_checkpoint
+from amlnn.engine.options import PredictOptions
+from amlnn.engine.plan import Plan
+from amlnn.engine.series.evaluation import interval_bounds
+from amlnn.engine.series.parts import SeriesParts
+from amlnn.engine.task import Weights
 from amlnn.errors import CheckpointError, DataError, UsageError
 
-__all__ = ['forecast_file']
+__all__ = ['check_file', 'forecast_file']
 
 # L look-back, P horizon, C target columns, E extra input columns
 
 
-def forecast_file(options: PredictOptions) -> str:
-    """Forecast the steps after the end of a file; what to show: the CSV, or where it was written.
+def check_file(options: PredictOptions) -> None:
+    """Refuse what means nothing to a forecaster, and more than one file.
+
+    Raises:
+        UsageError: names the option.
+    """
+    if len(options.inputs) != 1:
+        raise UsageError(f'a forecaster takes one file, got {len(options.inputs)}',
+                         hint='python tools/predict.py CONFIG CHECKPOINT series.csv --out out.csv')
+    for name, given in (('--topk', options.topk is not None), ('--json', options.json)):
+        if given:
+            raise UsageError(f'{name} is for classifiers, and this is a forecast',
+                             hint='leave it out; the forecast is a CSV')
+
+
+def forecast_file(model: nn.Module, plan: Plan, parts: SeriesParts, weights: Weights,
+                  options: PredictOptions) -> Iterator[str]:
+    """Forecast the steps after the end of a file; the lines of a CSV, or where it was written.
 
     Columns: `time` where the file has times (they go on by its step), `step` from 1, then for every
     forecast column its point forecast under its own name, and `<name>_low_80`, `<name>_high_80`,
     ... for each interval that the checkpoint holds; all in the units of the file.
 
+    Args:
+        model: With the checkpoint's weights.
+        plan: Its plan.
+        parts: What it knows of its series.
+        weights: The checkpoint, with its intervals.
+        options: Which file, and where to.
+
     Raises:
         AmlnnError: the file cannot be read, is too short, or has other columns than the checkpoint.
     """
-    if len(options.inputs) != 1:
-        raise UsageError(f'a forecaster takes one file, got {len(options.inputs)}',
-                         hint='python tools/predict.py CONFIG CHECKPOINT series.csv --out out.csv')
-    plan, checkpoint = plan_for_checkpoint(options.config, options.checkpoint, options.cfg_options,
-                                           options.device, options.trust_checkpoint)
-    info = plan.series.metainfo
-    with in_scope(plan.config):
-        series = _read(plan, Path(options.inputs[0]))
-        model, _ = build_model(plan, weights=False)
-        load_weights(model, checkpoint, options.checkpoint)
-        inputs, observed = _window(series, info, options.checkpoint, options.inputs[0])
-        model.eval()
-        batch = model.data_preprocessor({'inputs': inputs, **observed}, False)
-        with torch.inference_mode(), forward_context(plan)():
-            forecast = model(**batch, mode='predict')
+    info = parts.metainfo
+    series = _read(plan, parts, Path(options.inputs[0]))
+    inputs, observed = _window(series, info, weights.path, options.inputs[0])
+    model.eval()
+    batch = model.data_preprocessor({'inputs': inputs, **observed}, False)
+    with torch.inference_mode(), plan.forward_context():
+        forecast = model(**batch, mode='predict')
     point = forecast.point.float().cpu().numpy()
     quantiles = None if forecast.quantiles is None else forecast.quantiles.float().cpu().numpy()
-    bounds = interval_bounds(checkpoint.get('intervals') or [], point, quantiles)
+    bounds = interval_bounds(weights.content.get('intervals') or [], point, quantiles)
     text = _text(series, info, point, bounds)
     if options.out:
         write_text(options.out, text)
-        return f'written: {options.out}\n'
-    return text
+        text = f'written: {options.out}\n'
+    yield from text.splitlines()
 
 
-def _read(plan, path: Path) -> Series:
+def _read(plan: Plan, parts: SeriesParts, path: Path) -> Series:
     """The file, read as the config reads its own."""
-    part = next(part for part in ('test', 'val', 'train') if plan.config.get(f'{part}_dataloader'))
-    source = dict(plan.series.source_section(part))
+    part = next(part for part in reversed(PARTS) if plan.config.get(f'{part}_dataloader'))
+    source = dict(parts.source_section(part))
     if 'path' not in source:
         name = 'ArraySeries' if path.suffix in ('.npy', '.npz') else 'CSVSeries'
         source = {'type': name, 'missing': 'mask'}

@@ -8,14 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmengine.model import BaseTTAModel, is_model_wrapper
-from mmengine.runner import ValLoop
 from torch import nn
 
 from amlnn.atomic import replacing
 from amlnn.quiet import quiet_imports
-from amlnn.registry import VALIDATION_LOSS
 
-__all__ = ['Evaluation', 'EvaluationLoop', 'evaluate', 'predict_from', 'write_predictions']
+__all__ = ['Evaluation', 'evaluate', 'predict_from', 'write_predictions']
 
 
 @dataclass
@@ -86,42 +84,6 @@ def write_predictions(path: Path, evaluation: Evaluation, classes: list[str]) ->
         np.savez_compressed(temporary, id=np.array(evaluation.ids), label=evaluation.labels,
                             prob=evaluation.probabilities, classes=np.array(classes))
     return True
-
-
-class EvaluationLoop(ValLoop):
-    """MMEngine's validation loop with the loss, and with the probabilities kept for the best epoch.
-
-    Args:
-        context: Makes the context of a forward pass.
-        on_batch: Told the number of images after each batch.
-        forward: As of `evaluate`.
-        kwargs: Arguments of MMEngine's ValLoop.
-    """
-
-    def __init__(self, context: Callable, on_batch: Callable = lambda samples: None,
-                 forward: Callable | None = None, **kwargs):
-        super().__init__(**kwargs)
-        self.forward = forward
-        self.context = context
-        self.on_batch = on_batch
-        self.last: Evaluation | None = None
-
-    def evaluate(self) -> Evaluation:
-        """One pass over the data."""
-        return evaluate(self.runner.model, self.dataloader, self.evaluator, self.context,
-                        self.on_batch, self.forward)
-
-    def run(self) -> dict[str, float]:
-        """Validate; the metrics hold the mean loss under VALIDATION_LOSS."""
-        self.runner.call_hook('before_val')
-        self.runner.call_hook('before_val_epoch')
-        self.last = self.evaluate()
-        metrics = dict(self.last.metrics)
-        if self.last.loss is not None:
-            metrics[VALIDATION_LOSS] = self.last.loss
-        self.runner.call_hook('after_val_epoch', metrics=metrics)
-        self.runner.call_hook('after_val')
-        return metrics
 
 
 def _forward(model, batch, context):

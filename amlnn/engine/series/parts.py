@@ -1,4 +1,4 @@
-"""From a config to windows of a series, and to the model that fits them.
+"""From a config to the windows of its parts, and to what the model has to know of them.
 
 A series is read once, whatever the number of its parts. What a model has to know of it (columns,
 look-back, horizon, scaler) is its metainfo: a training takes it from the data, everything later
@@ -17,16 +17,16 @@ import numpy as np
 from mmengine.registry import DATASETS, MODELS
 from torch import nn
 
+from amlnn.config.kind import PARTS
 from amlnn.config.load import LoadedConfig
 from amlnn.data.series.series import Series
 from amlnn.data.series.window_loader import WindowLoader
 from amlnn.data.series.windows import SeriesWindows
-from amlnn.engine.adapt import Plan, common_steps
 from amlnn.engine.run.checkpoint import load_weights, read_checkpoint
 from amlnn.errors import CheckpointError, ConfigError, DataError
 from amlnn.formulas.forecast_errors import seasonal_naive_error
 
-__all__ = ['FirstBatch', 'SeriesTask', 'adapt_series', 'checkpoint_metainfo', 'naive_error']
+__all__ = ['FirstBatch', 'SeriesParts', 'checkpoint_metainfo', 'naive_error']
 
 # What a model has to know of its data, and a checkpoint says.
 _SIZES = ('look_back', 'horizon')
@@ -34,7 +34,7 @@ _COLUMNS = ('columns', 'extra_columns')
 
 
 @dataclass
-class SeriesTask:
+class SeriesParts:
     """The windows of one config."""
 
     loaded: LoadedConfig
@@ -53,8 +53,7 @@ class SeriesTask:
         """Of the checkpoint, else of the data."""
         if self.trained:
             return self.trained
-        parts = ('train', 'val', 'test')
-        part = next(part for part in parts if self.config.get(f'{part}_dataloader'))
+        part = next(part for part in PARTS if self.config.get(f'{part}_dataloader'))
         return self.dataset(part).metainfo
 
     def dataset(self, part: str) -> SeriesWindows:
@@ -160,7 +159,7 @@ class SeriesTask:
 
     def check_sizes(self) -> None:
         """Compare what the config says with the checkpoint, without reading any data."""
-        for part in ('train', 'val', 'test'):
+        for part in PARTS:
             section = self.section(part) if self.config.get(f'{part}_dataloader') else {}
             typed = {name: section[name] for name in _SIZES if section.get(name) is not None}
             self.check_fits({**self.trained, **typed})
@@ -199,7 +198,7 @@ class SeriesTask:
     @property
     def path(self) -> str | None:
         """The file that the series is read from, None where it is generated."""
-        for part in ('train', 'val', 'test'):
+        for part in PARTS:
             section = self.config.get(f'{part}_dataloader')
             path = section and (section['dataset'].get('source') or {}).get('path')
             if path:
@@ -274,42 +273,6 @@ def _names_and_sizes(section: dict) -> dict:
         name for name in section['source'].read().columns if name not in extra]
     return {'columns': list(columns), 'extra_columns': extra,
             **{name: section[name] for name in _SIZES}}
-
-
-def adapt_series(loaded: LoadedConfig, device: str, seed: int | None = None,
-                 pretrained: str | None = None, trained: dict | None = None,
-                 checkpoint: Path | None = None) -> Plan:
-    """Make a Plan for a forecast.
-
-    Args:
-        loaded: From `load_config`.
-        device: 'cpu' or 'cuda'.
-        seed: Overrides `randomness.seed`.
-        pretrained: Overrides `model.pretrained`; 'none' for no weights.
-        trained: Metainfo of a checkpoint.
-        checkpoint: Its path.
-
-    Raises:
-        AmlnnError: an option means nothing to a forecaster, the data cannot be read, or it does not
-            fit the checkpoint.
-    """
-    # On processors that emulate bfloat16's small products, small recurrent steps gain nothing.
-    plan = common_steps(loaded, device, seed, pretrained, dict(precision='fp32'))
-    options = plan.model_options
-    for name, value in (('frozen_stages', options.frozen_stages not in (None, -1)),
-                        ('trainable', options.trainable),
-                        ('pretrained_head', options.pretrained_head)):
-        if value:
-            raise ConfigError(
-                f'{loaded.origins.get(f"model.{name}", loaded.path)}: `model.{name}` is set, and a '
-                'forecaster has no stages', hint='take it out; model.pretrained=<a checkpoint> '
-                'begins with all its weights')
-    plan.series = SeriesTask(loaded, plan.config, plan.seed, trained, checkpoint)
-    plan.data_root = plan.series.path
-    if trained:
-        plan.series.check_sizes()
-    plan.series.fill_model(plan.config['model'])
-    return plan
 
 
 def checkpoint_metainfo(checkpoint: dict, path: Path) -> dict:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from generated import ROOT, write_series, write_series_config
 
-from amlnn.engine.sampled_rows import sample_windows
+from amlnn.engine.series.sampled_rows import sample_windows
 from amlnn.engine.train import TrainOptions, train
 from amlnn.models.series.baselines import STATISTICAL
 from amlnn.records import OWN, read_test
@@ -37,7 +37,8 @@ def run(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr('amlnn.engine.baseline_rows.cache_folder', lambda: tmp_path / 'cache')
+    monkeypatch.setattr('amlnn.engine.series.baseline_rows.cache_folder',
+                        lambda: tmp_path / 'cache')
     return tmp_path / 'cache'
 
 

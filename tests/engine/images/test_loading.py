@@ -11,10 +11,9 @@ from tiny_runs import write_tiny_config
 from trunk_runs import losses
 
 from amlnn.config.load import load_config
-from amlnn.engine.adapt import adapt
-from amlnn.engine.build import build_loader, build_model, in_scope
+from amlnn.engine.images.trunk_path import TrunkPath
+from amlnn.engine.task import in_scope, open_task
 from amlnn.engine.train import TrainOptions, train
-from amlnn.engine.trunk import TrunkPath
 from amlnn.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures('own_cache')
@@ -73,15 +72,13 @@ def test_images_in_memory_write_nothing_to_the_cache_on_disk(run, own_cache):
     assert list(own_cache.rglob('images.data'))
 
 
-def plan_of(config, *options):
-    loaded = load_config(config, list(options))
-    with in_scope(loaded.config):
-        return adapt(loaded, 'cpu')
+def task_of(config, *options):
+    return open_task(load_config(config, list(options)), 'cpu')
 
 
-def loaded_part(plan, part='train'):
-    with in_scope(plan.config):
-        return build_loader(plan, part)
+def loaded_part(task, part='train'):
+    with in_scope(task.plan.config):
+        return task.loader(part)
 
 
 @pytest.mark.parametrize('kind', ["'memory'", 'True'])
@@ -97,39 +94,39 @@ def test_pixels_that_are_no_files_are_not_kept_again_and_this_is_said(
         def load_data_list(self):
             return [dict(sample_idx=index, gt_label=index % 2) for index in range(4)]
 
-    plan = plan_of(write_tiny_config(tmp_path / 'small.py', data),
+    task = task_of(write_tiny_config(tmp_path / 'small.py', data),
                    f'execution.decoded_cache={kind}')
-    plan.classes = None
-    plan.config['model']['head']['num_classes'] = 2
-    plan.config['train_dataloader']['dataset'] = dict(type='Pixels')
-    loaded_part(plan)
-    assert [note for note in plan.notes if 'decoded_cache' in note] == [
+    task.classes = None
+    task.plan.config['model']['head']['num_classes'] = 2
+    task.plan.config['train_dataloader']['dataset'] = dict(type='Pixels')
+    loaded_part(task)
+    assert [note for note in task.plan.notes if 'decoded_cache' in note] == [
         'execution.decoded_cache does nothing: the training images come as pixels, and no file is '
         'decoded']
 
 
 @pytest.mark.parametrize('options', [dict(color_type='grayscale'), dict(imdecode_backend='pillow')])
 def test_images_decoded_otherwise_are_not_kept_and_this_is_said(tmp_path, data, options):
-    plan = plan_of(write_tiny_config(tmp_path / 'small.py', data),
+    task = task_of(write_tiny_config(tmp_path / 'small.py', data),
                    "execution.decoded_cache='memory'")
-    plan.config['train_dataloader']['dataset']['pipeline'][0].update(options)
-    loaded_part(plan)
-    assert any('decoded_cache does nothing' in note for note in plan.notes)
+    task.plan.config['train_dataloader']['dataset']['pipeline'][0].update(options)
+    loaded_part(task)
+    assert any('decoded_cache does nothing' in note for note in task.plan.notes)
 
 
 def test_images_that_do_not_fit_are_decoded_in_every_epoch_and_this_is_said(
         tmp_path, data, monkeypatch):
     monkeypatch.setattr('amlnn.data.cache.decoded_memory.free_memory', lambda: 2000)
-    plan = plan_of(write_tiny_config(tmp_path / 'small.py', data),
+    task = task_of(write_tiny_config(tmp_path / 'small.py', data),
                    "execution.decoded_cache='memory'")
-    loader = loaded_part(plan)
-    assert any('more than half of the free memory' in note for note in plan.notes)
+    loader = loaded_part(task)
+    assert any('more than half of the free memory' in note for note in task.plan.notes)
     assert type(loader.dataset.leaves[0].pipeline.transforms[0]).__name__ == 'LoadImageFromFile'
 
 
 def test_another_kind_of_decoded_cache_is_refused(tmp_path, data):
     with pytest.raises(ConfigError, match=r"execution\.decoded_cache` is 'ram'") as error:
-        plan_of(write_tiny_config(tmp_path / 'small.py', data), "execution.decoded_cache='ram'")
+        task_of(write_tiny_config(tmp_path / 'small.py', data), "execution.decoded_cache='ram'")
     assert 'memory' in error.value.hint
 
 
@@ -148,26 +145,26 @@ WORKERS = ('train_dataloader.num_workers=1', 'train_dataloader.prefetch_factor=5
 
 def test_a_loader_prefetches_and_keeps_its_workers_as_the_config_says(tmp_path, data):
     config = write_tiny_config(tmp_path / 'small.py', data)
-    loader = loaded_part(plan_of(config, *WORKERS))
+    loader = loaded_part(task_of(config, *WORKERS))
     assert (loader.num_workers, loader.prefetch_factor, loader.persistent_workers) == (1, 5, True)
-    loader = loaded_part(plan_of(config, 'train_dataloader.num_workers=1'))
+    loader = loaded_part(task_of(config, 'train_dataloader.num_workers=1'))
     assert (loader.prefetch_factor, loader.persistent_workers) == (2, False)  # of PyTorch
 
 
 def test_so_does_the_fast_path(tmp_path, data):
-    plan = plan_of(write_tiny_config(tmp_path / 'small.py', data,
+    task = task_of(write_tiny_config(tmp_path / 'small.py', data,
                                      "model = dict(frozen_stages='all')"), *WORKERS)
-    with in_scope(plan.config):
-        model, _ = build_model(plan)
-        path = TrunkPath.plan(plan, model)
-        loader = path.loader(plan, 'train', build_loader(plan, 'train'), pytest.fail)
+    with in_scope(task.plan.config):
+        model, _ = task.build_model()
+        path = TrunkPath.plan(task.plan, model)
+        loader = path.loader(task.plan, 'train', task.loader('train'), pytest.fail)
         assert (loader._images.num_workers, loader._images.prefetch_factor) == (1, 5)
         path.close()
 
 
 def test_without_workers_what_is_meant_for_them_is_left_out(tmp_path, data, run):
     options = ('train_dataloader.prefetch_factor=4', 'train_dataloader.persistent_workers=True')
-    loader = loaded_part(plan_of(write_tiny_config(tmp_path / 'small.py', data), *options))
+    loader = loaded_part(task_of(write_tiny_config(tmp_path / 'small.py', data), *options))
     assert (loader.num_workers, loader.persistent_workers) == (0, False)
     assert losses(run('with', *options)) == losses(run('without'))
 

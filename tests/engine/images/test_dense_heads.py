@@ -9,7 +9,8 @@ from mmpretrain.models import build_classifier
 
 from amlnn.config.load import load_config
 from amlnn.engine.precision import ExecutionPolicy
-from amlnn.models.images.freezing import count_parameters, freeze
+from amlnn.models.images.freezing import freeze
+from amlnn.models.parameters import count_parameters
 from amlnn.records import read_run, read_test
 
 HEAD = "type='DenseHead', in_channels=512, hidden_channels=(16, ), dropout=0.2"

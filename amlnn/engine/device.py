@@ -1,0 +1,35 @@
+"""Which processor a run takes, and what the process has to know of that choice."""
+
+import os
+
+import torch
+from mmengine.device import utils as mmengine_device
+
+from amlnn.engine.memory import keep_freed_memory
+from amlnn.errors import ConfigError
+
+__all__ = ['choose_device', 'device_name']
+
+
+def choose_device(name: str) -> str:
+    """'cpu' or 'cuda' from 'auto', 'cpu' or 'cuda'; prepares the process for it.
+
+    Raises:
+        ConfigError: 'cuda' was asked for and there is none.
+    """
+    if name == 'cpu':  # MMEngine takes an accelerator wherever it sees one
+        os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
+        mmengine_device.DEVICE = 'cpu'
+    available = name != 'cpu' and torch.cuda.is_available()
+    if name == 'cuda' and not available:
+        raise ConfigError('--device cuda, and this machine has no usable GPU',
+                          hint='--device auto takes what there is')
+    device = 'cuda' if available else 'cpu'
+    if device == 'cpu':
+        keep_freed_memory()
+    return device
+
+
+def device_name(device: str) -> str:
+    """'cpu', or the accelerator's own name."""
+    return torch.cuda.get_device_name() if device == 'cuda' else 'cpu'

@@ -1,0 +1,109 @@
+"""Evaluates a checkpoint on a part of its data."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from torch import nn
+
+from amlnn.atomic import write_text
+from amlnn.config.resolved import resolved_text
+from amlnn.console import say
+from amlnn.engine.device import choose_device, device_name
+from amlnn.engine.new_record import new_record
+from amlnn.engine.options import CheckpointOptions, TestOptions
+from amlnn.engine.run.folder import (
+    checkpoint_run,
+    create_run_folder,
+    name_within,
+    new_run_name,
+    point_latest,
+    utc_now,
+)
+from amlnn.engine.task import PRETRAINED, Task, Weights, in_scope, open_task, task_class
+from amlnn.errors import ConfigError
+from amlnn.records import TestRecord, write_record
+
+__all__ = ['TestOptions', 'open_weights', 'test']
+
+
+def test(options: TestOptions, console: Console | None = None) -> TestRecord:
+    """Evaluate, print, and write the record and the predictions into the checkpoint's run folder.
+
+    Raises:
+        AmlnnError: config, checkpoint and data do not fit one another.
+    """
+    console = console or Console()
+    task, weights = open_weights(options)
+    task.check_test(options)
+    config = task.plan.config
+    split = options.split or task.default_split()
+    if not config.get(f'{split}_dataloader'):
+        raise ConfigError(f'`{task.plan.loaded.path}` has no `{split}_dataloader`',
+                          hint='choose another part with --split')
+    task.check_data(config, (split,))
+    with in_scope(config):
+        task.fit_test(options, split)
+        loader = task.loader(split)
+        model = task.restore(weights, console)
+        evaluator = task.evaluator(split, loader)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            shown = bar.add_task(f'testing on {split}', total=len(loader.dataset))
+            result = task.evaluate(task.tester(model, options), loader, evaluator,
+                                   lambda count: bar.advance(shown, count))
+        record = TestRecord(
+            checkpoint=str(options.checkpoint), checkpoint_epoch=weights.meta.get('epoch'),
+            split=split, samples=result.samples, loss=result.loss, metrics=result.metrics,
+            seconds=round(result.seconds, 3),
+            samples_per_second=round(result.samples / result.seconds, 2),
+            device=device_name(task.plan.device), precision=task.plan.precision,
+            data_root=task.data_root, data_manifest_hash=task.data_hash(),
+            versions=task.versions(), created=utc_now())
+        task.complete(record, result, loader, weights, options, console)
+    folder = _folder(task, model, {split: result.samples}, options)
+    record.checkpoint = name_within(folder, options.checkpoint)
+    task.write_predictions(folder / f'predictions_{split}.npz', result)
+    write_record(folder / f'test_{split}.json', record)
+    if options.out:
+        write_record(options.out, record)
+    task.show(record, console)
+    say(console, f'written: {folder / f"test_{split}.json"}')
+    return record
+
+
+def open_weights(options: CheckpointOptions) -> tuple[Task, Weights]:
+    """The task of a config and the weights that will be evaluated or predict.
+
+    Raises:
+        AmlnnError: config or checkpoint cannot be read, or they do not fit one another.
+    """
+    loaded = options.loaded()
+    weights = Weights.read(options.checkpoint, options.trust_checkpoint)
+    known = task_class(loaded.config).known_to(weights, loaded)
+    device = choose_device(options.device)
+    own = weights.path == PRETRAINED
+    return open_task(loaded, device, pretrained=None if own else 'none', known=known), weights
+
+
+def _folder(task: Task, model: nn.Module, samples: dict[str, int], options: TestOptions) -> Path:
+    """The run folder of the checkpoint, or a new one for weights that were not trained here.
+
+    Args:
+        task: The task.
+        model: What was evaluated.
+        samples: How many of each part.
+        options: With the checkpoint and the command line.
+    """
+    trained_in = None if options.checkpoint == PRETRAINED else checkpoint_run(options.checkpoint)
+    if trained_in:
+        return trained_in
+    config = task.plan.loaded.config
+    record = new_record(task, config, model, samples, options.command)
+    record.status, record.finished, record.max_epochs = 'done', record.started, 0
+    record.pretrained = task.plan.model_options.pretrained or str(options.checkpoint)
+    folder = create_run_folder(Path('work_dirs') / task.plan.loaded.name,
+                               new_run_name(record.config_hash))
+    write_text(folder / 'config.py', resolved_text(config))
+    write_record(folder / 'run.json', record)
+    point_latest(folder)
+    return folder

@@ -1,0 +1,101 @@
+"""Data loaders of images, whose items are views; and their pixels from a cache."""
+
+import copy
+
+import torch
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from amlnn.config.kind import part_data_sets
+from amlnn.data.cache.cache_folder import cache_root
+from amlnn.data.images.views import ViewDataset
+from amlnn.data.prepare.integrity import check_files
+from amlnn.data.prepare.manifest import SPLIT_FOLDERS
+from amlnn.engine.plan import Plan
+from amlnn.errors import AmlnnError, DataError
+
+__all__ = ['build_loader']
+
+
+def build_loader(plan: Plan, part: str, classes: list[str] | None = None) -> DataLoader:
+    """The data loader of 'train', 'val' or 'test', its items being views.
+
+    Args:
+        plan: What will be built.
+        part: Which.
+        classes: The class names that the model goes by, where they are known.
+
+    Raises:
+        DataError: the data set cannot be read, or has another number of classes than the model.
+    """
+    section = copy.deepcopy(plan.config[f'{part}_dataloader'])
+    sampler = section.get('sampler') or dict(type='DefaultSampler', shuffle=part == 'train')
+    section['dataset'] = dict(type='ViewDataset', dataset=section['dataset'], seed=plan.seed)
+    section['sampler'] = dict(type='ViewSampler', sampler=sampler,
+                              views=plan.policy.views if part == 'train' else 1)
+    for leaf in part_data_sets(plan.config, part):
+        if leaf.get('data_root') and leaf.get('split') in SPLIT_FOLDERS:
+            check_files(leaf['data_root'], leaf['split'])
+    try:
+        loader = Runner.build_dataloader(section, seed=plan.seed)
+    except AmlnnError:
+        raise
+    except (OSError, RuntimeError, AssertionError, ValueError) as error:
+        raise DataError(
+            f'the {part} data set cannot be read: {" ".join(str(error).split())[:200]}',
+            hint=f'check {part}_dataloader.dataset; python tools/check_config.py --show '
+            f'{plan.loaded.path}') from error
+    # A loader draws a seed for its workers, persistent ones only once: not from the generator that
+    # dropout draws from, or a run would depend on its workers.
+    loader.generator = torch.Generator()
+    if part == 'train' and plan.policy.decoded_cache:
+        _cache_images(loader.dataset, plan)
+    names = loader.dataset.metainfo.get('classes')
+    count = (plan.config['model'].get('head') or {}).get('num_classes')
+    if names and count and len(names) != count:
+        place = plan.loaded.origins.get('model.head.num_classes', 'classes.txt')
+        raise DataError(f'the {part} data set has {len(names)} classes, the model has {count} '
+                        f'({place})', hint=f'set model.head.num_classes={len(names)}')
+    if names and classes and list(names) != list(classes):
+        different = next((pair for pair in zip(names, classes, strict=False)
+                          if pair[0] != pair[1]), (len(names), len(classes)))
+        raise DataError(f'the {part} data set numbers its classes otherwise than the model: '
+                        f'`{different[0]}` where the model has `{different[1]}`',
+                        hint='prepare the data with the same classes')
+    return loader
+
+
+def _cache_images(views: ViewDataset, plan: Plan) -> None:
+    """Let a data set's pipelines take pixels from the disk or from memory that were decoded."""
+    from amlnn.data.cache.decoded import (  # bring in mmcv, which no forecast needs
+        DecodedCache,
+        LoadImageFromFile,
+        use_cache,
+    )
+    from amlnn.data.cache.decoded_memory import MemoryCache
+    paths = dict.fromkeys(views.get_data_info(index).get('img_path')
+                          for index in range(len(views)))
+    paths.pop(None, None)
+    if not paths:
+        plan.notes.append('execution.decoded_cache does nothing: the training images come as '
+                          'pixels, and no file is decoded')
+        return
+    loaders = [leaf.pipeline.transforms for leaf in views.leaves if hasattr(leaf, 'pipeline')]
+    if not any(type(step) is LoadImageFromFile for steps in loaders for step in steps):
+        plan.notes.append('execution.decoded_cache does nothing: the pipeline does not decode '
+                          'files with LoadImageFromFile')
+        return
+    if plan.policy.decoded_cache == 'memory':
+        cache = MemoryCache.open(list(paths), warn=plan.notes.append)
+    else:
+        limit = plan.policy.cache_gb
+        cache = DecodedCache.open(cache_root(), list(paths),
+                                  None if limit is None else int(limit * 1e9),
+                                  warn=plan.notes.append)
+    if not cache.useful:
+        return
+    for steps in loaders:
+        use_cache(steps, cache)
+    if not any(getattr(step, 'cache', None) is cache for steps in loaders for step in steps):
+        plan.notes.append('execution.decoded_cache does nothing: the pipeline does not decode '
+                          'local files in colour with OpenCV')

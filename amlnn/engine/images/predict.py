@@ -1,0 +1,154 @@
+"""Predicts the classes of image files."""
+
+import copy
+import glob
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.dataset import Compose, default_collate
+from mmengine.registry import TRANSFORMS
+from torch import nn
+
+from amlnn.config.kind import part_data_sets
+from amlnn.engine.options import PredictOptions
+from amlnn.engine.plan import Plan
+from amlnn.errors import CheckpointError, ConfigError, DataError, UsageError
+
+__all__ = ['IMAGE_ENDINGS', 'Prediction', 'check_inputs', 'find_images', 'predict']
+
+IMAGE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
+
+_BATCH = 32
+_TOPK = 10
+
+
+@dataclass
+class Prediction:
+    """The most probable classes of one image, best first."""
+
+    path: str
+    """As given, or below the given folder."""
+    topk: list[dict]
+    """[{'label': int, 'name': str, 'prob': float}, ...]"""
+
+    def as_json(self) -> str:
+        """One JSON object."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    def as_text(self) -> str:
+        """The path, then names with their probabilities."""
+        best = '  '.join(f'{each["name"]} {each["prob"]:.3f}' for each in self.topk)
+        return f'{self.path}  {best}'
+
+
+def check_inputs(options: PredictOptions) -> None:
+    """Refuse what means nothing to a classifier, and inputs that are no images.
+
+    Raises:
+        AmlnnError: names the option or the input.
+    """
+    if options.out:
+        raise UsageError('--out is for a forecaster', hint='keep the output with > FILE')
+    if options.topk is not None and options.topk < 1:
+        raise UsageError(f'--topk is {options.topk}', hint='at least 1')
+    find_images(options.inputs)
+
+
+def predict(model: nn.Module, plan: Plan, names: Sequence[str] | None, options: PredictOptions,
+            on_bad: Callable[[str, str], None]) -> Iterator[str]:
+    """Predict image after image, in the order given; a line each.
+
+    Args:
+        model: In any mode.
+        plan: Its plan, whose test pipeline reads the images.
+        names: Of the classes, where they are known.
+        options: What to predict.
+        on_bad: Told the path and the reason of a file that cannot be read; the rest goes on.
+
+    Raises:
+        ConfigError: the config has no test pipeline.
+        CheckpointError: the model gives no class scores.
+    """
+    images = find_images(options.inputs)
+    pipeline = _pipeline(plan.config)
+    topk = _TOPK if options.topk is None else options.topk
+    model.eval()
+    for start in range(0, len(images), _BATCH):
+        shown, samples = [], []
+        for path, file in images[start:start + _BATCH]:
+            try:
+                samples.append(pipeline({'img_path': str(file)}))
+                shown.append(path)
+            except Exception as error:
+                on_bad(path, ' '.join(str(error).split()) or type(error).__name__)
+        if samples:
+            for prediction in _predict_batch(model, samples, shown, names, topk,
+                                             plan.forward_context):
+                yield prediction.as_json() if options.json else prediction.as_text()
+
+
+def find_images(inputs: Sequence[str]) -> list[tuple[str, Path]]:
+    """Files, folders (searched through) and globs as (path to show, file).
+
+    Raises:
+        DataError: an input names nothing, or a folder holds no image.
+    """
+    found: list[tuple[str, Path]] = []
+    for given in inputs:
+        path = Path(given)
+        if path.is_file():
+            found.append((given, path))
+            continue
+        if path.is_dir():
+            files = sorted(file for file in path.rglob('*')
+                           if file.suffix.lower() in IMAGE_ENDINGS and file.is_file())
+            matches = [(file.relative_to(path).as_posix(), file) for file in files]
+            empty = f'the folder `{given}` holds no image'
+        else:
+            files = sorted(Path(name) for name in glob.glob(given, recursive=True))
+            matches = [(str(file), file) for file in files if file.is_file()]
+            empty = f'no file, folder or glob `{given}`'
+        if not matches:
+            raise DataError(empty, hint=f'images end in {", ".join(IMAGE_ENDINGS)}')
+        found.extend(matches)
+    return found
+
+
+@torch.no_grad()
+def _predict_batch(model, samples, shown, names, topk, context) -> Iterator[Prediction]:
+    groups: dict[tuple, list[int]] = {}
+    for index, sample in enumerate(samples):  # pipelines without a crop give several sizes
+        groups.setdefault(tuple(sample['inputs'].shape), []).append(index)
+    results: dict[int, np.ndarray] = {}
+    for members in groups.values():
+        batch = default_collate([samples[index] for index in members])
+        data = model.data_preprocessor(batch, False)
+        with context():
+            outputs = model(data['inputs'], data['data_samples'], mode='predict')
+        for index, output in zip(members, outputs, strict=True):
+            if 'pred_score' not in output:
+                raise CheckpointError('this model gives no class scores',
+                                      hint='predict works with classifiers')
+            results[index] = output.pred_score.float().cpu().numpy()
+    for index, path in enumerate(shown):
+        scores = results[index]
+        best = np.argsort(-scores, kind='stable')[:topk]
+        yield Prediction(path, [
+            {'label': int(label), 'name': str(names[label]) if names else str(label),
+             'prob': round(float(scores[label]), 6)} for label in best])
+
+
+def _pipeline(config) -> Compose:
+    for part in ('test', 'val'):
+        for leaf in part_data_sets(config, part):
+            if leaf.get('pipeline'):
+                steps = copy.deepcopy(list(leaf['pipeline']))
+                if not any(step['type'].rpartition('.')[2].startswith('Load') for step in steps):
+                    steps.insert(0, dict(type='LoadImageFromFile'))  # its data set gives pixels
+                return Compose([TRANSFORMS.build(step) for step in steps])
+    raise ConfigError('the config has no test pipeline', hint='inherit a base from configs/_base_/'
+                      'datasets')

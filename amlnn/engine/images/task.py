@@ -1,0 +1,308 @@
+"""Classifying images: the task that MMPretrain's models and data sets are for."""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from torch import nn
+from torch.utils.data import DataLoader
+
+from amlnn.config.kind import PARTS, part_data_sets
+from amlnn.config.load import LoadedConfig
+from amlnn.console import say
+from amlnn.data.images.layout import choices_of, data_hash, layout_of
+from amlnn.data.images.views import View, draws_nothing
+from amlnn.engine.build import build, initialise
+from amlnn.engine.images.classes import cut_topk, derive_classes
+from amlnn.engine.images.evaluation import Evaluation, evaluate, write_predictions
+from amlnn.engine.images.loaders import build_loader
+from amlnn.engine.images.predict import check_inputs, predict
+from amlnn.engine.images.pretrained import IMAGENET_CLASSES, head_classes
+from amlnn.engine.images.tta import augment_pipeline, averaging
+from amlnn.engine.plan import make_plan
+from amlnn.engine.run.runner import FolderRunner
+from amlnn.engine.run.versions import vision_versions
+from amlnn.engine.task import PRETRAINED, Task, Weights
+from amlnn.errors import ConfigError, DataError, UsageError
+from amlnn.models.images.freezing import freeze, stage_table
+from amlnn.models.images.weights import find_weights, load_pretrained
+from amlnn.records import FrozenStage, TestRecord
+from amlnn.registry import import_components
+
+__all__ = ['ImageTask', 'KnownClasses']
+
+
+@dataclass
+class KnownClasses:
+    """What weights know of the classes they were trained on."""
+
+    names: list[str] | None = None
+    count: int | None = None
+    """Of those without names."""
+    own_weights: bool = False
+    """They are those that the config itself names."""
+
+
+class ImageTask(Task):
+    """A classifier and a data set of images; see `Task`."""
+
+    kind = 'classification'
+    samples = 'images'
+    rate = 'img'
+    scope = 'mmpretrain'
+
+    @classmethod
+    def register(cls) -> None:
+        """Import MMPretrain and amlnn's components."""
+        import mmpretrain.datasets
+        import mmpretrain.engine
+        import mmpretrain.evaluation
+        import mmpretrain.models  # noqa: F401 - registers its classes
+
+        import_components()
+
+    @classmethod
+    def check_data(cls, config, parts: tuple[str, ...]) -> None:
+        """Refuse a config whose data folder is not there.
+
+        Raises:
+            DataError: names the missing folder and how to make it.
+        """
+        for part in parts:
+            for leaf in part_data_sets(config, part):
+                root = leaf.get('data_root')
+                if root and not Path(root).is_dir():
+                    import_components()  # to know its kind; nothing but this error waits for it
+                    raise DataError(
+                        f'no data set at `{root}`',
+                        hint=f'{layout_of(leaf).how_to_get(str(root))}, or name another folder: '
+                        '--data <folder>')
+
+    @classmethod
+    def known_to(cls, weights: Weights, loaded: LoadedConfig) -> KnownClasses:
+        """The classes of a checkpoint, or of the config's pretrained head.
+
+        Raises:
+            AmlnnError: there is no such head.
+        """
+        if weights.path == PRETRAINED:
+            return KnownClasses(count=head_classes(loaded), own_weights=True)
+        names = weights.meta.get('dataset_meta', {}).get('classes')
+        weight = weights.content['state_dict'].get('head.fc.weight')
+        return KnownClasses(list(names) if names else None,
+                            weight.shape[0] if isinstance(weight, torch.Tensor) else None)
+
+    @classmethod
+    def open(cls, loaded: LoadedConfig, device: str, seed: int | None = None,
+             pretrained: str | None = None, known: KnownClasses | None = None) -> 'ImageTask':
+        """See `Task`.
+
+        Raises:
+            ConfigError: two class counts disagree.
+            DataError: none is known.
+        """
+        known = known or KnownClasses()
+        task = cls(make_plan(loaded, device, seed, pretrained))
+        config, plan = task.plan.config, task.plan
+        section = _first_dataset(config) or {}
+        data_root = section.get('data_root')
+        # A checkpoint knows its classes; whether a data set fits them is asked when it is opened.
+        names = known.names
+        if not names and data_root:
+            names = layout_of(section).find_classes(data_root, **choices_of(section))
+            if known.count and len(names or ()) != known.count:
+                names = None
+        count = derive_classes(loaded, config, names, known.count, section,
+                               bool(known.names or known.count))
+        if names is None and known.own_weights and count == IMAGENET_CLASSES:
+            from amlnn.data.images.imagenet_classes import imagenet_classes
+            names = imagenet_classes()
+        cut_topk(config, count, plan.notes)
+        _fit_loaders(config)
+        if plan.policy.views is None and _draws_nothing((config.get('train_dataloader') or {})
+                                                        .get('dataset')):
+            plan.policy.views = 1  # else a frozen trunk would compute the same in every epoch
+        task.classes = names
+        task.data_root = data_root and str(Path(data_root).absolute())
+        return task
+
+    @classmethod
+    def open_bare(cls, loaded: LoadedConfig) -> 'ImageTask':
+        """See `Task`; the names do not depend on the number of classes."""
+        typed = (loaded.config['model'].get('head') or {}).get('num_classes')
+        return cls.open(loaded, 'cpu', pretrained='none', known=KnownClasses(count=typed or 2))
+
+    def data_hash(self) -> str | None:
+        """What names the images and labels; None where nothing does."""
+        section = _first_dataset(self.plan.config)
+        return data_hash(section) if section else None
+
+    def build_model(self, weights: bool = True) -> tuple[nn.Module, str | None]:
+        """See `Task`."""
+        plan, options = self.plan, self.plan.model_options
+        # Looked for before the seconds of building, so that a missing file is said at once.
+        source = find_weights(options.pretrained) if weights and options.pretrained else None
+        section = copy.deepcopy(plan.config['model'])
+        if plan.config.get('data_preprocessor') is not None:
+            section.setdefault('data_preprocessor', copy.deepcopy(plan.config['data_preprocessor']))
+        model = build(section)
+        said = None
+        if weights:
+            initialise(model)
+            if source:
+                said = str(load_pretrained(model, source, options.pretrained_head))
+        if options.frozen_stages is not None:
+            freeze(model.backbone, options.frozen_stages, options.trainable)
+        elif options.trainable:
+            raise ConfigError('`model.trainable` re-opens parts of frozen stages, and '
+                              '`model.frozen_stages` is not set',
+                              hint="set model.frozen_stages='all'")
+        return plan.policy.place(model.to(plan.device)), said
+
+    def loader(self, part: str) -> DataLoader:
+        """The data loader of a part, its items being views (see `build_loader`)."""
+        loader = build_loader(self.plan, part, self.classes)
+        if self.classes is None:  # the first part says what the others have to be like
+            self.classes = list(loader.dataset.metainfo.get('classes') or ()) or None
+        return loader
+
+    def first_batch(self, loader: DataLoader) -> DataLoader:
+        """See `Task`."""
+        size = min(loader.batch_size, len(loader.dataset))
+        views = [View(index, 0) for index in range(size)]
+        return DataLoader(loader.dataset, batch_size=size, sampler=views,
+                          collate_fn=loader.collate_fn)
+
+    def evaluation_meta(self, part: str, loader) -> dict:
+        """The class names, and what else the data set says of its classes."""
+        return loader.dataset.metainfo
+
+    def data_set_names(self, loader) -> str:
+        """Of the data sets inside wrappers."""
+        return ', '.join(sorted({type(leaf).__name__ for leaf in loader.dataset.leaves}))
+
+    def evaluate(self, model: nn.Module, loader, evaluator,
+                 on_batch: Callable[[int], None] = lambda images: None,
+                 forward: Callable | None = None) -> Evaluation:
+        """See `Task`."""
+        return evaluate(model, loader, evaluator, self.plan.forward_context, on_batch, forward)
+
+    def write_predictions(self, path: Path, evaluation: Evaluation) -> None:
+        """See `Task`; nothing is written where images have no single label."""
+        write_predictions(path, evaluation, self.classes or [])
+
+    def stages(self, model: nn.Module) -> list[FrozenStage]:
+        """Stage by stage, then neck and head."""
+        return stage_table(model)
+
+    def versions(self) -> dict[str, str]:
+        """The vision libraries' too."""
+        return vision_versions()
+
+    @torch.no_grad()
+    def try_out(self, model: nn.Module, loaders: dict, evaluator) -> None:
+        """Ask with one image whether the head takes what comes to it.
+
+        Raises:
+            ConfigError: it does not.
+        """
+        from amlnn.models.images.heads import check_head  # brings in MMPretrain
+        loader = loaders['train']
+        if getattr(model, 'head', None) is None or not hasattr(model, 'extract_feat'):
+            return
+        batch = loader.collate_fn([loader.dataset[View(0, 0)]])
+        model.eval()
+        check_head(model.head, model.extract_feat(model.data_preprocessor(batch, False)['inputs']))
+
+    def fast_path(self, model: nn.Module):
+        """The TrunkPath, where there is a frozen trunk that could take it."""
+        from amlnn.engine.images.trunk_path import TrunkPath  # brings in MMPretrain
+        return TrunkPath.plan(self.plan, model)
+
+    def runner_class(self) -> type[FolderRunner]:
+        """FolderRunner itself."""
+        return FolderRunner
+
+    def describe(self, counts: dict[str, int]) -> str:
+        """See `Task`."""
+        shown = ', '.join(f'{count:,} {part}' for part, count in counts.items())
+        return f'{shown} images, {len(self.classes or ())} classes'
+
+    def default_split(self) -> str:
+        """'val' where the data set has no test part."""
+        config = self.plan.config
+        for leaf in part_data_sets(config, 'test'):
+            if leaf.get('data_root') and leaf.get('split') in PARTS:
+                parts = layout_of(leaf).find_parts(str(leaf['data_root']), **choices_of(leaf))
+                if parts is not None and leaf['split'] not in parts:
+                    return 'val'
+        return super().default_split()
+
+    def check_test(self, options) -> None:
+        """See `Task`."""
+        if options.baselines or options.baseline_windows is not None:
+            raise UsageError('--baselines are of forecasts, and '
+                             f'`{self.plan.loaded.path}` classifies images',
+                             hint='leave --baselines and --baseline-windows out')
+
+    def fit_test(self, options, split: str) -> None:
+        """Let every image come in several views where they are averaged."""
+        if options.tta:
+            augment_pipeline(self.plan.config, split)
+
+    def tester(self, model: nn.Module, options) -> nn.Module:
+        """A model that averages over views where that is asked for."""
+        return averaging(self.plan.config, model) if options.tta else model
+
+    def complete(self, record: TestRecord, evaluation, loader, weights, options,
+                 console: Console) -> None:
+        """Note whether views were averaged."""
+        record.tta = options.tta
+
+    def show(self, record: TestRecord, console: Console) -> None:
+        """See `Task`."""
+        parts = [f'{name} {value:.4f}' for name, value in record.metrics.items()]
+        if record.loss is not None:
+            parts.append(f'loss {record.loss:.4f}')
+        parts.append(f'{record.samples_per_second:.1f} img/s')
+        epoch = f' (epoch {record.checkpoint_epoch})' if record.checkpoint_epoch else ''
+        say(console, f'{record.checkpoint}{epoch} on the {record.samples:,} images of '
+                     f'`{record.split}`: {", ".join(parts)}')
+
+    def check_predict(self, options) -> None:
+        """See `Task`."""
+        check_inputs(options)
+
+    def predict(self, model: nn.Module, weights: Weights, options, on_bad) -> Iterator[str]:
+        """A line an image."""
+        names = weights.meta.get('dataset_meta', {}).get('classes') or self.classes
+        return predict(model, self.plan, names, options, on_bad)
+
+
+def _first_dataset(config) -> dict | None:
+    """The first data set with a data root of the training part, else of another."""
+    return next((leaf for part in PARTS for leaf in part_data_sets(config, part)
+                 if leaf.get('data_root')), None)
+
+
+def _draws_nothing(dataset) -> bool:
+    """Whether a data set gives the same images in every epoch, as far as that is known."""
+    inner = [] if not isinstance(dataset, dict) else \
+        dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else [])
+    return isinstance(dataset, dict) and draws_nothing(dataset.get('pipeline') or ()) \
+        and all(map(_draws_nothing, inner))
+
+
+def _fit_loaders(config) -> None:
+    for part in PARTS:
+        loader = config.get(f'{part}_dataloader')
+        if not loader:
+            continue
+        loader.setdefault('collate_fn', dict(type='default_collate'))
+        if not loader.get('num_workers'):
+            loader['num_workers'] = 0
+            loader['persistent_workers'] = False
+            loader.pop('prefetch_factor', None)

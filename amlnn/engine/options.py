@@ -1,0 +1,81 @@
+"""What a command line asks of training, testing and predicting."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from amlnn.config.load import LoadedConfig, load_config
+
+__all__ = ['PredictOptions', 'TestOptions', 'TrainOptions']
+
+
+@dataclass
+class ConfigOptions:
+    """Which config, and on what."""
+
+    config: Path | LoadedConfig
+    """A file, or what was loaded from one with the overrides."""
+    cfg_options: Sequence[str] = ()
+    """Overrides as of --cfg-options, of a config that is not loaded yet."""
+    device: str = 'auto'
+
+    def loaded(self) -> LoadedConfig:
+        """The config; read, where it was not yet.
+
+        Raises:
+            ConfigError: something in it is wrong.
+        """
+        return self.config if isinstance(self.config, LoadedConfig) \
+            else load_config(self.config, self.cfg_options)
+
+
+@dataclass(kw_only=True)
+class TrainOptions(ConfigOptions):
+    """The command line of tools/train.py."""
+
+    work_dir: Path | None = None
+    pretrained: str | None = None
+    resume: str | None = None
+    """None: a new run; '': the newest unfinished run of this config; else a run folder."""
+    seed: int | None = None
+    dry_run: bool = False
+
+
+@dataclass(kw_only=True)
+class CheckpointOptions(ConfigOptions):
+    """Which weights."""
+
+    checkpoint: Path
+    """A file, or `pretrained` for the config's own pretrained weights."""
+    trust_checkpoint: bool = False
+
+
+@dataclass(kw_only=True)
+class TestOptions(CheckpointOptions):
+    """The command line of tools/test.py."""
+
+    __test__ = False  # not a pytest class
+
+    split: str | None = None
+    """None: 'test' where the data set has one, else 'val'."""
+    out: Path | None = None
+    tta: bool = False
+    """Average over augmented views of every image: the config's `tta_pipeline`, else two flips."""
+    baselines: Sequence[str] = ()
+    """Of a forecast: slow methods to show beside the others: 'ets', 'theta', 'arima'."""
+    baseline_windows: int | None = None
+    """On so many evenly spaced windows; 0 for all, None for the usual number."""
+    command: Sequence[str] = ()
+
+
+@dataclass(kw_only=True)
+class PredictOptions(CheckpointOptions):
+    """The command line of tools/predict.py."""
+
+    inputs: Sequence[str]
+    topk: int | None = None
+    """Of a classifier: how many classes to name; None for the usual number."""
+    json: bool = False
+    """Of a classifier: one JSON object a line."""
+    out: Path | None = None
+    """Of a forecaster: the file to write."""

@@ -1,0 +1,66 @@
+"""The loops of a training: MMEngine's, with what exact runs need of them."""
+
+from collections.abc import Callable
+
+import torch
+from mmengine.runner import EpochBasedTrainLoop, ValLoop
+
+from amlnn.registry import VALIDATION_LOSS
+
+__all__ = ['EpochTrainLoop', 'EvaluationLoop']
+
+
+class EpochTrainLoop(EpochBasedTrainLoop):
+    """MMEngine's loop with one more hook, `after_epoch`, behind training and validation.
+
+    MMEngine saves after training and before validation, so a checkpoint cannot know its own score.
+    """
+
+    def run(self) -> torch.nn.Module:
+        """Train to the last epoch or until a hook stops it."""
+        self.runner.call_hook('before_train')
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self._decide_current_val_interval()
+            metrics = {}
+            if self.runner.val_loop is not None and self._epoch >= self.val_begin and (
+                    self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs):
+                metrics = self.runner.val_loop.run()
+            self.runner.end_epoch(metrics)
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+
+class EvaluationLoop(ValLoop):
+    """MMEngine's validation loop with the loss, and with what was predicted kept.
+
+    Args:
+        evaluate: `Task.evaluate` of the task that is trained.
+        on_batch: Told the number of samples after each batch.
+        forward: As of `Task.evaluate`.
+        evaluator: MMEngine's Evaluator, told what its metrics need to know.
+        kwargs: Arguments of MMEngine's ValLoop.
+    """
+
+    def __init__(self, evaluate: Callable, on_batch: Callable = lambda samples: None,
+                 forward: Callable | None = None, *, evaluator, **kwargs):
+        known = evaluator.dataset_meta
+        super().__init__(evaluator=evaluator, **kwargs)
+        evaluator.dataset_meta = known  # MMEngine tells it the data set's metainfo alone
+        self._evaluate = evaluate
+        self.on_batch = on_batch
+        self.forward = forward
+        self.last = None
+
+    def run(self) -> dict[str, float]:
+        """Validate; the metrics hold the mean loss under VALIDATION_LOSS."""
+        self.runner.call_hook('before_val')
+        self.runner.call_hook('before_val_epoch')
+        self.last = self._evaluate(self.runner.model, self.dataloader, self.evaluator,
+                                   self.on_batch, self.forward)
+        metrics = dict(self.last.metrics)
+        if self.last.loss is not None:
+            metrics[VALIDATION_LOSS] = self.last.loss
+        self.runner.call_hook('after_val_epoch', metrics=metrics)
+        self.runner.call_hook('after_val')
+        return metrics

@@ -1,0 +1,192 @@
+"""Forecasting a series: the task of amlnn's recurrent models."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from torch import nn
+
+from amlnn.config.load import LoadedConfig
+from amlnn.console import say
+from amlnn.data.series.window_loader import WindowLoader
+from amlnn.engine.build import build, initialise
+from amlnn.engine.plan import Plan, make_plan
+from amlnn.engine.series.evaluation import (
+    ForecastEvaluation,
+    evaluate_forecaster,
+    try_evaluation,
+    write_components,
+    write_forecasts,
+)
+from amlnn.engine.series.forecast_file import check_file, forecast_file
+from amlnn.engine.series.parts import FirstBatch, SeriesParts, checkpoint_metainfo
+from amlnn.engine.series.runner import ForecastRunner
+from amlnn.engine.series.score import add_rows_and_intervals, check_rows, show_rows
+from amlnn.engine.task import PRETRAINED, Task, Weights
+from amlnn.errors import ConfigError, UsageError
+from amlnn.records import TestRecord
+from amlnn.registry import SERIES_MODULES, import_components
+
+__all__ = ['SeriesTask', 'TrainedOn']
+
+
+@dataclass
+class TrainedOn:
+    """What a checkpoint knows of the series it was trained on."""
+
+    metainfo: dict
+    """Columns, look-back, horizon, scaler."""
+    path: Path
+    """Of the checkpoint, for messages."""
+
+
+class SeriesTask(Task):
+    """A forecaster and the windows of a series; see `Task`.
+
+    Args:
+        plan: What will be built.
+        known: What the weights know that will be evaluated or forecast.
+    """
+
+    kind = 'forecasting'
+    samples = 'windows'
+    rate = 'windows'
+    scope = 'mmengine'
+    digits = 4
+
+    def __init__(self, plan: Plan, known: TrainedOn | None = None):
+        super().__init__(plan)
+        trained = (known.metainfo, known.path) if known else ()
+        self.parts = SeriesParts(plan.loaded, plan.config, plan.seed, *trained)
+        self.data_root = self.parts.path
+
+    @classmethod
+    def register(cls) -> None:
+        """Import what a forecast needs, which is none of the vision libraries."""
+        import_components(SERIES_MODULES)
+
+    @classmethod
+    def known_to(cls, weights: Weights, loaded: LoadedConfig) -> TrainedOn:
+        """The metainfo of a checkpoint.
+
+        Raises:
+            UsageError: `pretrained` stands for the checkpoint.
+            CheckpointError: it is no forecaster's.
+        """
+        if weights.path == PRETRAINED:
+            raise UsageError('`pretrained` instead of a checkpoint is for classifiers',
+                             hint='give the checkpoint of a forecaster: work_dirs/<config>/latest/'
+                             'best.pth')
+        return TrainedOn(checkpoint_metainfo(weights.content, weights.path), weights.path)
+
+    @classmethod
+    def open(cls, loaded: LoadedConfig, device: str, seed: int | None = None,
+             pretrained: str | None = None, known: TrainedOn | None = None) -> 'SeriesTask':
+        """See `Task`.
+
+        Raises:
+            AmlnnError: an option means nothing to a forecaster, the data cannot be read, or it does
+                not fit the checkpoint.
+        """
+        # On processors that emulate bfloat16's small products, small recurrent steps gain nothing.
+        plan = make_plan(loaded, device, seed, pretrained, dict(precision='fp32'))
+        options = plan.model_options
+        for name, value in (('frozen_stages', options.frozen_stages not in (None, -1)),
+                            ('trainable', options.trainable),
+                            ('pretrained_head', options.pretrained_head)):
+            if value:
+                raise ConfigError(
+                    f'{loaded.origins.get(f"model.{name}", loaded.path)}: `model.{name}` is set, '
+                    'and a forecaster has no stages', hint='take it out; model.pretrained=<a '
+                    'checkpoint> begins with all its weights')
+        task = cls(plan, known)
+        if known:
+            task.parts.check_sizes()
+        task.parts.fill_model(plan.config['model'])
+        return task
+
+    def data_hash(self) -> str:
+        """Of the numbers that were read."""
+        return self.parts.data_hash()
+
+    def build_model(self, weights: bool = True) -> tuple[nn.Module, str | None]:
+        """See `Task`."""
+        model, said = build(self.plan.config['model'].to_dict()), None
+        if weights:
+            initialise(model)
+            if self.plan.model_options.pretrained:
+                said = self.parts.load_pretrained(model, self.plan.model_options.pretrained)
+        return model.to(self.plan.device), said
+
+    def loader(self, part: str) -> WindowLoader:
+        """See `Task`."""
+        return self.parts.loader(part)
+
+    def first_batch(self, loader) -> FirstBatch:
+        """See `Task`."""
+        return FirstBatch(loader.dataset, loader.batch_size)
+
+    def evaluation_meta(self, part: str, loader) -> dict:
+        """The metainfo, and the error of a simple forecast (see `SeriesParts`)."""
+        return self.parts.evaluation_meta(part)
+
+    def evaluate(self, model: nn.Module, loader, evaluator,
+                 on_batch: Callable[[int], None] = lambda windows: None,
+                 forward: Callable | None = None) -> ForecastEvaluation:
+        """See `Task`; there is no fast path."""
+        return evaluate_forecaster(model, loader, evaluator, self.plan.forward_context, on_batch)
+
+    def write_predictions(self, path: Path, evaluation: ForecastEvaluation) -> None:
+        """See `Task`."""
+        write_forecasts(path, evaluation, self.parts.metainfo)
+
+    def try_out(self, model: nn.Module, loaders: dict, evaluator) -> None:
+        """Evaluate two windows: what an evaluator asks in vain is said before any training."""
+        if evaluator is not None:
+            try_evaluation(model, loaders['val'], evaluator, self.plan.forward_context)
+
+    def runner_class(self) -> type[ForecastRunner]:
+        """ForecastRunner."""
+        return ForecastRunner
+
+    def describe(self, counts: dict[str, int]) -> str:
+        """See `Task`."""
+        shown = ', '.join(f'{count:,} {part}' for part, count in counts.items())
+        return f'{shown} windows, {self.parts.describe()}'
+
+    def warnings(self) -> list[str]:
+        """Copies of test windows in the training part."""
+        return self.parts.warnings()
+
+    def write_truth(self, folder: Path) -> None:
+        """What a generated series is made of."""
+        write_components(folder / 'components.npz', self.parts)
+
+    def check_test(self, options) -> None:
+        """See `Task`."""
+        if options.tta:
+            raise UsageError('--tta averages over views of images, and this is a forecast',
+                             hint='leave it out')
+        check_rows(options)
+
+    def complete(self, record: TestRecord, evaluation: ForecastEvaluation, loader,
+                 weights: Weights, options, console: Console) -> None:
+        """Add simple methods' rows, intervals' coverage and repeated windows."""
+        add_rows_and_intervals(record, evaluation, self.parts, weights.content, options, console)
+        if record.split == 'test':
+            record.repeated_windows = loader.dataset.overlap().count
+
+    def show(self, record: TestRecord, console: Console) -> None:
+        """See `Task`."""
+        show_rows(record, self.plan.loaded.name, console)
+        if record.repeated_windows:
+            say(console, self.parts.dataset(record.split).overlap().describe(), 'warning')
+
+    def check_predict(self, options) -> None:
+        """See `Task`."""
+        check_file(options)
+
+    def predict(self, model: nn.Module, weights: Weights, options, on_bad) -> Iterator[str]:
+        """The lines of a CSV, or where it was written."""
+        return forecast_file(model, self.plan, self.parts, weights, options)

@@ -1,0 +1,365 @@
+"""The one door to a kind of experiment: what training, evaluating and predicting ask of it."""
+
+import atexit
+import copy
+import gc
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
+from rich.console import Console
+from torch import nn
+
+from amlnn.config.kind import run_kind
+from amlnn.config.load import LoadedConfig
+from amlnn.console import say
+from amlnn.engine.build import build
+from amlnn.engine.plan import Plan
+from amlnn.engine.run.checkpoint import load_weights, read_checkpoint
+from amlnn.engine.run.versions import library_versions
+from amlnn.errors import ConfigError
+from amlnn.models.parameters import parameter_row
+from amlnn.quiet import quiet_imports
+from amlnn.records import FrozenStage, TestRecord
+
+__all__ = ['PRETRAINED', 'Evaluation', 'Task', 'Weights', 'in_scope', 'open_task',
+           'parameter_names', 'task_class']
+
+PRETRAINED = Path('pretrained')
+"""What stands for a checkpoint where the config's own weights are meant; `./pretrained` is a file.
+"""
+
+_CLASSES = {'classification': ('amlnn.engine.images.task', 'ImageTask'),
+            'forecasting': ('amlnn.engine.series.task', 'SeriesTask')}
+
+
+class Evaluation(Protocol):
+    """What every evaluation gives, whatever its kind."""
+
+    metrics: dict[str, float]
+    loss: float | None
+    """Mean over the samples."""
+    samples: int
+    seconds: float
+
+
+@dataclass
+class Weights:
+    """What is evaluated or predicts: a checkpoint that was read, or PRETRAINED."""
+
+    path: Path
+    content: dict
+    """Of the file; {} for PRETRAINED."""
+
+    @classmethod
+    def read(cls, path: Path, trust: bool = False) -> 'Weights':
+        """Read a file, or nothing for PRETRAINED.
+
+        Raises:
+            CheckpointError: the file cannot be read, or would run code and is not trusted.
+        """
+        return cls(path, {} if path == PRETRAINED else read_checkpoint(path, trust))
+
+    @property
+    def meta(self) -> dict:
+        """What the checkpoint says of itself."""
+        return self.content.get('meta') or {}
+
+
+class Task(ABC):
+    """An experiment of one kind, on the machine at hand.
+
+    The only classes that know what is special about images or about series: whoever trains,
+    evaluates or predicts asks them and never which kind it is.
+
+    Attributes:
+        kind: As the data sets of a config declare it, and as records name it.
+        samples: What is counted: 'images'.
+        rate: What a second's samples are called: 'img'.
+        scope: The package in which a config's names are looked up first.
+        digits: Decimals of a metric while training.
+        plan: What will be built.
+        data_root: Folder or file of the data; None where there is none.
+        classes: A classifier's class names, in the order of their numbers; None where unknown.
+    """
+
+    kind: ClassVar[str]
+    samples: ClassVar[str]
+    rate: ClassVar[str]
+    scope: ClassVar[str]
+    digits: ClassVar[int] = 2
+    data_root: str | None = None
+    classes: list[str] | None = None
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+
+    # Before there is one.
+
+    @classmethod
+    @abstractmethod
+    def register(cls) -> None:
+        """Import the modules whose classes configs name."""
+
+    @classmethod
+    def check_data(cls, config, parts: tuple[str, ...]) -> None:
+        """Refuse a config whose data is not there, before anything slow is imported.
+
+        Raises:
+            DataError: names what is missing and how to get it.
+        """
+
+    @classmethod
+    @abstractmethod
+    def known_to(cls, weights: Weights, loaded: LoadedConfig) -> object:
+        """What weights know of the data they were trained on, for `open`.
+
+        Raises:
+            AmlnnError: they are of another kind, or not what the config asks for.
+        """
+
+    @classmethod
+    @abstractmethod
+    def open(cls, loaded: LoadedConfig, device: str, seed: int | None = None,
+             pretrained: str | None = None, known: object = None) -> 'Task':
+        """Fit a config to the machine, and derive what follows from its data.
+
+        Args:
+            loaded: From `load_config`.
+            device: 'cpu' or 'cuda'.
+            seed: Overrides `randomness.seed`.
+            pretrained: Overrides `model.pretrained`; 'none' for no weights.
+            known: Of the weights that will be evaluated or predict, from `known_to`.
+
+        Raises:
+            AmlnnError: config, data and weights do not fit one another.
+        """
+
+    @classmethod
+    def open_bare(cls, loaded: LoadedConfig) -> 'Task':
+        """One whose model can be built for the names of its parameters."""
+        return cls.open(loaded, 'cpu', pretrained='none')
+
+    # Of every one.
+
+    @abstractmethod
+    def data_hash(self) -> str | None:
+        """What names the data in records; None where nothing does."""
+
+    @abstractmethod
+    def build_model(self, weights: bool = True) -> tuple[nn.Module, str | None]:
+        """Build, initialise, load pretrained weights, freeze, place on the device.
+
+        Args:
+            weights: False leaves weights as they come, for a checkpoint that follows.
+
+        Returns:
+            The model, and what was loaded in words.
+
+        Raises:
+            AmlnnError: of weights or freezing, before anything is trained.
+        """
+
+    @abstractmethod
+    def loader(self, part: str):
+        """The batches of 'train', 'val' or 'test'.
+
+        Raises:
+            DataError: the data cannot be read, or is not what the model is for.
+        """
+
+    @abstractmethod
+    def first_batch(self, loader):
+        """A loader of the first batch of another, in this process."""
+
+    @abstractmethod
+    def evaluation_meta(self, part: str, loader) -> dict:
+        """What metrics are told of a part's data."""
+
+    @abstractmethod
+    def evaluate(self, model: nn.Module, loader, evaluator: Evaluator,
+                 on_batch: Callable[[int], None] = lambda samples: None,
+                 forward: Callable | None = None) -> Evaluation:
+        """One pass over a part in eval mode.
+
+        Args:
+            model: The model, or what it is wrapped in.
+            loader: From `loader`, or what stands in for it.
+            evaluator: From `evaluator`.
+            on_batch: Told the number of samples after each batch.
+            forward: The fast path's; None for the model's own.
+        """
+
+    @abstractmethod
+    def write_predictions(self, path: Path, evaluation: Evaluation) -> None:
+        """Write `predictions_<split>.npz` (see amlnn.records)."""
+
+    def evaluator(self, part: str, loader) -> Evaluator:
+        """The evaluator of a part, told what its metrics need to know.
+
+        Raises:
+            ConfigError: a metric needs to know what the data does not say.
+        """
+        section = copy.deepcopy(self.plan.config[f'{part}_evaluator'])
+        evaluator = Evaluator(section if isinstance(section, list | tuple) else [section])
+        evaluator.dataset_meta = self.evaluation_meta(part, loader)
+        for metric in evaluator.metrics:
+            needed = getattr(metric, 'needs', None)
+            if needed and evaluator.dataset_meta.get(needed) is None:
+                raise ConfigError(
+                    f'{part}_evaluator: {type(metric).__name__} needs `{needed}` of the classes, '
+                    f'and {self.data_set_names(loader)} does not have it',
+                    hint=f'take {type(metric).__name__} out of {part}_evaluator, or take a data '
+                    'set that has it')
+        return evaluator
+
+    def data_set_names(self, loader) -> str:
+        """The classes of a loader's data sets."""
+        return type(loader.dataset).__name__
+
+    def stages(self, model: nn.Module) -> list[FrozenStage]:
+        """A model's parameters, part by part."""
+        return [parameter_row('model', model.parameters())]
+
+    def versions(self) -> dict[str, str]:
+        """Versions of what a result depends on."""
+        return library_versions()
+
+    # Training.
+
+    @abstractmethod
+    def try_out(self, model: nn.Module, loaders: dict, evaluator: Evaluator | None) -> None:
+        """Ask of a new model, before a run begins, whether it and its data go together.
+
+        Raises:
+            AmlnnError: they do not.
+        """
+
+    def fast_path(self, model: nn.Module):
+        """How training skips what is frozen (see `TrunkPath`); None where it does not."""
+        return None
+
+    @abstractmethod
+    def runner_class(self) -> type:
+        """The FolderRunner that trains."""
+
+    @abstractmethod
+    def describe(self, counts: dict[str, int]) -> str:
+        """A training's data in words, with so many samples of each part."""
+
+    def warnings(self) -> list[str]:
+        """What makes an error on this data look better than it is."""
+        return []
+
+    def write_truth(self, folder: Path) -> None:
+        """Write what is known of generated data into a new run folder."""
+
+    # Evaluating a checkpoint.
+
+    def default_split(self) -> str:
+        """The part to evaluate where nobody says which."""
+        return 'test' if self.plan.config.get('test_dataloader') else 'val'
+
+    @abstractmethod
+    def check_test(self, options) -> None:
+        """Refuse those of `TestOptions` that mean nothing here.
+
+        Raises:
+            UsageError: names the option.
+        """
+
+    def fit_test(self, options, split: str) -> None:
+        """Fit the config to `TestOptions`, before anything is built."""
+
+    def tester(self, model: nn.Module, options) -> nn.Module:
+        """What is evaluated for a model with `TestOptions`."""
+        return model
+
+    def complete(self, record: TestRecord, evaluation: Evaluation, loader, weights: Weights,
+                 options, console: Console) -> None:
+        """Add what only this kind's record of a test has."""
+
+    @abstractmethod
+    def show(self, record: TestRecord, console: Console) -> None:
+        """Print what a test found."""
+
+    # Predicting.
+
+    @abstractmethod
+    def check_predict(self, options) -> None:
+        """Refuse those of `PredictOptions` that mean nothing here.
+
+        Raises:
+            AmlnnError: names the option or the input.
+        """
+
+    @abstractmethod
+    def predict(self, model: nn.Module, weights: Weights, options,
+                on_bad: Callable[[str, str], None]) -> Iterator[str]:
+        """Lines of text that say what a model predicts; see `amlnn.engine.predict`."""
+
+    def restore(self, weights: Weights, console: Console) -> nn.Module:
+        """The model with the weights of a checkpoint, or with the config's own.
+
+        Raises:
+            CheckpointError: the checkpoint is of another model.
+        """
+        if weights.path == PRETRAINED:
+            model, loaded = self.build_model()
+            say(console, str(loaded))
+            return model
+        model, _ = self.build_model(weights=False)
+        load_weights(model, weights.content, weights.path)
+        return model
+
+
+def task_class(config) -> type[Task]:
+    """The class of a config's kind.
+
+    Raises:
+        ConfigError: nothing trains that kind.
+    """
+    kind = run_kind(config)
+    if kind not in _CLASSES:
+        raise ConfigError(f'the data set is of the kind `{kind}`, and nothing here trains it',
+                          hint=f'one of {", ".join(_CLASSES)}')
+    module, name = _CLASSES[kind]
+    return getattr(import_module(module), name)
+
+
+@contextmanager
+def in_scope(config) -> Iterator[None]:
+    """Names in a config are looked up in its default scope; amlnn's components are registered."""
+    kind = task_class(config)
+    with quiet_imports():
+        kind.register()
+    if not gc.get_freeze_count():
+        # MMEngine collects garbage whenever it packs a data set: two seconds each, nearly all of it
+        # over the libraries' own objects, which stay. Forked workers then share their memory too.
+        gc.freeze()
+        atexit.register(gc.unfreeze)  # else extension modules speak of leaks on the way out
+    # MMEngine logs to whatever logger came last; until a run has one, only errors reach the screen.
+    if not MMLogger.check_instance_created('amlnn'):
+        MMLogger.get_instance('amlnn', log_level='ERROR')
+    with DefaultScope.overwrite_default_scope(config.get('default_scope') or kind.scope):
+        yield
+
+
+def open_task(loaded: LoadedConfig, device: str, **arguments) -> Task:
+    """The task of a config; arguments as of `Task.open`, errors too."""
+    with in_scope(loaded.config):
+        return task_class(loaded.config).open(loaded, device, **arguments)
+
+
+def parameter_names(loaded: LoadedConfig) -> list[str]:
+    """Names of the parameters of a config's model, built without weights or data."""
+    with in_scope(loaded.config):
+        model = build(task_class(loaded.config).open_bare(loaded).plan.config['model'])
+    return [name for name, _ in model.named_parameters()]
