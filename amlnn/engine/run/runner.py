@@ -2,22 +2,39 @@
 
 import itertools
 import logging
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
+from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
+from torch import nn
 
 from amlnn.config.resolved import config_hash, resolved_text
 from amlnn.engine.run.loops import EpochTrainLoop, EvaluationLoop
+from amlnn.engine.run.remembered import (
+    catch_up,
+    changed,
+    plain_state,
+    scheduler_changes,
+    take_up,
+)
 from amlnn.records import present_names
+from amlnn.registry import VALIDATION_LOSS
 
 __all__ = ['FolderRunner']
 
 # MMEngine keeps loggers and message hubs for ever, by name; a run and its continuation in one
 # process must not meet.
 _COUNTER = itertools.count()
+
+# Hooks of every training: MMEngine's know nothing that a resume needs, ours say it themselves.
+_USUAL_HOOKS = ('DistSamplerSeedHook', 'EpochHook', 'FiniteLossHook', 'IterTimerHook', 'LoggerHook',
+                'ParamSchedulerHook', 'RunCheckpointHook', 'RunEarlyStoppingHook',
+                'RuntimeInfoHook', 'SyncBuffersHook')
 
 
 class FolderRunner(Runner):
@@ -147,7 +164,12 @@ class FolderRunner(Runner):
             'state_dict': {name: value.detach().cpu() for name, value in
                            model.state_dict().items()},
             'optimizer': self.optim_wrapper.state_dict(),
-            'param_schedulers': self._scheduler_states(),
+            'param_schedulers': [
+                changed(built, plain_state(scheduler)) for built, scheduler
+                in zip(self._built_schedulers, self._schedulers(), strict=True)],
+            'own_hooks': {name: changed(self._built_hooks[name], plain_state(hook))
+                          for name, hook in self._own_hooks()},
+            'gradients': self._waiting_gradients(model),
             'hooks': {},
             'record': self.recorder.state(),
         }
@@ -155,30 +177,65 @@ class FolderRunner(Runner):
         return checkpoint
 
     def restore(self, checkpoint: dict) -> None:
-        """Take up a training where `make_checkpoint` left it. Loops and optimizer are built."""
+        """Take up a training where `make_checkpoint` left it. Loops and optimizer are built.
+
+        What was built follows the config of now, which may train for longer: only what has changed
+        since the first run was built comes from the checkpoint.
+        """
+        self._resume = True  # by this EMAHook tells a resume from other weights
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        getattr(self.model, 'module', self.model).load_state_dict(checkpoint['state_dict'])
+        model = getattr(self.model, 'module', self.model)
+        model.load_state_dict(checkpoint['state_dict'])
         self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
-        schedulers = self.param_schedulers
-        groups = schedulers.values() if isinstance(schedulers, dict) else [schedulers or []]
-        states = checkpoint['param_schedulers']
-        groups_of_states = states.values() if isinstance(states, dict) else [states]
-        for group, group_states in zip(groups, groups_of_states, strict=True):
-            for scheduler, state in zip(group, group_states, strict=True):
-                scheduler.load_state_dict(state)
+        for scheduler, state in zip(self._schedulers(), _flat(checkpoint['param_schedulers']),
+                                    strict=True):
+            take_up(scheduler, scheduler_changes(state))
+        for name, hook in self._own_hooks():
+            take_up(hook, checkpoint.get('own_hooks', {}).get(name, {}))
+        waiting = checkpoint.get('gradients', {})
+        for name, parameter in model.named_parameters():
+            if name in waiting:
+                parameter.grad = waiting[name].to(parameter.device)
         self.train_loop._epoch = checkpoint['meta']['epoch']
         self.train_loop._iter = checkpoint['meta']['iter']
         self.recorder.rewind(**present_names(checkpoint['record']))
+        epochs = self.recorder.record.epochs
+        metrics = {**epochs[-1].metrics, VALIDATION_LOSS: epochs[-1].val_loss} if epochs else {}
+        for scheduler in self._schedulers():
+            catch_up(scheduler, metrics)
 
     def load_or_resume(self) -> None:
         """Called by MMEngine once everything is built and before the first epoch."""
+        self._built_schedulers = [plain_state(each) for each in self._schedulers()]
+        self._built_hooks = {name: plain_state(hook) for name, hook in self._own_hooks()}
         if self._load_from is not None:
             self.restore(self._load_from)
             self._load_from = None
 
-    def _scheduler_states(self):
-        schedulers = self.param_schedulers
-        if isinstance(schedulers, dict):
-            return {name: [each.state_dict() for each in group]
-                    for name, group in schedulers.items()}
-        return [each.state_dict() for each in schedulers or []]
+    def _schedulers(self) -> list:
+        return _flat(self.param_schedulers)
+
+    def _own_hooks(self) -> Iterator[tuple[str, Hook]]:
+        """The hooks that a config adds, each with a name of its own."""
+        counts: Counter[str] = Counter()
+        for hook in self._hooks:
+            name = type(hook).__name__
+            if name not in _USUAL_HOOKS:
+                counts[name] += 1
+                yield f'{name}-{counts[name]}', hook
+
+    def _waiting_gradients(self, model: nn.Module) -> dict:
+        """Gradients that an optimizer wrapper accumulates over the end of an epoch."""
+        wrappers = self.optim_wrapper.values() if isinstance(self.optim_wrapper, OptimWrapperDict) \
+            else [self.optim_wrapper]
+        if all(getattr(wrapper, '_accumulative_counts', 1) == 1 for wrapper in wrappers):
+            return {}
+        return {name: parameter.grad.cpu() for name, parameter in model.named_parameters()
+                if parameter.grad is not None}
+
+
+def _flat(schedulers) -> list:
+    """Schedulers, or their states, of one optimizer or of several, one behind the other."""
+    if isinstance(schedulers, dict):
+        return [each for group in schedulers.values() for each in group]
+    return list(schedulers or [])
