@@ -76,6 +76,11 @@ class EpochRecord:
     val_seconds: float
     samples_per_second: float
     """Training samples, which are images or windows, divided by train_seconds."""
+    arrays: dict[str, list] = field(default_factory=dict)
+    """Validation metrics that are several numbers, nested lists: one a class, or a matrix.
+
+    Of the best and of the newest epoch alone.
+    """
 
 
 @dataclass
@@ -159,6 +164,8 @@ class TestRecord:
     versions: dict[str, str]
     created: str
     schema_version: int = SCHEMA_VERSION
+    arrays: dict[str, list] = field(default_factory=dict)
+    """Metrics that are several numbers, nested lists: one a class, or a matrix."""
     tta: bool = False
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
     """Of a forecast: errors and 'windows' of simple methods by name, on all windows of the part.

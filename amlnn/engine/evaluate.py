@@ -54,6 +54,7 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
         record = TestRecord(
             checkpoint=str(options.checkpoint), checkpoint_epoch=weights.meta.get('epoch'),
             split=split, samples=result.samples, loss=result.loss, metrics=result.metrics,
+            arrays=result.arrays,
             seconds=round(result.seconds, 3),
             samples_per_second=round(result.samples / result.seconds, 2),
             device=device_name(task.plan.device), precision=task.plan.precision,

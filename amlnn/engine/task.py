@@ -44,6 +44,8 @@ class Evaluation(Protocol):
     """What every evaluation gives, whatever its kind."""
 
     metrics: dict[str, float]
+    arrays: dict[str, list]
+    """What metrics give that is no number, such as one value a class, as lists."""
     loss: float | None
     """Mean over the samples."""
     samples: int
@@ -176,8 +178,13 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def first_batch(self, loader):
-        """A loader of the first batch of another, in this process."""
+    def first_batch(self, loader, at_most: int | None = None):
+        """A loader of the first batch of another, in this process.
+
+        Args:
+            loader: The other.
+            at_most: So many samples, where the batch has more.
+        """
 
     @abstractmethod
     def evaluation_meta(self, part: str, loader) -> dict:
@@ -235,8 +242,11 @@ class Task(ABC):
     # Training.
 
     @abstractmethod
-    def try_out(self, model: nn.Module, loaders: dict, evaluator: Evaluator | None) -> None:
+    def try_out(self, model: nn.Module, loaders: dict, evaluator: Evaluator | None) -> dict:
         """Ask of a new model, before a run begins, whether it and its data go together.
+
+        Returns:
+            What the metrics say of a few samples, whatever its type; {} without an evaluator.
 
         Raises:
             AmlnnError: they do not.

@@ -18,6 +18,7 @@ from amlnn.config.load import LoadedConfig
 from amlnn.config.resolved import config_hash, resolved_text
 from amlnn.console import say
 from amlnn.engine.device import choose_device
+from amlnn.engine.measured import check_monitors
 from amlnn.engine.memory import is_out_of_memory
 from amlnn.engine.new_record import new_record
 from amlnn.engine.options import TrainOptions
@@ -162,7 +163,8 @@ class Training:
         self.evaluator = task.evaluator('val', self.loaders['val']) if 'val' in self.loaders \
             else None
         if checkpoint is None:
-            task.try_out(self.model, self.loaders, self.evaluator)
+            check_monitors(task.plan.config,
+                           task.try_out(self.model, self.loaders, self.evaluator))
         self.path = task.fast_path(self.model)
         return said
 
@@ -344,8 +346,8 @@ def _dry_run(task: Task, console: Console) -> None:
                     raise
                 # Split 8:2, a data set has no test part, and training does not need one.
                 say(console, error.message, 'note')
-        task.try_out(model, loaders, task.evaluator('val', loaders['val'])
-                     if 'val' in loaders else None)
+        check_monitors(config, task.try_out(
+            model, loaders, task.evaluator('val', loaders['val']) if 'val' in loaders else None))
         stored = task.plan.effective_config()
         record = new_record(task, stored, model, _counts(loaders), sys.argv)
         record.max_epochs = 1

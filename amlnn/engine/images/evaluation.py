@@ -11,6 +11,7 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
 
 from amlnn.atomic import replacing
+from amlnn.engine.measured import numbers_and_arrays
 from amlnn.quiet import quiet_imports
 
 __all__ = ['Evaluation', 'evaluate', 'predict_from', 'write_predictions']
@@ -21,6 +22,8 @@ class Evaluation:
     """What one pass over a data set gives. N images, K classes."""
 
     metrics: dict[str, float]
+    arrays: dict[str, list]
+    """What metrics give that is no number, such as one value a class, as lists."""
     loss: float | None
     """Mean over images of the head's loss."""
     ids: list[str]
@@ -66,11 +69,10 @@ def evaluate(model: nn.Module, dataloader, evaluator, context: Callable,
         samples += len(outputs)
         evaluator.process(data_samples=outputs, data_batch=batch)
         on_batch(len(outputs))
-    metrics = {name: float(value) for name, value in evaluator.evaluate(samples).items()
-               if np.ndim(value) == 0}
+    metrics, arrays = numbers_and_arrays(evaluator.evaluate(samples))
     complete = len(labels) == samples
     return Evaluation(
-        metrics=metrics, loss=loss_sum / loss_count if loss_count else None, ids=ids,
+        metrics=metrics, arrays=arrays, loss=loss_sum / loss_count if loss_count else None, ids=ids,
         labels=np.array(labels if complete else [], np.int64),
         probabilities=np.array(probabilities if complete else [], np.float32), samples=samples,
         seconds=time.perf_counter() - begin)
@@ -117,6 +119,10 @@ def _loss(head: nn.Module, scores: torch.Tensor, samples: list) -> torch.Tensor:
         # Such a loss takes what mixup makes of labels; nothing is mixed in validation.
         labels = torch.cat([sample.gt_label for sample in samples])
         target = nn.functional.one_hot(labels, scores.shape[1]).to(scores.dtype)
+        return head.loss_module(scores, target, avg_factor=len(samples))
+    if 'gt_score' in samples[0] and not samples[0].gt_score.is_floating_point():
+        # Mixup makes one-hot labels of integers, which losses of probabilities do not take.
+        target = torch.stack([sample.gt_score for sample in samples]).to(scores.dtype)
         return head.loss_module(scores, target, avg_factor=len(samples))
     return head._get_loss(scores, samples)['loss']
 

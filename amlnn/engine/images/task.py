@@ -21,8 +21,10 @@ from amlnn.engine.images.evaluation import Evaluation, evaluate, write_predictio
 from amlnn.engine.images.loaders import build_loader
 from amlnn.engine.images.predict import check_inputs, predict
 from amlnn.engine.images.pretrained import IMAGENET_CLASSES, head_classes
+from amlnn.engine.images.sizes import fixed_size, spread_images
 from amlnn.engine.images.tta import augment_pipeline, averaging
 from amlnn.engine.plan import make_plan
+from amlnn.engine.rehearsal import as_config_error, kept_generators, rehearse
 from amlnn.engine.run.runner import FolderRunner
 from amlnn.engine.run.versions import vision_versions
 from amlnn.engine.task import PRETRAINED, Task, Weights
@@ -169,9 +171,9 @@ class ImageTask(Task):
             self.classes = list(loader.dataset.metainfo.get('classes') or ()) or None
         return loader
 
-    def first_batch(self, loader: DataLoader) -> DataLoader:
+    def first_batch(self, loader: DataLoader, at_most: int | None = None) -> DataLoader:
         """See `Task`."""
-        size = min(loader.batch_size, len(loader.dataset))
+        size = min(at_most or loader.batch_size, loader.batch_size, len(loader.dataset))
         views = [View(index, 0) for index in range(size)]
         return DataLoader(loader.dataset, batch_size=size, sampler=views,
                           collate_fn=loader.collate_fn)
@@ -202,18 +204,41 @@ class ImageTask(Task):
         """The vision libraries' too."""
         return vision_versions()
 
-    @torch.no_grad()
-    def try_out(self, model: nn.Module, loaders: dict, evaluator) -> None:
-        """Ask with one image whether the head takes what comes to it.
+    def try_out(self, model: nn.Module, loaders: dict, evaluator) -> dict:
+        """Take a step on two images, one on a last batch of one, and evaluate two.
 
         Raises:
-            ConfigError: it does not.
+            ConfigError: images, model, loss, optimizer and metrics do not go together.
         """
-        from amlnn.models.images.heads import check_head  # brings in MMPretrain
         loader = loaders['train']
+        with kept_generators():
+            images = spread_images(loader.dataset, fixed_size(self.plan.config))
+
+            def batch(count: int) -> dict:  # a preprocessor writes into its samples
+                return loader.collate_fn(copy.deepcopy(images[:count]))
+
+            self._check_head(model, batch(1))
+        section = self.plan.config['optim_wrapper']
+        size = min(2, loader.batch_size, len(images))
+        rehearse(model, batch(size), section,
+                 f'a batch of {size} image{"s" * (size > 1)}')
+        left = 0 if loader.drop_last else len(loader.dataset) % loader.batch_size
+        if left == 1 and size > 1:
+            rehearse(model, batch(1), section,
+                     f'the last batch, of 1 image ({len(loader.dataset)} by {loader.batch_size}),')
+        if evaluator is None:
+            return {}
+        few = self.first_batch(loaders['val'], 2)
+        with kept_generators(), as_config_error('evaluating 2 images with val_evaluator'):
+            found = self.evaluate(model, few, evaluator)
+        return {**found.arrays, **found.metrics}
+
+    @torch.no_grad()
+    def _check_head(self, model: nn.Module, batch: dict) -> None:
+        """Ask with one image whether the head takes what comes to it."""
+        from amlnn.models.images.heads import check_head  # brings in MMPretrain
         if getattr(model, 'head', None) is None or not hasattr(model, 'extract_feat'):
             return
-        batch = loader.collate_fn([loader.dataset[View(0, 0)]])
         model.eval()
         check_head(model.head, model.extract_feat(model.data_preprocessor(batch, False)['inputs']))
 

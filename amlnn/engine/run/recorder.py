@@ -70,6 +70,9 @@ class Recorder:
         self.record.total_seconds += epoch.seconds
         self.record.total_samples += samples
         improved = self._compare(epoch)
+        for earlier in self.record.epochs[:-1]:  # a confusion matrix an epoch would be too much
+            if earlier.epoch != self.record.best_epoch:
+                earlier.arrays = {}
         self.write()
         if time.monotonic() - self._drawn > _SECONDS_BETWEEN_DRAWINGS:
             self.draw()

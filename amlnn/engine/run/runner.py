@@ -141,6 +141,8 @@ class FolderRunner(Runner):
     def end_epoch(self, metrics: dict) -> None:
         """Record an epoch, then let hooks save it."""
         record = self.epoch_hook.after_epoch_metrics(self, metrics)
+        if metrics:
+            record.arrays = self.val_loop.last.arrays
         improved = self.recorder.add_epoch(record, self.epoch_hook.samples)
         self.call_hook('after_epoch', improved=improved)
         self.progress.end_epoch(record, self.recorder.record)

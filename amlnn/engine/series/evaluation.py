@@ -13,10 +13,11 @@ from torch import nn
 
 from amlnn.atomic import replacing
 from amlnn.data.series.windows import SeriesWindows
-from amlnn.engine.series.parts import FirstBatch, SeriesParts
+from amlnn.engine.measured import numbers_and_arrays
+from amlnn.engine.series.parts import SeriesParts
 from amlnn.formulas.conformal import Conformal, fit_intervals
 
-__all__ = ['ForecastEvaluation', 'evaluate_forecaster', 'interval_bounds', 'try_evaluation',
+__all__ = ['ForecastEvaluation', 'evaluate_forecaster', 'interval_bounds',
            'window_names', 'write_components', 'write_forecasts']
 
 # N windows, P future steps, C target columns, Q quantile levels
@@ -27,6 +28,8 @@ class ForecastEvaluation:
     """What one pass over windows gives, in scaled units."""
 
     metrics: dict[str, float]
+    arrays: dict[str, list]
+    """What metrics give that is no number, as lists."""
     loss: float | None
     """Mean over windows of the head's loss."""
     dataset: SeriesWindows
@@ -104,20 +107,12 @@ def evaluate_forecaster(model: nn.Module, loader, evaluator, context: Callable,
             levels = tuple(forecast.levels)
         evaluator.process(data_samples=[forecast], data_batch=batch)
         on_batch(count)
-    metrics = {name: float(value) for name, value in evaluator.evaluate(samples).items()}
+    metrics, arrays = numbers_and_arrays(evaluator.evaluate(samples))
     return ForecastEvaluation(
-        metrics=metrics, loss=float(loss_sum) / samples, dataset=loader.dataset,
+        metrics=metrics, arrays=arrays, loss=float(loss_sum) / samples, dataset=loader.dataset,
         forecasts=torch.cat(points).numpy(),
         quantiles=torch.cat(quantiles).numpy() if quantiles else None, levels=levels,
         samples=samples, seconds=time.perf_counter() - begin)
-
-
-def try_evaluation(model: nn.Module, loader, evaluator, context: Callable) -> None:
-    """Evaluate two windows, so that what an evaluator asks in vain is said before any training.
-
-    Arguments are those of `evaluate_forecaster`, errors those of model and evaluator.
-    """
-    evaluate_forecaster(model, FirstBatch(loader.dataset, 2), evaluator, context)
 
 
 def write_forecasts(path: Path, evaluation: ForecastEvaluation, metainfo: dict) -> None:

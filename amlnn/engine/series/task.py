@@ -12,10 +12,10 @@ from amlnn.console import say
 from amlnn.data.series.window_loader import WindowLoader
 from amlnn.engine.build import build, initialise
 from amlnn.engine.plan import Plan, make_plan
+from amlnn.engine.rehearsal import as_config_error, kept_generators, rehearse
 from amlnn.engine.series.evaluation import (
     ForecastEvaluation,
     evaluate_forecaster,
-    try_evaluation,
     write_components,
     write_forecasts,
 )
@@ -123,9 +123,9 @@ class SeriesTask(Task):
         """See `Task`."""
         return self.parts.loader(part)
 
-    def first_batch(self, loader) -> FirstBatch:
+    def first_batch(self, loader, at_most: int | None = None) -> FirstBatch:
         """See `Task`."""
-        return FirstBatch(loader.dataset, loader.batch_size)
+        return FirstBatch(loader.dataset, min(at_most or loader.batch_size, loader.batch_size))
 
     def evaluation_meta(self, part: str, loader) -> dict:
         """The metainfo, and the error of a simple forecast (see `SeriesParts`)."""
@@ -141,10 +141,20 @@ class SeriesTask(Task):
         """See `Task`."""
         write_forecasts(path, evaluation, self.parts.metainfo)
 
-    def try_out(self, model: nn.Module, loaders: dict, evaluator) -> None:
-        """Evaluate two windows: what an evaluator asks in vain is said before any training."""
-        if evaluator is not None:
-            try_evaluation(model, loaders['val'], evaluator, self.plan.forward_context)
+    def try_out(self, model: nn.Module, loaders: dict, evaluator) -> dict:
+        """Take a step on two windows, and evaluate two.
+
+        Raises:
+            ConfigError: windows, model, loss, optimizer and metrics do not go together.
+        """
+        batch = next(iter(self.first_batch(loaders['train'], 2)))
+        rehearse(model, batch, self.plan.config['optim_wrapper'], 'a batch of 2 windows')
+        if evaluator is None:
+            return {}
+        few = self.first_batch(loaders['val'], 2)
+        with kept_generators(), as_config_error('evaluating 2 windows with val_evaluator'):
+            found = self.evaluate(model, few, evaluator)
+        return {**found.arrays, **found.metrics}
 
     def runner_class(self) -> type[ForecastRunner]:
         """ForecastRunner."""

@@ -230,4 +230,5 @@ def test_every_optimizer_is_resumed_or_refused(images, tmp_path):
         except AmlnnError as error:
             refused[name] = f'{error.message}: {error.hint}'
             assert not list(folder.glob('whole/*/run.json'))  # before the run begins
-    assert refused == {}
+    # A closure, matrices alone, sparse gradients alone, several processes, and the base class.
+    assert set(refused) == {'LBFGS', 'Muon', 'SparseAdam', 'ZeroRedundancyOptimizer', 'Optimizer'}

@@ -1,0 +1,102 @@
+"""One step of training on a copy of the model, before a run begins.
+
+What config, data and libraries do not agree on shows in the first step or in the last batch of an
+epoch: the number of classes of a loss, soft labels for a hard one, batch norm and a single image,
+an optimizer that wants something else. It is a mistake of the config, and not of the run.
+"""
+
+import copy
+import random
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from mmengine.optim import build_optim_wrapper
+from torch import nn
+
+from amlnn.engine.memory import is_out_of_memory
+from amlnn.errors import AmlnnError, ConfigError
+
+__all__ = ['as_config_error', 'kept_generators', 'rehearse']
+
+# What a library says, in small letters, and what helps.
+_HINTS = (
+    ('more than 1 value per channel', 'a batch of one image gives batch norm nothing to normalise: '
+     'set train_dataloader.drop_last=True, or another train_dataloader.batch_size'),
+    ('closure', 'take an optimizer that needs no closure, such as SGD or AdamW'),
+    ('sparse', 'take an optimizer for dense gradients, such as SGD or AdamW'),
+    ('weight tensor should be defined', 'model.head.loss.class_weight needs one number a class'),
+    ('num_classes', 'leave num_classes out where it can be derived, or set it to the number of '
+     'classes of the data set'),
+    ('class probabilities', 'a loss for soft labels: model.head.loss.use_soft=True'),
+    ('pred.dim() == label.dim()', 'a loss with use_sigmoid takes one 0 or 1 a class: leave '
+     'model.head.loss.use_sigmoid out, or set model.data_preprocessor.to_onehot=True'),
+    ('pos_weight', 'model.head.loss.pos_weight needs one number a class'),
+)
+_USUAL_HINT = 'compare model.head, its loss and optim_wrapper with the number of classes; run ' \
+    'again with --traceback for the place in the code'
+
+
+def rehearse(model: nn.Module, batch: dict, optimizer_section, what: str) -> None:
+    """Take one step of training on a copy of a model, which stays as it is.
+
+    Args:
+        model: Built and frozen.
+        batch: As the data loader gives it.
+        optimizer_section: `optim_wrapper` of the config.
+        what: What the batch is called in an error: 'a batch of 2 images'.
+
+    Raises:
+        ConfigError: the step cannot be taken.
+    """
+    twin = copy.deepcopy(model)
+    twin.train()
+    with kept_generators(), as_config_error(f'one training step on {what}'):
+        wrapper = build_optim_wrapper(twin, copy.deepcopy(optimizer_section))
+        wrapper.initialize_count_status(twin, 0, 1)
+        twin.train_step(batch, wrapper)
+
+
+@contextmanager
+def as_config_error(what: str) -> Iterator[None]:
+    """What is raised within is a mistake of the config, and named so.
+
+    Args:
+        what: What was tried.
+
+    Raises:
+        ConfigError: instead of whatever a library raised.
+    """
+    try:
+        yield
+    except AmlnnError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        text = ' '.join(str(error).split()) or _raising_line(error)
+        known = next((hint for words, hint in _HINTS if words in text.lower()), _USUAL_HINT)
+        raise ConfigError(f'{what} fails: {type(error).__name__}: {text[:300]}',
+                          hint=known) from error
+
+
+@contextmanager
+def kept_generators() -> Iterator[None]:
+    """Leave the generators of python, numpy and torch as they were."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(), warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of a few samples, some classes are missing
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def _raising_line(error: BaseException) -> str:
+    """The line of code that raised what has no message, an `assert` for instance."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return last.line or f'{last.name} in {last.filename}'
