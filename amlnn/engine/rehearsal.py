@@ -18,7 +18,7 @@ from mmengine.optim import build_optim_wrapper
 from torch import nn
 
 from amlnn.engine.memory import is_out_of_memory
-from amlnn.errors import AmlnnError, ConfigError
+from amlnn.errors import AmlnnError, ConfigError, RunFailed
 
 __all__ = ['as_config_error', 'kept_generators', 'rehearse']
 
@@ -76,7 +76,9 @@ def as_config_error(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         if is_out_of_memory(error):
-            raise
+            raise RunFailed(f'{what} fails: out of memory ({type(error).__name__}: {error})',
+                            hint='smaller images or a smaller model; a batch needs more yet'
+                            ) from error
         text = ' '.join(str(error).split()) or _raising_line(error)
         known = next((hint for words, hint in _HINTS if words in text.lower()), _USUAL_HINT)
         raise ConfigError(f'{what} fails: {type(error).__name__}: {text[:300]}',

@@ -68,7 +68,7 @@ def test_training_stops_after_patience_epochs_and_keeps_the_epoch_of_the_least_l
 
 
 @pytest.fixture
-def script(monkeypatch):
+def script(monkeypatch, no_rehearsal):
     """Lets validation report these losses, one an epoch, the last again and again."""
     def script(losses):
         from amlnn.engine.images import task

@@ -128,7 +128,7 @@ def test_a_checkpoint_that_would_run_code_is_refused_unless_it_is_trusted(
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_good_epoch(
-        write_config, run_tool, monkeypatch):
+        write_config, run_tool, monkeypatch, no_rehearsal):
     from mmpretrain.models.losses import CrossEntropyLoss
     original, calls = CrossEntropyLoss.forward, []
 

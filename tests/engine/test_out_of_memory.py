@@ -31,7 +31,7 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture
-def fail_at(monkeypatch):
+def fail_at(monkeypatch, no_rehearsal):
     """Raises an error in the n-th loss of a run."""
     def fail_at(number, error):
         from mmpretrain.models.losses import CrossEntropyLoss

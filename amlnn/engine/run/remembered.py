@@ -5,6 +5,7 @@ shorter one: MMEngine would bring a scheduler's old `end` back with its state.
 """
 
 import copy
+import warnings
 from collections import deque
 from collections.abc import Mapping
 
@@ -70,7 +71,9 @@ def catch_up(scheduler, metrics: Mapping[str, float]) -> None:
         if by_metric:
             scheduler.step(metrics)
         else:
-            scheduler.step()
+            with warnings.catch_warnings():  # the optimizer has stepped, before it was stored
+                warnings.filterwarnings('ignore', message='Detected call of `scheduler.step')
+                scheduler.step()
 
 
 def _is_plain(value: object) -> bool:
