@@ -12,6 +12,7 @@ from mmengine.dataset import Compose, default_collate
 from mmengine.registry import TRANSFORMS
 from rich.console import Console
 
+from amlnn.command import shipped_config
 from amlnn.engine.adapt import part_datasets
 from amlnn.engine.build import forward_context, in_scope
 from amlnn.engine.test import model_of, plan_for_checkpoint
@@ -144,5 +145,5 @@ def _pipeline(config) -> Compose:
                 if not any(step['type'].rpartition('.')[2].startswith('Load') for step in steps):
                     steps.insert(0, dict(type='LoadImageFromFile'))  # its data set gives pixels
                 return Compose([TRANSFORMS.build(step) for step in steps])
-    raise ConfigError('the config has no test pipeline', hint='inherit a base from configs/_base_/'
-                      'datasets')
+    raise ConfigError('the config has no test pipeline', hint='inherit a base from '
+                      f'{shipped_config("configs/_base_/datasets")}')
