@@ -1,7 +1,8 @@
-"""How every command of the project parses, fails and ends."""
+"""How every command of the project is called, parses, fails and ends."""
 
 import argparse
 import os
+import re
 import signal
 import sys
 import traceback
@@ -9,7 +10,80 @@ from collections.abc import Callable, Sequence
 
 from amlnn.errors import AmlnnError, Terminated, UsageError
 
-__all__ = ['CommandParser', 'InsteadOf', 'run_command']
+__all__ = ['CONSOLE', 'TOOLS', 'CommandParser', 'InsteadOf', 'as_called', 'command_line',
+           'example_as_called', 'process_line', 'run_command', 'shipped_config', 'through_console']
+
+TOOLS = {
+    'preprocess': 'data_preprocess.py',
+    'train': 'tools/train.py',
+    'test': 'tools/test.py',
+    'predict': 'tools/predict.py',
+    'check_config': 'tools/check_config.py',
+    'report': 'tools/report.py',
+    'series_study': 'tools/series_study.py',
+    'quickstart': 'tools/quickstart.py',
+}
+"""Every command, as `amlnn` knows it, and its file in a checkout."""
+
+CONSOLE = ('amlnn', 'python -m amlnn')
+"""What the first of sys.argv is, where a command came through the one console command."""
+
+_TOOL = re.compile(r'(?:python )?(?<![\w./-])('
+                   + '|'.join(re.escape(path) for path in TOOLS.values()) + r')\b')
+
+
+def through_console() -> bool:
+    """Whether the user called `amlnn` rather than a file of a checkout."""
+    return sys.argv[:1] != [] and sys.argv[0] in CONSOLE
+
+
+def command_line(name: str) -> str:
+    """How the user would call the command `name`, given how this one was called.
+
+    >>> command_line('test')
+    'python tools/test.py'
+    """
+    return f'{sys.argv[0]} {name}' if through_console() else f'python {TOOLS[name]}'
+
+
+def process_line(name: str) -> list[str]:
+    """The words that start `command_line(name)` as a process of this Python."""
+    if not through_console():
+        return [sys.executable, TOOLS[name]]
+    if sys.argv[0] == CONSOLE[1]:
+        return [sys.executable, '-m', 'amlnn', name]
+    # The script need not be on the PATH; -P as it: what lies in the folder is not imported.
+    code = 'import sys; from amlnn.commands.main import main; sys.exit(main())'
+    return [sys.executable, '-P', '-c', code, name]
+
+
+def as_called(text: str) -> str:
+    """A text that names commands by their files, as the README does, in the words of the user.
+
+    Every hint that is printed goes through here, so that who raises it need not ask.
+
+    >>> as_called('python data_preprocess.py --help')
+    'python data_preprocess.py --help'
+    """
+    if not through_console():
+        return text
+    names = {path: name for name, path in TOOLS.items()}
+    return _TOOL.sub(lambda found: command_line(names[found[1]]), text)
+
+
+def shipped_config(path: str) -> str:
+    """How the user would name a file or folder of the project's configs.
+
+    >>> shipped_config('configs/resnet50_baseline.py')
+    'configs/resnet50_baseline.py'
+    """
+    return path.replace('configs/', 'amlnn::', 1) if through_console() else path
+
+
+def example_as_called(text: str) -> str:
+    """`as_called` for a text whose configs are all the project's own."""
+    return ' '.join(shipped_config(word) if word.startswith('configs/') else word
+                    for word in as_called(text).split(' '))
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -17,12 +91,14 @@ class CommandParser(argparse.ArgumentParser):
 
     Args:
         description: One sentence: what the command does.
-        example: A command line that works, shown at the end of ``--help``.
+        example: A command line that works, as in a checkout, shown at the end of ``--help``.
+        name: Of TOOLS: shown as the user called it.
     """
 
-    def __init__(self, description: str, example: str):
+    def __init__(self, description: str, example: str, name: str | None = None):
         super().__init__(
-            description=description, epilog=f'example:\n  {example}', allow_abbrev=False,
+            prog=name and command_line(name), description=description,
+            epilog=f'example:\n  {example_as_called(example)}', allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter)
         self.add_argument('--traceback', action='store_true',
                           help='on an error, show where in the code it was raised')
@@ -63,8 +139,8 @@ def run_command(parser: CommandParser, main: Callable[[argparse.Namespace], int 
         if show_traceback:
             traceback.print_exc()
         print(f'error: {_one_line(error.message)}', file=sys.stderr)
-        print(f'hint: {error.hint or "run again with --traceback for the place in the code"}',
-              file=sys.stderr)
+        hint = as_called(error.hint or 'run again with --traceback for the place in the code')
+        print(f'hint: {hint}', file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt as stop:
         print('terminated' if isinstance(stop, Terminated) else 'interrupted', file=sys.stderr)

@@ -1,12 +1,15 @@
 """Imports point down, and what must not bring in torch does not."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from generated import ROOT
+
+from amlnn.command import TOOLS
 
 # Each layer may import itself and what stands before it; layers on one line do not know each other.
 LAYERS = [
@@ -18,6 +21,8 @@ LAYERS = [
     ['engine'],
     ['results'],
     ['report', 'sweep'],
+    ['commands'],
+    ['__main__'],
 ]
 BELOW = {part: {below for layer in LAYERS[:level] for below in layer}
          for level, layer in enumerate(LAYERS) for part in layer}
@@ -147,18 +152,43 @@ def test_the_package_itself_imports_nothing():
     assert not imported_by('import amlnn') & {'numpy', 'mmengine', 'rich', 'torch'}
 
 
-TOOLS = sorted([*(ROOT / 'tools').glob('*.py'), ROOT / 'data_preprocess.py'])
+HEAVY = {'numpy', 'mmengine', 'torch', 'rich', 'matplotlib', 'jinja2', 'yaml'}
 
 
-@pytest.mark.parametrize('path', TOOLS, ids=lambda path: path.name)
-def test_a_command_is_short_and_its_help_waits_for_nothing_heavy(path):
-    assert len(path.read_text(encoding='utf-8').splitlines()) <= 62
-    loaded = imported_by(f'import runpy; runpy.run_path({str(path)!r}, run_name="loaded")')
-    assert not loaded & {'numpy', 'mmengine', 'torch', 'rich', 'matplotlib', 'jinja2', 'yaml'}
+def test_there_is_a_command_for_every_tool_and_a_tool_for_every_command():
+    paths = {str(path.relative_to(ROOT))
+             for path in [*(ROOT / 'tools').glob('*.py'), ROOT / 'data_preprocess.py']}
+    bodies = {path.stem for path in (ROOT / 'amlnn/commands').glob('*.py')}
+    assert paths == set(TOOLS.values())
+    assert bodies - {'__init__', 'main'} == set(TOOLS)
 
 
-@pytest.mark.parametrize('path', TOOLS, ids=lambda path: path.name)
-def test_help_shows_an_example_of_the_command_itself(path):
-    shown = subprocess.run([sys.executable, str(path), '--help'], capture_output=True, text=True,
-                           check=True, cwd=ROOT).stdout
-    assert f'example:\n  python {path.relative_to(ROOT)}' in shown
+@pytest.mark.parametrize('name', TOOLS)
+def test_a_command_is_short_and_its_help_waits_for_nothing_heavy(name):
+    body, tool = ROOT / f'amlnn/commands/{name}.py', ROOT / TOOLS[name]
+    assert len(body.read_text(encoding='utf-8').splitlines()) <= 62
+    assert len(tool.read_text(encoding='utf-8').splitlines()) <= 15
+    assert not imported_by(f'import runpy; runpy.run_path({str(tool)!r}, run_name="loaded")') \
+        & HEAVY
+
+
+@pytest.mark.parametrize('words', [[], *([name] for name in TOOLS)], ids=' '.join)
+def test_the_help_of_the_console_command_waits_for_nothing_heavy(words):
+    code = (f'import sys; sys.argv = ["bin/amlnn", *{words!r}, "--help"]\n'
+            'from amlnn.commands.main import main\n'
+            'try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0\n'
+            'print()')
+    assert not imported_by(code) & HEAVY
+
+
+@pytest.mark.parametrize('name', TOOLS)
+def test_help_shows_the_command_and_an_example_of_it_as_it_was_called(name):
+    wide = {**os.environ, 'COLUMNS': '500'}
+    for words, called in (([TOOLS[name]], f'python {TOOLS[name]}'),
+                          (['-m', 'amlnn', name], f'python -m amlnn {name}')):
+        shown = subprocess.run([sys.executable, *words, '--help'], capture_output=True, text=True,
+                               check=True, cwd=ROOT, env=wide).stdout
+        assert shown.startswith(f'usage: {called} ')
+        example = shown.partition('\nexample:\n')[2]
+        assert example.startswith(f'  {called}')
+        assert words[0] != '-m' or 'configs/' not in example

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 from generated import ROOT
 
+from amlnn.command import TOOLS
+from amlnn.config.files import resolve
+
 DOCUMENTS = [ROOT / name for name in ('README.md', 'CONTRIBUTING.md')]
 DOCSTRINGS = sorted((ROOT / 'configs').rglob('*.py'))
+CONSOLE = f'amlnn ({"|".join(TOOLS)}) '
 # Placeholders that a reader fills in.
 PLACEHOLDERS = ('<', 'DIR', 'FILE')
 
@@ -19,7 +23,7 @@ def commands() -> list[tuple[str, str]]:
     found = [(path.name, line.strip().removeprefix('$ '))
              for path in [*DOCUMENTS, *DOCSTRINGS]
              for line in path.read_text(encoding='utf-8').splitlines()
-             if re.match(r'\s*(\$ )?python (tools/|data_preprocess)', line)]
+             if re.match(r'\s*(\$ )?(python (tools/|data_preprocess)|' + CONSOLE + ')', line)]
     found = [each for each in found if not any(word in each[1] for word in PLACEHOLDERS)]
     assert len(found) > 20
     return sorted(set(found))
@@ -35,10 +39,9 @@ def load(path: Path):
 @pytest.mark.parametrize(('where', 'line'), commands())
 def test_a_documented_command_parses_and_its_config_is_there(where, line):
     words = shlex.split(line)[1:]
-    tool = load(ROOT / words[0])
-    arguments = tool.parser().parse_args(words[1:])
-    configs = [word for word in words[1:] if word.startswith('configs/')]
-    assert all((ROOT / config).is_file() for config in configs)
+    arguments = load(ROOT / TOOLS.get(words[0], words[0])).parser().parse_args(words[1:])
+    configs = [word for word in words[1:] if word.startswith(('configs/', 'amlnn::'))]
+    assert all(resolve(config, ROOT).is_file() for config in configs)
     assert arguments
 
 

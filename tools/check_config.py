@@ -1,40 +1,12 @@
-"""Check config files: every key, argument, parameter name and monitored metric."""
+"""Check config files: every key, argument, parameter name and monitored metric.
+
+python tools/check_config.py configs/resnet50_frozen3.py
+"""
 
 import sys
 
-from amlnn.command import CommandParser, run_command
-
-
-def main(args) -> int:
-    from amlnn.config.data_place import data_option
-    from amlnn.config.report import check_files
-    return check_files(args.configs, [*args.cfg_options, *data_option(args.data)],
-                       show=args.show, origin=args.origin, second_tier=check_names)
-
-
-def check_names(loaded) -> None:
-    """Parameter names, if the config has any; only the first time is the model built for them."""
-    from amlnn.config.check import check_parameters
-
-    def names(model):
-        from amlnn.engine.task import parameter_names
-        return parameter_names(loaded)
-
-    check_parameters(loaded, names)
-
-
-def parser() -> CommandParser:
-    parser = CommandParser(__doc__, 'python tools/check_config.py configs/resnet50_frozen3.py')
-    parser.add_argument('configs', nargs='+', metavar='CONFIG',
-                        help="a file, or 'mmpretrain::resnet/resnet50_8xb32_in1k.py'")
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V', action='extend',
-                        help='override keys: optim_wrapper.optimizer.lr=0.001')
-    parser.add_argument('--data', metavar='DIR', help="the data set's folder, or a series' file")
-    parser.add_argument('--show', action='store_true', help='print the resolved config')
-    parser.add_argument('--origin', metavar='KEY',
-                        help='print which file set KEY: optim_wrapper.optimizer.lr')
-    return parser
-
+from amlnn.command import run_command
+from amlnn.commands.check_config import main, parser
 
 if __name__ == '__main__':
     sys.exit(run_command(parser(), main))

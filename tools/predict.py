@@ -1,47 +1,12 @@
-"""Predict the classes of image files, or what follows the end of a series in a CSV file."""
+"""Predict the classes of image files, or what follows the end of a series in a CSV file.
+
+python tools/predict.py CONFIG CHECKPOINT photos/
+"""
 
 import sys
-from pathlib import Path
 
-from amlnn.command import CommandParser, run_command
-
-
-def main(args) -> int:
-    from amlnn.config.load import load_config
-    # Before torch is imported: a slip is told at once.
-    config = load_config(args.config, args.cfg_options)
-    from amlnn.engine.predict import PredictOptions, predict
-    bad = []
-
-    def on_bad(path: str, reason: str) -> None:
-        bad.append(path)
-        print(f'warning: `{path}` cannot be read: {reason}', file=sys.stderr)
-
-    for line in predict(PredictOptions(
-            config, device=args.device, checkpoint=args.checkpoint,
-            trust_checkpoint=args.trust_checkpoint, inputs=args.inputs, topk=args.topk,
-            json=args.json, out=args.out), on_bad):
-        print(line, flush=True)
-    return 1 if bad else 0
-
-
-def parser() -> CommandParser:
-    parser = CommandParser(__doc__, 'python tools/predict.py configs/resnet50_frozen3.py '
-                           'work_dirs/resnet50_frozen3/latest/best.pth photos/')
-    parser.add_argument('config', type=Path, help='the config it was trained with')
-    parser.add_argument('checkpoint', type=Path, help='a .pth file, or `pretrained`')
-    parser.add_argument('inputs', nargs='+', metavar='INPUT',
-                        help='image files, folders, globs; for a forecaster one CSV file')
-    parser.add_argument('--out', type=Path, metavar='FILE', help="of a forecaster: the CSV's file")
-    parser.add_argument('--topk', type=int, metavar='K',
-                        help='classes to name for each image (default 10)')
-    parser.add_argument('--json', action='store_true', help='one JSON object a line')
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V', help='override keys')
-    parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')
-    parser.add_argument('--trust-checkpoint', action='store_true',
-                        help='let the file run code while it is read')
-    return parser
-
+from amlnn.command import run_command
+from amlnn.commands.predict import main, parser
 
 if __name__ == '__main__':
     sys.exit(run_command(parser(), main))

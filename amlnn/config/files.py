@@ -8,7 +8,22 @@ from amlnn.config.located import Place
 from amlnn.errors import ConfigError
 from amlnn.suggest import nearest
 
-__all__ = ['find_file', 'place_of', 'shipped_folder']
+__all__ = ['find_file', 'own_folder', 'place_of', 'resolve', 'shipped_folder']
+
+OWN = 'amlnn'
+_PACKAGE = Path(__file__).parents[1]
+
+
+def own_folder() -> Path | None:
+    """The folder of amlnn's own configs: in a wheel inside the package, else the checkout's."""
+    if _in_wheel().is_dir():
+        return _in_wheel()
+    folder = _PACKAGE.parent / 'configs'
+    return folder if (folder / '_base_').is_dir() else None
+
+
+def _in_wheel() -> Path:
+    return _PACKAGE / '.mim' / 'configs'
 
 
 def shipped_folder() -> Path | None:
@@ -17,14 +32,35 @@ def shipped_folder() -> Path | None:
 
 
 def place_of(path: Path) -> Place:
-    """How `path` is shown: relative to MMPretrain's configs or to the working folder."""
-    shipped = shipped_folder()
+    """How `path` is shown: relative to a package's configs or to the working folder.
+
+    A checkout's configs are files like others for who works in it. MMPretrain's alone may hold
+    keys that nobody knows.
+    """
+    shipped, own, folder = shipped_folder(), own_folder(), Path.cwd()
     if shipped is not None and path.is_relative_to(shipped):
         return Place(f'mmpretrain::{path.relative_to(shipped).as_posix()}', shipped=True)
-    folder = Path.cwd()
-    if path.is_relative_to(folder):
-        path = path.relative_to(folder)
-    return Place(path.as_posix())
+    near = path.is_relative_to(folder)
+    if own is not None and path.is_relative_to(own) and (own == _in_wheel() or not near):
+        return Place(f'{OWN}::{path.relative_to(own).as_posix()}')
+    return Place((path.relative_to(folder) if near else path).as_posix())
+
+
+def resolve(name: str | Path, folder: Path | None = None) -> Path | None:
+    """The path that a name of a file or folder of configs means, be it there or not.
+
+    Args:
+        name: A path, or 'package::path below its configs'.
+        folder: Where the name was written; by default the working folder.
+
+    Returns:
+        An absolute path; None if the package is not there or ships no configs.
+    """
+    package, colons, relative = str(name).partition('::')
+    if not colons:
+        return Path(os.path.normpath((folder or Path.cwd()) / Path(name).expanduser()))
+    root = _package_configs(package)
+    return root and Path(os.path.normpath(root / relative))
 
 
 def find_file(name: str, folder: Path, where: str = '') -> tuple[Path, str | None]:
@@ -36,22 +72,18 @@ def find_file(name: str, folder: Path, where: str = '') -> tuple[Path, str | Non
         where: 'file:line: ' of a `_base_` that names it, '' for the command line.
 
     Returns:
-        The absolute path, and the package's name if one was given.
+        The absolute path, and the package whose classes it means, if one but amlnn was given.
 
     Raises:
         ConfigError: there is no such file; the hint names the nearest one.
     """
-    scope = None
-    if '::' in name:
-        scope, _, relative = name.partition('::')
-        root = _package_configs(scope)
-        if root is None:
-            raise ConfigError(f'{where}`{name}` needs the package {scope}, which is not installed '
-                              'or ships no configs', hint='did you mean `mmpretrain::...`?'
-                              if nearest(scope, ['mmpretrain'], 3) else f'pip install {scope}')
-        path = root / relative
-    else:
-        path = Path(os.path.normpath(folder / Path(name).expanduser()))
+    scope = name.partition('::')[0] if '::' in name else None
+    path = resolve(name, folder)
+    if path is None:
+        near = nearest(scope, [OWN, 'mmpretrain'], 3)
+        raise ConfigError(f'{where}`{name}` needs the package {scope}, which is not installed '
+                          'or ships no configs', hint=f'did you mean `{near[0]}::...`?'
+                          if near else f'pip install {scope}')
     if path.suffix != '.py':
         other = path.with_name(path.name + '.py')
         hint = f'did you mean `{name}.py`?' if other.is_file() else 'a config is a Python file'
@@ -59,10 +91,12 @@ def find_file(name: str, folder: Path, where: str = '') -> tuple[Path, str | Non
     if not path.is_file():
         what = 'no base file' if where else 'no config file'
         raise ConfigError(f'{where}{what} `{name}`', hint=_nearest_file(path, folder, name))
-    return path, scope
+    return path, None if scope == OWN else scope
 
 
 def _package_configs(package: str) -> Path | None:
+    if package == OWN:
+        return own_folder()
     if not package.isidentifier():
         return None
     try:
@@ -95,12 +129,18 @@ def _nearest_file(path: Path, folder: Path, name: str) -> str:
         by_path.setdefault(os.path.relpath(file, folder), file)
     wanted = os.path.relpath(path, folder)
     near = [by_path[key] for key in nearest(wanted, by_path, 6)[:1]]
-    if path.name in by_name:  # the right name in the wrong folder
-        near.insert(0, by_name[path.name])
+    own = {file.name: file for file in sorted((own_folder() or parent).rglob('*.py'))}
+    if path.name in by_name | own:  # the right name in the wrong folder
+        near.insert(0, (own | by_name)[path.name])
     near += [by_name[key] for key in nearest(path.name, by_name, 4)[:1]]
+    near += [own[key] for key in nearest(path.name, own)[:1]]
     if not near:
         return f'no Python file below `{place_of(parent)}` has a name like it'
     shown = place_of(near[0]).file
-    if not Path(name).is_absolute() and folder != Path.cwd() and '::' not in shown:
+    package = name.partition('::')[0]
+    root = resolve(f'{package}::') if '::' in name else None
+    if root is not None and near[0].is_relative_to(root):
+        shown = f'{package}::{near[0].relative_to(root).as_posix()}'
+    elif not Path(name).is_absolute() and folder != Path.cwd() and '::' not in shown:
         shown = Path(os.path.relpath(near[0], folder)).as_posix()
     return f'did you mean `{shown}`?'

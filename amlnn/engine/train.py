@@ -11,6 +11,7 @@ from rich.table import Table
 from torch import nn
 
 from amlnn.atomic import write_text
+from amlnn.command import command_line, shipped_config
 from amlnn.config.check import check_parameters
 from amlnn.config.experiment import identity
 from amlnn.config.kind import PARTS
@@ -282,7 +283,8 @@ def _check_epochs(loaded: LoadedConfig) -> None:
     section = loaded.config.get('train_cfg')
     if not section or not loaded.config.get('train_dataloader'):
         raise ConfigError(f'`{loaded.path}` has no `train_cfg` or no `train_dataloader`',
-                          hint='inherit a base from configs/_base_/schedules and one from datasets')
+                          hint=f'inherit a base from {shipped_config("configs/_base_/schedules")} '
+                          'and one from datasets')
     if section.get('max_epochs') is None or not section.get('by_epoch', True):
         raise ConfigError(
             f'`{loaded.path}` trains by iterations; runs here are counted in epochs',
@@ -328,7 +330,7 @@ def _conclude(record: RunRecord, folder: Path, console: Console) -> None:
         best = f'best {record.monitor} {record.best_value:.4f} in epoch {record.best_epoch}, '
     say(console, f'{best}{duration(record.total_seconds)} for {len(record.epochs)} epochs')
     if (folder / 'best.pth').is_file():
-        say(console, f'python tools/test.py {record.config_path} {folder / "best.pth"}')
+        say(console, f'{command_line("test")} {record.config_path} {folder / "best.pth"}')
 
 
 def _dry_run(task: Task, console: Console) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amlnn.command import command_line
 from amlnn.config.kind import PARTS
 from amlnn.errors import DataError
 from amlnn.records import RunRecord, is_known
@@ -67,8 +68,8 @@ class Forecasters(Comparable):
                     'occur in the training part too, number by number; their error says nothing '
                     'about a forecast.')
         if rows and not any(split in run.tests for row in rows for run in row.group.runs):
-            notes.append('The rows of simple methods come with an evaluation: python tools/test.py '
-                         'CONFIG CHECKPOINT.')
+            notes.append('The rows of simple methods come with an evaluation: '
+                         f'{command_line("test")} CONFIG CHECKPOINT.')
         simple, more = simple_rows(rows, split)
         return simple, notes + more, _describe(rows[0].group.runs[0])
 

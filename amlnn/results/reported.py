@@ -4,12 +4,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from amlnn.config.files import own_folder, resolve
 from amlnn.errors import DataError
 from amlnn.records import RunRecord
 
 __all__ = ['Reported', 'find_reported', 'read_reported']
-
-_PROJECT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -32,9 +31,10 @@ def find_reported(record: RunRecord) -> Reported | None:
     Raises:
         DataError: such a file is not of this form.
     """
-    config = Path(record.config_path)
-    candidates = [config] if config.is_absolute() else [Path.cwd() / config, _PROJECT / config]
-    for path in candidates:
+    candidates = [resolve(record.config_path)]
+    if own_folder() is not None:  # a run of the project's folder, looked at from elsewhere
+        candidates.append(own_folder().parent / record.config_path)
+    for path in filter(None, candidates):
         for folder in path.parents:
             file = folder / 'reported.json'
             if file.is_file():

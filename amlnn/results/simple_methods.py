@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from amlnn.command import as_called
 from amlnn.records import OWN, TestRecord
 
 if TYPE_CHECKING:
@@ -91,8 +92,8 @@ def _note(count: int, rows: Sequence['Row'], own: Sequence[SimpleRow], split: st
     known = {row.name for row in own}
     without = [row.name for row in rows if f'{row.name} ({count:,} windows)' not in known]
     missing = '' if not without else (
-        f' Not known on these windows: {", ".join(without)}; tools/test.py with the same '
-        '--baselines and --baseline-windows says it.')
+        f' Not known on these windows: {", ".join(without)}; {as_called("tools/test.py")} '
+        'with the same --baselines and --baseline-windows says it.')
     return (f'Rows with "({count:,} windows)" are of {count:,}{of} windows, evenly spaced, and '
             f'compare with one another only.{missing}')
 

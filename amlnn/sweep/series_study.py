@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from amlnn.config.files import resolve
 from amlnn.config.load import load_config
 from amlnn.data.series.generate import GeneratedSeries
 from amlnn.data.series.windows import SeriesWindows
@@ -47,6 +48,7 @@ class StudyOptions:
     """Trainings of each variant; the series stays the same."""
     device: str = 'auto'
     configs: Path = Path('configs/series')
+    """Their folder, as a user names it: `amlnn::series` too."""
     cfg_options: tuple[str, ...] = ()
     """For every trial."""
 
@@ -104,7 +106,8 @@ def run_study(options: StudyOptions, draw: Callable[[RunRecord, Path], None] | N
     Raises:
         AmlnnError: a run failed; those that are finished are kept.
     """
-    if not options.configs.is_dir():
+    folder = resolve(options.configs)
+    if folder is None or not folder.is_dir():
         raise UsageError(f'no `{options.configs}` here',
                          hint='run it from the folder of the project')
     if options.seeds < 1:
@@ -121,7 +124,7 @@ def run_study(options: StudyOptions, draw: Callable[[RunRecord, Path], None] | N
             runs.setdefault(trial.variant, []).append(run)
             say(_line(trial, run, new))
     describe = {'b': describe_b, 'c': describe_c}[options.study]
-    return describe(runs, facts, read_reported(options.configs / 'reported.json'))
+    return describe(runs, facts, read_reported(folder / 'reported.json'))
 
 
 def data_facts(config: Path, changes: tuple[str, ...]) -> DataFacts:

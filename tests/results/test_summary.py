@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from generated import ROOT
 from run_folders import epoch, record, test_record, write_predictions, write_run
 
 from amlnn.errors import DataError
@@ -335,6 +336,14 @@ def test_reported_figures_are_found_beside_and_above_the_config(add, config, whe
     (config.parents[1] / where / 'reported.json').write_text(json.dumps(entry))
     row, = summarise(find_runs([add('one', config_path=str(config))])).rows
     assert (row.reported.value, row.reported.source) == (95.95, 'the report')
+
+
+@pytest.mark.parametrize('path', ['amlnn::resnet50_baseline.py', 'configs/resnet50_baseline.py'])
+def test_reported_figures_of_the_projects_configs_are_found_from_any_folder(add, path):
+    written = json.loads((ROOT / 'configs/reported.json').read_text())['resnet50_baseline']
+    folder = add('one', config_path=path, config_name='resnet50_baseline')
+    row, = summarise(find_runs([folder])).rows
+    assert row.reported.value == written['value']
 
 
 def test_reported_figures_above_configs_are_not_read(add, config):

@@ -1,5 +1,7 @@
 """Studies B and C, on one network and for an epoch: what is run, found again and shown."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from generated import ROOT
@@ -167,7 +169,18 @@ def test_facts_of_fresh_data_are_those_of_its_training_rows():
 
 
 @pytest.mark.parametrize(('changes', 'message'), [({'configs': ROOT / 'nowhere'}, 'nowhere'),
+                                                  ({'configs': Path('amlnn::serie')}, 'serie`'),
                                                   ({'configs': CONFIGS, 'seeds': 0}, '--seeds')])
 def test_a_wrong_call_is_said_before_anything_is_trained(tmp_path, changes, message):
     with pytest.raises(UsageError, match=message):
         run_study(StudyOptions('b', tmp_path, **changes))
+
+
+def test_the_configs_have_a_name_that_every_folder_knows(tmp_path):
+    named = StudyOptions('c', tmp_path, configs=Path('amlnn::series'), seeds=0)
+    with pytest.raises(UsageError, match='--seeds'):  # after the configs were found
+        run_study(named)
+    found, wanted = components(named), components(StudyOptions('c', tmp_path, configs=CONFIGS))
+    assert found['borders'] == wanted['borders']
+    assert all(np.array_equal(found['parts'][name], wanted['parts'][name])
+               for name in wanted['parts'])

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amlnn.atomic import fsync_path
+from amlnn.command import example_as_called, through_console
 from amlnn.console import say
 from amlnn.data.fetch.download_progress import ByteProgress
 from amlnn.data.fetch.download_table import DATA_SETS, DownloadableSet
@@ -78,8 +79,11 @@ def download(name: str, to: Path | str | None = None, *, overwrite: bool = False
                         hint='check permissions and free space, then run again') from error
     say(console, f'terms: {row.terms}')
     say(console, f'to cite: {row.citation}')
-    if row.next_command and ('{target}' in row.next_command or to is None):
-        say(console, 'next: ' + row.next_command.format(target=shlex.quote(str(job.target))))
+    following = example_as_called(row.next_command)
+    if through_console() and following.startswith('python benchmarks/'):
+        following = ''  # a checkout alone has them
+    if following and ('{target}' in following or to is None):
+        say(console, 'next: ' + following.format(target=shlex.quote(str(job.target))))
     return job.target
 
 

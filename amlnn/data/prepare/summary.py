@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amlnn.command import command_line, shipped_config
 from amlnn.console import say
 from amlnn.data.prepare.inspect import KINDS
 from amlnn.data.prepare.manifest import Manifest, Problem
@@ -64,7 +65,7 @@ def print_result(console: 'Console', source: Path, target: Path, manifest: Manif
 
 
 def _next_command(target: Path) -> str:
-    command = f'python tools/train.py {CONFIG}'
+    command = f'{command_line("train")} {shipped_config(CONFIG)}'
     if target.absolute() == CONFIG_DATA_ROOT.absolute():
         return command
     return f'{command} --data {shlex.quote(str(target))}'

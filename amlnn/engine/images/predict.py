@@ -13,6 +13,7 @@ from mmengine.dataset import Compose, default_collate
 from mmengine.registry import TRANSFORMS
 from torch import nn
 
+from amlnn.command import shipped_config
 from amlnn.config.kind import part_data_sets
 from amlnn.engine.options import PredictOptions
 from amlnn.engine.plan import Plan
@@ -150,5 +151,5 @@ def _pipeline(config) -> Compose:
                 if not any(step['type'].rpartition('.')[2].startswith('Load') for step in steps):
                     steps.insert(0, dict(type='LoadImageFromFile'))  # its data set gives pixels
                 return Compose([TRANSFORMS.build(step) for step in steps])
-    raise ConfigError('the config has no test pipeline', hint='inherit a base from configs/_base_/'
-                      'datasets')
+    raise ConfigError('the config has no test pipeline', hint='inherit a base from '
+                      f'{shipped_config("configs/_base_/datasets")}')

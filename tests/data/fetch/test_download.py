@@ -125,6 +125,17 @@ def test_the_next_command_names_where_the_data_set_is(toy, here, monkeypatch):
         assert 'next: python tools/train.py x.py' in toy.shown.text
 
 
+def test_the_next_command_is_named_as_this_one_was_called(toy, here, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['amlnn', 'preprocess'])
+    in_a_checkout = 'python benchmarks/etth1.py {target}'
+    assert in_a_checkout in {row.next_command for row in DATA_SETS.values()}
+    with serving(toy__zip=ZIP) as place:
+        toy(place, row(next_command=in_a_checkout), to=here / 'one')
+        assert 'next:' not in toy.shown.text
+        toy(place, row(next_command='python tools/train.py configs/a.py --data {target}'))
+        assert f'next: amlnn train amlnn::a.py --data {here}/toy' in toy.shown.text
+
+
 def test_a_data_set_that_is_there_is_left_alone_unless_told_otherwise(toy, here):
     with serving(toy__zip=ZIP) as place:
         toy(place)

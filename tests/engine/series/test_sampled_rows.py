@@ -171,7 +171,7 @@ def test_a_classification_has_no_such_rows(write_config, run_tool, tmp_path):
 
 
 def test_the_command_offers_every_slow_method():
-    text = (ROOT / 'tools/test.py').read_text()
+    text = (ROOT / 'amlnn/commands/test.py').read_text()
     assert str([name.lower() for name in STATISTICAL]) in text
 
 

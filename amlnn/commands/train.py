@@ -1,0 +1,41 @@
+"""Train what a config file describes."""
+
+from pathlib import Path
+
+from amlnn.command import CommandParser
+
+
+def main(args) -> None:
+    from amlnn.config.data_place import data_option
+    from amlnn.config.load import load_config
+    # Before torch is imported: a slip is told at once.
+    config = load_config(args.config, [*args.cfg_options, *data_option(args.data)])
+    from amlnn.engine.train import TrainOptions, train
+    from amlnn.report.figures import draw_curves
+    train(TrainOptions(config, device=args.device, work_dir=args.work_dir,
+                       pretrained=args.pretrained, resume=args.resume, seed=args.seed,
+                       dry_run=args.dry_run), draw=draw_curves)
+
+
+def parser() -> CommandParser:
+    parser = CommandParser(__doc__, 'python tools/train.py configs/resnet50_frozen3.py',
+                           name='train')
+    parser.add_argument('config', type=Path,
+                        help='a config file, or one of amlnn: amlnn::resnet50_frozen3.py')
+    parser.add_argument('--work-dir', type=Path, metavar='D',
+                        help='folder of run folders (default: work_dirs/<config name>)')
+    parser.add_argument('--pretrained', metavar='W',
+                        help='weights to start from: torchvision://resnet50, timm://<model>, a '
+                        'file, or none; replaces model.pretrained')
+    parser.add_argument('--resume', nargs='?', const='', metavar='RUN',
+                        help='go on with a run folder; without RUN the newest unfinished run of '
+                        'the same config')
+    parser.add_argument('--data', metavar='DIR', help="the data set's folder, or a series' file, "
+                        "for all parts, instead of the config's")
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V',
+                        help='override keys, such as train_cfg.max_epochs=5')
+    parser.add_argument('--seed', type=int, metavar='N', help='replaces randomness.seed')
+    parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')
+    parser.add_argument('--dry-run', action='store_true',
+                        help='build everything, run one batch of each part, keep nothing')
+    return parser
