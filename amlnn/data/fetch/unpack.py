@@ -82,7 +82,8 @@ def _checked(archive: Path, name: str, root: str | None) -> PurePosixPath:
     path = PurePosixPath(name)
     if path.is_absolute() or '..' in path.parts or '\\' in name or ':' in name or '\0' in name \
             or (root is not None and path.parts[:1] != (root,)):
-        raise _bad(archive, f'holds `{name}`, which does not lie in `{root or "it"}`')
+        where = f'does not lie in `{root}`' if root else 'leads out of it'
+        raise _bad(archive, f'holds `{name}`, which {where}')
     return path
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -168,7 +168,7 @@ def _settle_losses(lost: list[Problem], images: list[RawImage], on_loss: str,
             low, high = ranges[problem.path]
             action = f'converted: {low:,.9g} is black, {high:,.9g} white'
         else:
-            action = problem.action or 'converted, on white'
+            action = problem.action or 'converted, made opaque'
         settled.append(replace(problem, action=action))
     return settled
 
@@ -231,8 +231,7 @@ def _find_groups(images: Sequence[RawImage], opened: Source,
     groups: dict[str, list[str]] = defaultdict(list)
     alone = []
     for image in images:
-        key = key_of(image.path)
-        if key:
+        if key := key_of(image.path):
             groups[key].append(image.path)
         else:
             alone.append(image.path)
@@ -240,18 +239,20 @@ def _find_groups(images: Sequence[RawImage], opened: Source,
         raise DataError(f'--group-by `{choices.group_by}` finds no group in any path, such as '
                         f'`{images[0].path}`', hint='a regular expression with the group in '
                         r"brackets: --group-by '(patient\d+)'; or a column of --labels")
+    parts = {image.path: image.part for image in images}
     for key, paths in groups.items():
-        part_of = {image.part for image in images if image.path in set(paths)} \
-            if opened.parts else set()
-        if len(part_of) > 1:
-            raise DataError(f'the group `{key}` lies in several parts of the source: '
-                            f'{", ".join(paths[:3])}', hint='move its images into one part, or '
+        if len({parts[path] for path in paths}) > 1:
+            shown = key.replace('\0', ' ')
+            apart = [next(path for path in paths if parts[path] == part)
+                     for part in dict.fromkeys(parts[path] for path in paths)]
+            raise DataError(f'the group `{shown}` lies in several parts of the source: '
+                            f'{", ".join(apart)}', hint='move its images into one part, or '
                             'the class folders of all parts into one folder, to be split anew')
     return [*groups.values(), *([path] for path in alone)], \
         [Problem('no-group', path, '', 'kept') for path in alone]
 
 
-def _group_key(opened: Source, group_by: str):
+def _group_key(opened: Source, group_by: str) -> Callable[[str], str | None]:
     """What gives the group of a path, or None."""
     if group_by in opened.columns:
         return opened.columns[group_by].get
@@ -331,7 +332,7 @@ def _divide(images: list[RawImage], classes: list[str], opened: Source, choices:
     missing = [f'`{name}`' for name in classes if any((name, split) not in filled
                                                       for split in ratios)]
     if missing and groups:
-        raise DataError(f'{", ".join(missing)} has too few groups for {len(ratios)} splits: a part '
+        raise DataError(f'too few groups of {", ".join(missing)} for {len(ratios)} splits: a part '
                         'would have no image of it', hint='add images of others, another '
                         '--group-by, or fewer parts: --val-ratio 0 --train-ratio 1')
     if missing:

@@ -51,7 +51,7 @@ KINDS = {
     'copy': 'the same image as another of its class',
     'label-conflict': 'the same image in several classes',
     'part-copy': 'the same image in several parts',
-    'depth': 'more than 8 bits, of which training would see little or nothing',
+    'depth': 'more than 8 bits, of which training on 8 would see little or nothing',
     'alpha': 'a drawing in its transparency alone, of one colour without it',
     'difference': 'differs from another only in what training cannot see',
     'transparent': 'transparent parts, which training sees on white',
@@ -94,7 +94,7 @@ class Deep:
     levels: int
     """How many different ones there are."""
     seen: int
-    """How many training would tell apart; 0 where it could not read the image."""
+    """How many are left where the image is read as 8 bits; 0 where it cannot be."""
 
 
 @dataclass(frozen=True)
@@ -249,7 +249,10 @@ def _describe(file: RawFile, data: bytes, kind: str, values: 'np.ndarray | None'
     deep, alpha = None, ''
     if kind == 'deep' and values is not None:
         content = _digest(values)
-        deep = _describe_values(values, pixels, declared_white(data))
+        white = declared_white(data)
+        if white is not None and pixels is not None:  # of which other readers know nothing
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        deep = _describe_values(values, pixels, white)
         if values.dtype == np.uint16 and values.ndim == 3 and values.shape[2] == 4:
             alpha = _judge_transparency((values[..., :3] >> 8).astype(np.uint8), pixels)
     elif kind == 'alpha':

@@ -28,8 +28,8 @@ def find_losses(images: Sequence[RawImage]) -> list[Problem]:
     for image in images:
         if image.deep is not None and _is_lost(image, deep[image.deep.kind]):
             values, seen = image.deep, image.deep.seen
-            read = f'training sees {seen} grey level{"" if seen == 1 else "s"} of ' \
-                   f'{values.levels:,}' if seen else 'training cannot read them'
+            read = f'as 8 bits {seen} of {values.levels:,} grey levels are left' if seen else \
+                'training cannot read them'
             problems.append(Problem('depth', image.path, f'{values.kind} numbers from '
                                     f'{values.low:,.9g} to {values.high:,.9g}: {read}', ''))
         elif image.alpha == 'alpha':
@@ -122,6 +122,8 @@ def _choose_range(kind: str, low: float, high: float) -> Range:
         for white in (1, 255):
             if low >= 0 and white / 2 < high <= white:
                 return 0, white
+    elif ' up to ' in kind:
+        return 0, float(kind.rpartition(' ')[2])
     elif low >= 0:
         white = 2 ** max(8, int(high).bit_length()) - 1
         if high - low >= white / 2:

@@ -74,6 +74,9 @@ def open_table(root: Path, table: Path, image_column: str | None = None,
     check_class_names(classes, f'{table}, column {label_column}')
     listed = {file.path for file in files} | {problem.path for problem in problems}
     problems += [Problem('unlisted', path, '', 'left out') for path in paths if path not in listed]
+    if split_column and not any(file.part == 'train' for file in files):
+        raise DataError(f'the column {split_column} of `{table}` puts no image into train',
+                        hint='rename the column, and the images are split anew')
     rows: dict[str, dict[str, str]] = {column: {} for column in read.columns}
     for name, row in zip(names, read.rows, strict=True):
         for path in find(name):
