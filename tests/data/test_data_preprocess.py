@@ -28,7 +28,8 @@ def test_help_is_quick_and_shows_an_example():
     assert 'python data_preprocess.py data/raw/flowers data/flower_dataset' in text
     for option in ('--train-ratio', '--val-ratio', '--test-ratio', '--seed', '--overwrite',
                    '--on-bad', '--on-duplicate', '--on-loss', '--labels', '--image-column',
-                   '--label-column', '--nested leaf', '--group-by', '--download', '--to', 'tiny-', 'etth2'):
+                   '--label-column', '--nested leaf', '--group-by', '--download',
+                   '--to', 'tiny-', 'etth2'):
         assert option in text
     assert min(seconds) < 0.3
 
