@@ -1,10 +1,12 @@
 """The reader of image files that every pipeline names, `LoadImageFromFile`, as amlnn has it."""
 
+import sys
+
 import mmengine.fileio as fileio
 import numpy as np
 from mmengine.registry import TRANSFORMS
 
-from amlnn.data.images.pixels import read_pixels
+from amlnn.data.images.pixels import VISIBLE, find_kind, read_pixels
 from amlnn.quiet import quiet_imports
 
 with quiet_imports():
@@ -30,6 +32,9 @@ class LoadImageFromFile(_Plain):
         kwargs: mmcv's.
     """
 
+    told = False
+    """Whether this process was warned; once is enough."""
+
     def __init__(self, to_float32: bool = False, *,
                  deep_range: tuple[float, float] | None = None, **kwargs):
         super().__init__(to_float32, **kwargs)
@@ -53,10 +58,24 @@ class LoadImageFromFile(_Plain):
             if self.ignore_empty:
                 return None
             raise
+        if self.deep_range is None and not LoadImageFromFile.told:
+            self._tell_of_darkness(data, image, path)
         assert image is not None, f'failed to load image: {path}'  # what mmcv raises
         results['img'] = image.astype(np.float32) if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results
+
+    @staticmethod
+    def _tell_of_darkness(data: bytes, image: np.ndarray | None, path: str) -> None:
+        """Warn of 12 bits in a 16-bit file: divided by 256, they are next to black."""
+        if data[:2] == b'\xff\xd8' or image is None or image.max() >= VISIBLE \
+                or find_kind(data) != 'deep' or len(np.unique(image)) < 2:
+            return
+        LoadImageFromFile.told = True
+        # Not in the log, which predicting has none of, nor on standard output, which it fills.
+        print(f'warning: `{path}` has more than 8 bits and uses few of them, so it is read nearly '
+              'black; the range of its numbers is missing, such as '
+              "dict(type='LoadImageFromFile', deep_range=(0, 4095))", file=sys.stderr)
 
 
 _mmpretrain.TRANSFORMS.register_module(module=LoadImageFromFile, force=True)

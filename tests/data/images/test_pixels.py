@@ -171,3 +171,14 @@ def test_the_reader_stretches_by_its_deep_range(tmp_path):
     step = TRANSFORMS.build(dict(type='LoadImageFromFile', deep_range=[0, 4095]))
     found = step(dict(img_path=str(tmp_path / 'x.png')))['img']
     assert np.array_equal(found[..., 0], np.rint(GREY12 * (255 / 4095)))
+
+
+@pytest.mark.parametrize(('data', 'times'), [
+    (by_opencv('.png', GREY12), 1), (ORDINARY['sixteen bits'], 0), (ORDINARY['jpeg'], 0),
+    (by_opencv('.png', COLOUR // 20), 0)], ids=['12 bits', '16 bits', 'jpeg', 'dark'])
+def test_twelve_bits_without_a_range_are_warned_of_once(tmp_path, monkeypatch, capsys, data, times):
+    monkeypatch.setattr(LoadImageFromFile, 'told', False)
+    (tmp_path / 'x.png').write_bytes(data)
+    for _ in range(2):
+        LoadImageFromFile()(dict(img_path=str(tmp_path / 'x.png')))
+    assert capsys.readouterr().err.count('deep_range') == times
