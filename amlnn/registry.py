@@ -29,6 +29,7 @@ COMPONENT_MODULES = (
     'amlnn.data.images.cifar',
     'amlnn.data.cache.decoded',
     'amlnn.data.images.folder',
+    'amlnn.data.images.reader',
     'amlnn.data.images.tiny_imagenet',
     'amlnn.data.images.views',
     'amlnn.metrics.classification',

@@ -4,6 +4,7 @@ import sys
 
 from amlnn.command import CommandParser, InsteadOf
 from amlnn.data.fetch.download_table import DATA_SETS
+from amlnn.data.prepare.options import add_source_options
 from amlnn.errors import UsageError
 
 
@@ -20,7 +21,7 @@ def parser() -> CommandParser:
                     '       %(prog)s --download NAME [--to FOLDER] [--overwrite]'
     add = command.add_argument
     folders = [
-        add('source', metavar='SRC', help='a folder that holds a folder of images for each class'),
+        add('source', metavar='SRC', help='a folder of class folders, or of parts; or its archive'),
         add('target', metavar='DST', help='the folder of the data set to make')]
     add('--download', metavar='NAME', action=InsteadOf, instead_of=folders,
         help=f'instead of SRC and DST: fetch a data set, one of {", ".join(DATA_SETS)}')
@@ -36,6 +37,7 @@ def parser() -> CommandParser:
     add('--on-duplicate', choices=('fail', 'drop', 'keep'), default='drop',
         help='copies of an image: list them and stop; leave out all but the first, and all that '
              'lie in several classes; or keep them, together in one split (drop)')
+    add_source_options(command)
     return command
 
 

@@ -27,7 +27,9 @@ def test_help_is_quick_and_shows_an_example():
     text = done.stdout.decode()
     assert 'python data_preprocess.py data/raw/flowers data/flower_dataset' in text
     for option in ('--train-ratio', '--val-ratio', '--test-ratio', '--seed', '--overwrite',
-                   '--on-bad', '--on-duplicate', '--download', '--to', 'tiny-', 'etth2'):
+                   '--on-bad', '--on-duplicate', '--on-loss', '--labels', '--image-column',
+                   '--label-column', '--nested leaf', '--group-by', '--download',
+                   '--to', 'tiny-', 'etth2'):
         assert option in text
     assert min(seconds) < 0.3
 
@@ -76,6 +78,9 @@ def test_neither_locale_nor_hash_seed_changes_the_data_set(tmp_path, environment
     (['raw', 'raw'], 'same folder', 'outside'),
     (['raw', ''], 'empty', '--help'),
     (['', 'out'], 'empty', '--help'),
+    (['raw', 'out', '--nested', 'inner'], 'inner', '--help'),
+    (['raw', 'out', '--labels', 'none.csv'], 'none.csv', 'header'),
+    (['raw', 'out', '--label-column', 'x'], 'columns of a table', '--labels'),
     (['raw', 'file/out'], 'is a file, so', 'name a folder'),
 ])
 def test_a_mistake_is_two_lines_and_status_2(tmp_path, words, error, hint):

@@ -1,7 +1,8 @@
 """A value of the right type and the wrong size is two lines before the run, whatever it is of.
 
-Every argument of every head, loss, hook, sampler and batch augmentation that a classifier's config can
-name is given such a value, one at a time. None may end as a bug of amlnn, nor begin a run and fail.
+Every argument of every head, loss, hook, sampler and batch augmentation that a config of a
+classifier can name is given such a value, one at a time. None may end as a bug of amlnn, nor begin
+a run and fail.
 """
 
 import inspect

@@ -30,10 +30,8 @@ from PIL import Image
 
 from amlnn.data.cache.cache_folder import CacheFolder, default_limit, log_warning, readable_size
 from amlnn.data.cache.slot_file import SlotFile
-from amlnn.quiet import quiet_imports
-
-with quiet_imports():
-    from mmcv.transforms import LoadImageFromFile
+from amlnn.data.images.pixels import READING
+from amlnn.data.images.reader import LoadImageFromFile
 
 __all__ = ['DecodedCache', 'ImageSlots', 'LoadCachedImage', 'header_sizes', 'machine_memory',
            'use_cache']
@@ -60,7 +58,7 @@ class ImageSlots:
         self._starts = np.concatenate([[0], np.cumsum(lengths)])
 
     def read(self, path: Path | str) -> np.ndarray | None:
-        """Pixels of an image as OpenCV decodes it in colour, uint8 [height, width, BGR], or None.
+        """Pixels of an image as `read_pixels` decodes it, uint8 [height, width, BGR], or None.
 
         The array is a copy that the caller may change.
         """
@@ -126,7 +124,7 @@ class DecodedCache(ImageSlots):
         names = [os.fspath(image) for image in images]
         limit = min(default_limit(root), machine_memory() // 2) if limit_bytes is None \
             else limit_bytes
-        key = {'kind': 'decoded images', 'decoder': f'OpenCV {cv2.__version__}',
+        key = {'kind': 'decoded images', 'decoder': f'OpenCV {cv2.__version__}, reading {READING}',
                'images': len(names), 'content': _content(names, hashes)}
         folder = CacheFolder(root, key, limit, warn)
         cache = cls(folder, names, _sizes(folder, names))
@@ -171,14 +169,14 @@ class LoadCachedImage(LoadImageFromFile):
 
     Args:
         cache: The cache; None decodes always.
-        kwargs: LoadImageFromFile's. An image that they would have decoded otherwise than in colour
-            by OpenCV from a local file does not come from the cache.
+        kwargs: LoadImageFromFile's. An image that they would have read otherwise than in colour
+            from a local file, or with a range of its own, does not come from the cache.
     """
 
     def __init__(self, cache: ImageSlots | None = None, **kwargs):
         super().__init__(**kwargs)
-        plain = self.color_type == 'color' and self.imdecode_backend == 'cv2' \
-            and self.file_client_args is None and self.backend_args in (None, {'backend': 'local'})
+        plain = self.is_plain and self.deep_range is None \
+            and self.backend_args in (None, {'backend': 'local'})
         self.cache = cache if plain else None
 
     def transform(self, results: dict) -> dict | None:
@@ -206,14 +204,15 @@ def use_cache(transforms: list, cache: ImageSlots) -> int:
     Returns:
         How many were replaced.
     """
-    places = [place for place, step in enumerate(transforms) if type(step) is LoadImageFromFile
+    kinds = (LoadImageFromFile, LoadImageFromFile.__base__)  # amlnn's, mmcv's
+    places = [place for place, step in enumerate(transforms) if type(step) in kinds
               and step.file_client_args is None]
     for place in places:
         step = transforms[place]
         transforms[place] = LoadCachedImage(
             cache, to_float32=step.to_float32, color_type=step.color_type,
             imdecode_backend=step.imdecode_backend, ignore_empty=step.ignore_empty,
-            backend_args=step.backend_args)
+            backend_args=step.backend_args, deep_range=getattr(step, 'deep_range', None))
     return len(places)
 
 

@@ -13,14 +13,14 @@ from amlnn.errors import DataError
 __all__ = ['unpack']
 
 
-def unpack(archive: Path, folder: Path, *, root: str, most_bytes: int,
+def unpack(archive: Path, folder: Path, *, root: str | None, most_bytes: int,
            show: Callable[[int], None]) -> int:
     """Unpack the files and folders of `archive` into `folder`.
 
     Args:
         archive: A zip file, or a tar file in any compression that Python reads.
         folder: Where to put them; it exists.
-        root: The one folder that all of them have to lie in.
+        root: The one folder that all of them have to lie in; None for any.
         most_bytes: More than this is refused before it is written.
         show: Called with how many bytes of the archive are behind.
 
@@ -78,11 +78,12 @@ def _members(archive: Path) -> Iterator[tuple[str, int, int, Callable[[], IO[byt
                 None if member.isdir() else lambda member=member: opened.extractfile(member)
 
 
-def _checked(archive: Path, name: str, root: str) -> PurePosixPath:
+def _checked(archive: Path, name: str, root: str | None) -> PurePosixPath:
     path = PurePosixPath(name)
     if path.is_absolute() or '..' in path.parts or '\\' in name or ':' in name or '\0' in name \
-            or path.parts[:1] != (root,):
-        raise _bad(archive, f'holds `{name}`, which does not lie in `{root}`')
+            or (root is not None and path.parts[:1] != (root,)):
+        where = f'does not lie in `{root}`' if root else 'leads out of it'
+        raise _bad(archive, f'holds `{name}`, which {where}')
     return path
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from mmengine.registry import DATA_SAMPLERS, DATASETS
 
-from amlnn.errors import DataError
+from amlnn.errors import AmlnnError, DataError
 
 __all__ = ['View', 'ViewDataset', 'ViewSampler', 'draws_nothing', 'seeded', 'view_seed']
 
@@ -162,7 +162,7 @@ class ViewDataset:
     def _explain(self, index: int, error: Exception) -> None:
         """Raise the true reason where it is the image, which the pipeline's error does not name."""
         path = self.get_data_info(index).get('img_path')
-        if path and not _is_readable(path):
+        if path and not isinstance(error, AmlnnError) and not _is_readable(path):
             raise DataError(f'`{path}` cannot be read as an image',
                             hint='python data_preprocess.py finds such files before they are '
                             'trained on') from error

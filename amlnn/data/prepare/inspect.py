@@ -1,4 +1,4 @@
-"""Looks at a raw folder of class folders: what is in it, and what training could not use.
+"""Looks at raw image files: which of them training could not use, and which are the same.
 
 Nothing here changes the folder.
 """
@@ -6,24 +6,24 @@ Nothing here changes the folder.
 import hashlib
 import io
 import os
-import unicodedata
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from amlnn.data.prepare.manifest import Problem
-from amlnn.errors import AmlnnError, DataError
+from amlnn.errors import AmlnnError
 
 if TYPE_CHECKING:
+    import numpy as np
     from rich.console import Console
 
-__all__ = ['EXTENSIONS', 'KINDS', 'RawFile', 'RawImage', 'find_classes', 'find_copies',
-           'find_files', 'in_threads', 'os_name', 'read_images']
+__all__ = ['EXTENSIONS', 'KINDS', 'Deep', 'RawFile', 'RawImage', 'find_copies', 'in_threads',
+           'os_name', 'read_images']
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
 """What MMPretrain's CustomDataset reads. It passes over every other file without a word."""
@@ -50,11 +50,21 @@ KINDS = {
     'extension': 'an image whose extension training would pass over',
     'copy': 'the same image as another of its class',
     'label-conflict': 'the same image in several classes',
+    'part-copy': 'the same image in several parts',
+    'depth': 'more than 8 bits, of which training on 8 would see little or nothing',
+    'alpha': 'a drawing in its transparency alone, of one colour without it',
+    'difference': 'differs from another only in what training cannot see',
+    'transparent': 'transparent parts, which training sees on white',
+    'missing-class': 'a class without images in a part',
+    'no-labels': 'a part whose images have no labels',
+    'beside': 'a folder beside the parts',
+    'no-file': 'a row of the table without its image',
+    'no-label': 'a row of the table without a label',
+    'row-twice': 'an image in several rows of the table',
+    'two-labels': 'an image to which the table gives several labels',
+    'unlisted': 'an image that the table does not name',
+    'no-group': 'an image that --group-by finds no group of; a group of its own',
 }
-
-_SYSTEM_NAMES = {'thumbs.db', 'ehthumbs.db', 'desktop.ini', '__macosx', '@eadir', '$recycle.bin'}
-_SPLIT_NAMES = {'train', 'training', 'training_set', 'val', 'valid', 'validation', 'val_set',
-                'validation_set', 'test', 'testing', 'test_set', 'dev', 'eval'}
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
@@ -62,11 +72,29 @@ Result = TypeVar('Result')
 
 @dataclass(frozen=True)
 class RawFile:
-    """A file of a class folder that may be an image."""
+    """A file of the source that may be an image."""
 
     path: str
-    """`<class>/<file>`."""
+    """Relative to the source, with `/`: `<class>/<file>` in a folder of class folders."""
     source: Path
+    file: str = ''
+    """`<class>/<file>`, as the data set will have it; '' is `path`."""
+    part: str = ''
+    """'train', 'val' or 'test' where the source says so."""
+
+
+@dataclass(frozen=True)
+class Deep:
+    """The numbers of an image of other than 8 bits a channel."""
+
+    kind: str
+    """Their type; for a file that declares its white, that too. Images of a kind are compared."""
+    low: float
+    high: float
+    levels: int
+    """How many different ones there are."""
+    seen: int
+    """How many are left where the image is read as 8 bits; 0 where it cannot be."""
 
 
 @dataclass(frozen=True)
@@ -74,101 +102,50 @@ class RawImage:
     """An image that training can read."""
 
     path: str
+    """As `RawFile.path`."""
     source: Path
+    file: str
+    """`<class>/<file>`, as the data set will have it."""
+    part: str
     sha256: str
     """Of the file's bytes."""
     pixels: str
     """SHA-256 of what training reads from it: two files that differ only in metadata agree."""
+    content: str
+    """SHA-256 of what the file holds, which is `pixels` where training reads all of it."""
     bytes: int
     width: int
     height: int
+    deep: Deep | None = None
+    alpha: str = ''
+    """'transparent'; 'alpha' where a reader without transparency sees nothing; '' otherwise."""
+    foreign: bool = False
+    """Its extension is none that training reads."""
+
+    @property
+    def class_name(self) -> str:
+        """The class folder it goes to."""
+        return self.file.partition('/')[0]
 
 
-def find_classes(source: Path) -> tuple[dict[str, Path], list[Problem]]:
-    """The class folders of `source`, in the order in which MMPretrain sorts them, and the problems.
-
-    Raises:
-        DataError: `source` is not a folder of at least two class folders. The hint says what it
-            seems to be instead.
-    """
-    entries = _entries(source)
-    folders = {_text_name(path): path for path in entries
-               if path.is_dir() and not _is_hidden(path.name)}
-    files = [path for path in entries if not path.is_dir() and not _is_hidden(path.name)]
-    problems = [Problem('hidden', _shown_name(path), '', 'ignored')
-                for path in entries if _is_hidden(path.name)]
-    problems += [Problem('stray', _shown_name(path), '', 'ignored') for path in files]
-    _check_structure(source, folders, files)
-    seen: dict[str, str] = {}
-    for name, path in folders.items():
-        if name is None or name != name.strip() or len(name.splitlines()) != 1:
-            raise DataError(f'the class folder `{_shown_name(path)}` of `{source}` has a name that '
-                            'a list file cannot hold',
-                            hint='rename it: no spaces at its ends, no line breaks, UTF-8')
-        other = seen.setdefault(_case_key(name), name)
-        if other != name:
-            raise DataError(f'the class folders `{other}` and `{name}` of `{source}` differ only '
-                            'in case', hint='rename one, or move the images of both into one')
-        if path.is_symlink():
-            problems.append(Problem('link', name, '', 'followed'))
-    return dict(sorted(folders.items())), problems
-
-
-def find_files(classes: dict[str, Path]) -> tuple[list[RawFile], list[Problem]]:
-    """The files of the class folders that may be images, by class and name, and the problems.
-
-    Raises:
-        DataError: a class folder cannot be read, or all seem to lie one level too high.
-    """
-    files, problems = [], []
-    for class_name, folder in classes.items():
-        entries = _entries(folder)
-        if all(_is_hidden(path.name) for path in entries):
-            problems.append(Problem('empty-class', class_name, '', ''))
-        taken: dict[str, str] = {}
-        for path in entries:
-            name = _text_name(path)
-            shown = f'{class_name}/{_shown_name(path)}'
-            if _is_hidden(path.name):
-                problems.append(Problem('hidden', shown, '', 'ignored'))
-            elif path.is_dir():
-                count = sum(len(names) for _, _, names in os.walk(path))
-                problems.append(Problem('nested-folder', shown, f'files in it: {count}', ''))
-            elif not path.is_file():  # also pipes and devices, which would be read for ever
-                problems.append(Problem('unreadable', shown, 'a broken link' if path.is_symlink()
-                                        else 'not a regular file', ''))
-            elif name is None or len(name.splitlines()) != 1:
-                problems.append(Problem('name', shown, 'not UTF-8, or with a line break', ''))
-            elif (other := taken.setdefault(_case_key(name), name)) != name:
-                problems.append(Problem('case', shown, f'like {other}', ''))
-            else:
-                files.append(RawFile(f'{class_name}/{name}', path))
-                if path.is_symlink():
-                    problems.append(Problem('link', shown, '', 'followed'))
-    nested = [problem.path for problem in problems if problem.kind == 'nested-folder']
-    if nested and not any(file.path.lower().endswith(EXTENSIONS) for file in files):
-        folder = classes[nested[0].split('/')[0]]
-        raise DataError(f'the folders of `{folder.parent}` hold no images, but folders',
-                        hint=f'give the folder whose folders are the classes: {folder}, perhaps')
-    return files, problems
-
-
-def read_images(files: Sequence[RawFile],
-                console: 'Console') -> tuple[list[RawImage], list[Problem]]:
-    """Decode every file whole, with Pillow and as training does with OpenCV.
+def read_images(files: Sequence[RawFile], console: 'Console',
+                any_extension: bool = False) -> tuple[list[RawImage], list[Problem]]:
+    """Decode every file whole, with Pillow and as training does.
 
     Pillow notices a file that was cut short; OpenCV fills the missing part with grey.
 
     Args:
         files: What to decode.
         console: Where a progress bar is drawn, if it is a terminal.
+        any_extension: Take an image for one whatever its extension is.
     """
     _import_opencv()
     images, problems = [], []
     with warnings.catch_warnings():
         # Pillow warns about odd EXIF blocks and large images; neither keeps training from reading.
         warnings.simplefilter('ignore')
-        for result in in_threads(_read_image, files, 'checking images', console):
+        read = partial(_read_image, any_extension=any_extension)
+        for result in in_threads(read, files, 'checking images', console):
             (images if isinstance(result, RawImage) else problems).append(result)
     return images, problems
 
@@ -203,25 +180,34 @@ def os_name(text: str) -> str:
     return os.fsdecode(text.encode())
 
 
-def _read_image(file: RawFile) -> RawImage | Problem:
+def _read_image(file: RawFile, any_extension: bool = False) -> RawImage | Problem:
     import cv2
-    import numpy as np
     from PIL import Image, UnidentifiedImageError
+
+    from amlnn.data.images.pixels import deep_values, find_kind
 
     def problem(kind: str, detail: object = '') -> Problem:
         return Problem(kind, file.path, ' '.join(str(detail).split()), '')
 
+    foreign, frames = not file.path.lower().endswith(EXTENSIONS), 1
     try:
-        if not file.path.lower().endswith(EXTENSIONS):
+        if foreign and not any_extension:
             with Image.open(file.source) as image:  # only its head: it may be a long film
-                return problem('extension', f'training reads {" ".join(EXTENSIONS)}')
+                return problem('extension', f'training reads {" ".join(EXTENSIONS)}; --on-loss '
+                                            'convert writes it anew')
         data = file.source.read_bytes()
         if not data:
             return problem('empty-file')
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            # A camera's MPO is a photograph with previews behind it.
-            frames = 1 if image.format == 'MPO' else getattr(image, 'n_frames', 1)
+        kind = find_kind(data)
+        values = deep_values(data) if kind == 'deep' else None
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                image.load()
+                # A camera's MPO is a photograph with previews behind it.
+                frames = 1 if image.format == 'MPO' else getattr(image, 'n_frames', 1)
+        except UnidentifiedImageError:
+            if values is None:  # OpenCV reads TIFF files that Pillow does not know
+                raise
     except UnidentifiedImageError:
         return problem('empty-file' if file.source.stat().st_size == 0 else 'not-an-image')
     except Image.DecompressionBombError as error:
@@ -229,22 +215,83 @@ def _read_image(file: RawFile) -> RawImage | Problem:
     except PermissionError as error:
         return problem('unreadable', error.strerror)
     except Exception as error:  # a damaged file makes decoders raise nearly anything
-        kind = 'truncated' if 'truncated' in str(error).lower() else 'corrupt'
-        return problem('unreadable' if getattr(error, 'errno', None) else kind, error)
+        word = 'truncated' if 'truncated' in str(error).lower() else 'corrupt'
+        return problem('unreadable' if getattr(error, 'errno', None) else word, error)
     if frames > 1:
         return problem('animated', f'{frames} frames')
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = _describe(file, data, kind, values, foreign)
     except cv2.error as error:
         return problem('corrupt', f'OpenCV: {error.err}')
-    if pixels is None:
+    if image is None:
         return problem('corrupt', 'OpenCV, with which training reads images, cannot decode it')
-    height, width = pixels.shape[:2]
-    if min(height, width) < SMALLEST_SIDE:
-        return problem('tiny', f'{width} x {height} pixels')
-    digest = hashlib.sha256(f'{width}x{height}'.encode() + pixels.tobytes())
-    return RawImage(file.path, file.source, hashlib.sha256(data).hexdigest(), digest.hexdigest(),
-                    len(data), width, height)
+    if min(image.height, image.width) < SMALLEST_SIDE:
+        return problem('tiny', f'{image.width} x {image.height} pixels')
+    return image
+
+
+def _describe(file: RawFile, data: bytes, kind: str, values: 'np.ndarray | None',
+              foreign: bool) -> RawImage | None:
+    """What training reads of a file, and what it holds; None if it cannot be decoded."""
+    import cv2
+    import numpy as np
+
+    from amlnn.data.images.pixels import declared_white, read_pixels
+    from amlnn.errors import DataError
+    try:
+        pixels = read_pixels(data, name=file.path)
+    except DataError:  # its numbers have no range of their own
+        pixels = None
+    if pixels is None and values is None:
+        return None
+    height, width = (values if pixels is None else pixels).shape[:2]
+    seen = content = '' if pixels is None else _digest(pixels)
+    deep, alpha = None, ''
+    if kind == 'deep' and values is not None:
+        content = _digest(values)
+        white = declared_white(data)
+        if white is not None and pixels is not None:  # of which other readers know nothing
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        deep = _describe_values(values, pixels, white)
+        if values.dtype == np.uint16 and values.ndim == 3 and values.shape[2] == 4:
+            alpha = _judge_transparency((values[..., :3] >> 8).astype(np.uint8), pixels)
+    elif kind == 'alpha':
+        plain = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        alpha = '' if plain is None else _judge_transparency(plain, pixels)
+    return RawImage(file.path, file.source, file.file or file.path, file.part,
+                    hashlib.sha256(data).hexdigest(), seen or content, content, len(data),
+                    width, height, deep, alpha, foreign)
+
+
+def _digest(values: 'np.ndarray') -> str:
+    height, width = values.shape[:2]
+    return hashlib.sha256(f'{width}x{height}'.encode() + values.tobytes()).hexdigest()
+
+
+def _describe_values(values: 'np.ndarray', pixels: 'np.ndarray | None',
+                     white: int | None) -> Deep:
+    import numpy as np
+    colours = values if values.ndim == 2 else values[..., :3]
+    different = np.unique(colours)
+    different = different[np.isfinite(different)]
+    low, high = (float(different[0]), float(different[-1])) if len(different) else (0.0, 0.0)
+    return Deep(f'{values.dtype}{"" if white is None else f" up to {white}"}', low, high,
+                len(different), 0 if pixels is None else len(np.unique(pixels)))
+
+
+def _judge_transparency(plain: 'np.ndarray', seen: 'np.ndarray') -> str:
+    """Compare what is read with transparency and without, both uint8 [height, width, BGR]."""
+    import numpy as np
+    visible, nothing = 16, 2  # grey levels from a pixel to the next
+    if plain.shape != seen.shape or np.abs(plain.astype(int) - seen).max() <= nothing:
+        return ''
+    edges = lost = 0
+    for axis in (0, 1):
+        with_it, without = (np.abs(np.diff(each.astype(int), axis=axis)).max(2)
+                            for each in (seen, plain))
+        edges += int((with_it >= visible).sum())
+        lost += int(((with_it >= visible) & (without <= nothing)).sum())
+    return 'alpha' if edges and lost > edges / 2 else 'transparent'
 
 
 def _import_opencv() -> None:
@@ -255,66 +302,3 @@ def _import_opencv() -> None:
                          hint='sudo apt-get install libgl1 libglib2.0-0') from None
 
 
-def _check_structure(source: Path, folders: dict[str | None, Path], files: list[Path]) -> None:
-    """Raise with a hint that fits what the folder seems to be instead."""
-    images = [path for path in files if path.name.lower().endswith(EXTENSIONS)]
-    names = {str(name).lower() for name in folders}
-    if names and names <= _SPLIT_NAMES:
-        converted = {'training_set', 'val_set'} <= names
-        raise DataError(
-            f'`{source}` is split already: {", ".join(sorted(map(str, folders)))}',
-            hint='it can be trained on as it is, as the data_root of a config' if converted else
-            'give a folder of class folders: move the class folders of all parts into one, '
-            f'or give one part, such as {source / sorted(map(str, folders))[0]}')
-    if len(folders) >= 2:
-        return
-    if not folders:
-        what = 'holds images, but no class folders' if images else 'holds no class folders'
-        raise DataError(f'`{source}` {what}', hint='make a folder for each class in it and move '
-                        f'the images there: {source / "cat"}, {source / "dog"}, ...')
-    (only, folder), = folders.items()
-    inner = [path for path in _entries(folder) if path.is_dir() and not _is_hidden(path.name)]
-    if inner:
-        raise DataError(f'`{source}` holds only the folder `{only}`, whose folders are the classes',
-                        hint=f'give that one: {folder}')
-    raise DataError(f'`{source}` has only one class, `{only}`',
-                    hint='a classifier needs at least two class folders')
-
-
-def _entries(folder: Path) -> list[Path]:
-    """What a folder holds, in the order of the names' bytes: the disk's own order is arbitrary."""
-    try:
-        return sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name))
-    except FileNotFoundError:
-        parent = next(path for path in folder.absolute().parents if path.is_dir())
-        wanted = folder.absolute().relative_to(parent).parts[0]
-        near = get_close_matches(wanted, [path.name for path in parent.iterdir()], 1, 0.6)
-        raise DataError(f'no folder `{folder}`', hint=f'did you mean {parent / near[0]}?' if near
-                        else f'the nearest folder that exists is {parent}') from None
-    except NotADirectoryError:
-        raise DataError(f'`{folder}` is a file', hint='give a folder of class folders; an archive '
-                        'is unpacked first: tar -xf FILE, or unzip FILE') from None
-    except PermissionError:
-        raise DataError(f'the folder `{folder}` cannot be read: no permission',
-                        hint=f'chmod -R u+rX {folder}') from None
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith('.') or name.lower() in _SYSTEM_NAMES
-
-
-def _text_name(path: Path) -> str | None:
-    """A name as text, also where the locale is C; None where its bytes are not UTF-8."""
-    try:
-        return os.fsencode(path.name).decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def _shown_name(path: Path) -> str:
-    name = os.fsencode(path.name).decode(errors='backslashreplace')
-    return ''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in name)
-
-
-def _case_key(name: str) -> str:
-    return unicodedata.normalize('NFC', unicodedata.normalize('NFC', name).casefold())

@@ -24,7 +24,8 @@ from amlnn.errors import DataError
 __all__ = ['SCHEMA_VERSION', 'SPLIT_FOLDERS', 'ImageRecord', 'Manifest', 'Problem', 'images_hash',
            'manifest_hash', 'read_manifest', 'write_manifest']
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 added what has a default in Manifest; version 1 is still read."""
 
 SPLIT_FOLDERS = {'train': 'training_set', 'val': 'val_set', 'test': 'test_set'}
 """The folder of each split, as BaseDT names it."""
@@ -78,6 +79,16 @@ class Manifest:
     """Images by class and split."""
     source_images: int
     """Files in the class folders, good or bad, hidden ones apart."""
+    on_loss: str = 'keep'
+    """What was done with images of which training would lose something."""
+    deep_ranges: dict[str, list[float]] = field(default_factory=dict)
+    """By kind of number, the values of converted images that became black and white."""
+    parts: dict[str, str] = field(default_factory=dict)
+    """Of a source that was split already: part of the data set to folder of the source."""
+    group_by: str | None = None
+    """What says which images belong together."""
+    groups: dict[str, int] = field(default_factory=dict)
+    """How many groups each part has."""
     problems: list[Problem] = field(default_factory=list)
     images: list[ImageRecord] = field(default_factory=list)
     schema_version: int = SCHEMA_VERSION
@@ -131,7 +142,7 @@ def _read(path: Path, data_root: Path | str, changed: int, size: int) -> Manifes
     except (ValueError, OSError) as error:
         raise DataError(f'`{path}` cannot be read: {error}', hint=hint) from None
     version = values.get('schema_version') if isinstance(values, dict) else None
-    if version != SCHEMA_VERSION:
+    if version not in (1, SCHEMA_VERSION):
         raise DataError(f'`{path}` has schema version {version}, this amlnn reads {SCHEMA_VERSION}',
                         hint=hint)
     try:

@@ -18,70 +18,35 @@ import random
 import shutil
 import warnings
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import amlnn
 from amlnn.atomic import fsync_path, link_or_copy
-from amlnn.data.prepare.inspect import (
-    RawImage,
-    find_classes,
-    find_copies,
-    find_files,
-    in_threads,
-    os_name,
-    read_images,
-)
+from amlnn.data.prepare.accept import Accepted, Choices, accept, open_any
+from amlnn.data.prepare.archives import is_archive
+from amlnn.data.prepare.inspect import RawImage, in_threads, os_name
 from amlnn.data.prepare.manifest import (
     SPLIT_FOLDERS,
     ImageRecord,
     Manifest,
-    Problem,
     images_hash,
     write_manifest,
 )
-from amlnn.data.prepare.splitting import assign_splits
-from amlnn.data.prepare.summary import print_problems, print_result
+from amlnn.data.prepare.sources import NESTED
+from amlnn.data.prepare.summary import print_result
 from amlnn.errors import DataError, RunFailed, UsageError
 from amlnn.folder_swap import replacing_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ['ON_BAD', 'ON_DUPLICATE', 'prepare']
+__all__ = ['ON_BAD', 'ON_DUPLICATE', 'ON_LOSS', 'prepare']
 
 ON_BAD = ('fail', 'skip')
 ON_DUPLICATE = ('fail', 'drop', 'keep')
-
-FEW_IMAGES = 10
-"""A class with fewer is reported."""
-
-
-@dataclass(frozen=True)
-class _Choices:
-    """What the user asked for."""
-
-    ratios: dict[str, float]
-    seed: int
-    on_bad: str
-    on_duplicate: str
-
-    @property
-    def splits(self) -> list[str]:
-        return [split for split, ratio in self.ratios.items() if ratio > 0]
-
-
-@dataclass(frozen=True)
-class _Accepted:
-    """What of the source goes into the data set."""
-
-    classes: list[str]
-    images: list[RawImage]
-    copies: list[list[str]]
-    problems: list[Problem]
-    source_images: int
+ON_LOSS = ('fail', 'skip', 'convert', 'keep')
 
 
 @dataclass(frozen=True)
@@ -98,23 +63,38 @@ class _Staged:
 def prepare(source: Path | str, target: Path | str, *, train_ratio: float = 0.8,
             val_ratio: float = 0.2, test_ratio: float = 0.0, seed: int = 0,
             overwrite: bool = False, on_bad: str = 'fail', on_duplicate: str = 'drop',
+            on_loss: str = 'fail', labels: Path | str | None = None,
+            image_column: str | None = None, label_column: str | None = None,
+            nested: str | None = None, group_by: str | None = None,
             console: 'Console | None' = None) -> Manifest:
     """Convert the folder of class folders `source` into the data set `target`.
 
     Every image is decoded first. `target` appears whole or not at all, and `source` is only read.
 
     Args:
-        source: Holds a folder of images for each class.
+        source: Holds a folder of images for each class; or parts (train, val, test) that do, whose
+            split is kept; or, with `labels`, images. Or an archive of such a folder.
         target: The data set's folder. `amlnn.data.prepare.manifest` describes what is in it.
         train_ratio: Share of the training set; above 0.
         val_ratio: Share of the validation set; at 0 there is none.
-        test_ratio: Share of the test set; at 0 there is none. The three sum to 1.
+        test_ratio: Share of the test set; at 0 there is none. The three sum to 1. Of a source that
+            is split already they say what is taken out of its train for a part that it lacks.
         seed: The same source and seed give the same split on any machine.
         overwrite: Replace the data set that is at `target`.
         on_bad: What to do if a file cannot be used for training: 'fail', or 'skip' the file.
         on_duplicate: What to do with copies of an image: 'fail'; 'drop' all but the first of a
             class, and all that lie in several classes, because nobody knows which label is right;
-            or 'keep' them, together in one split.
+            or 'keep' them, together in one split. Of copies in several parts of a source those
+            in test, then val, come first.
+        on_loss: What to do with images of which training would lose something: 'fail'; 'skip'
+            them; 'convert' them to 8-bit PNG; or 'keep' them as they are.
+        labels: A CSV file that names the images and their classes.
+        image_column: Its column of the images' names; None finds it.
+        label_column: Its column of the classes; None finds it.
+        nested: What the class is of an image in folders inside folders: the innermost ('leaf'), all
+            their names ('join'), the outermost ('top'); None refuses such folders.
+        group_by: A column of the table, or a regular expression for the path below the source:
+            images for which its group is the same are never divided between splits.
         console: Where to print; None is standard output.
 
     Returns:
@@ -127,20 +107,19 @@ def prepare(source: Path | str, target: Path | str, *, train_ratio: float = 0.8,
     """
     from rich.console import Console
     console = console or Console()
-    choices = _Choices(_checked_ratios(train_ratio, val_ratio, test_ratio), seed, on_bad,
-                       on_duplicate)
-    for option, choice, known in (('--on-bad', on_bad, ON_BAD),
-                                  ('--on-duplicate', on_duplicate, ON_DUPLICATE)):
-        if choice not in known:
-            raise UsageError(f'{option} `{choice}` is unknown', hint=f'one of {", ".join(known)}')
+    choices = Choices(
+        _checked_ratios(train_ratio, val_ratio, test_ratio), seed, on_bad, on_duplicate, on_loss,
+        Path(labels) if labels else None, image_column, label_column, nested, group_by)
+    _check_choices(choices)
     if not str(source) or not str(target):  # Path('') is the current folder: a variable not set
         raise UsageError('SRC or DST is empty', hint='python data_preprocess.py --help')
     source, target = Path(source), Path(target)
     try:
-        classes, problems = find_classes(source)
+        opened = None if is_archive(source) else open_any(source, choices)
         _refuse_nested(source, target)
         with replacing_folder(target.resolve(), overwrite, _is_prepared) as work:
-            accepted = _accept(source, classes, problems, choices, console)
+            opened = opened or open_any(source, choices, work / 'unpacked')
+            accepted = accept(source, opened, choices, work, console)
             _check_space(work, accepted.images)
             manifest = _write(work, accepted, choices, console)
             write_manifest(work / 'new', manifest)
@@ -151,6 +130,21 @@ def prepare(source: Path | str, target: Path | str, *, train_ratio: float = 0.8,
                         hint='check permissions and free space, then run again') from error
     print_result(console, source, target, manifest)
     return manifest
+
+
+def _check_choices(choices: Choices) -> None:
+    for option, choice, known in (
+            ('--on-bad', choices.on_bad, ON_BAD), ('--on-loss', choices.on_loss, ON_LOSS),
+            ('--on-duplicate', choices.on_duplicate, ON_DUPLICATE),
+            ('--nested', choices.nested or NESTED[0], NESTED)):
+        if choice not in known:
+            raise UsageError(f'{option} `{choice}` is unknown', hint=f'one of {", ".join(known)}')
+    if choices.labels is None and (choices.image_column or choices.label_column):
+        raise UsageError('--image-column and --label-column name columns of a table',
+                         hint='--labels FILE.csv')
+    if choices.labels is not None and choices.nested:
+        raise UsageError('--nested takes classes from folders, --labels from a table',
+                         hint='give one of them')
 
 
 def _checked_ratios(train: float, val: float, test: float) -> dict[str, float]:
@@ -183,89 +177,6 @@ def _refuse_nested(source: Path, target: Path) -> None:
         raise DataError(f'the source `{source}` lies in the target `{target}`', hint=hint)
 
 
-def _accept(source: Path, classes: dict[str, Path], noted: list[Problem], choices: _Choices,
-            console: 'Console') -> _Accepted:
-    """Inspect all files, and leave out what the user said to leave out, or raise."""
-    files, found = find_files(classes)
-    images, unreadable = read_images(files, console)
-    settled = [problem for problem in found if problem.action]
-    bad = [problem for problem in [*found, *unreadable] if not problem.action]
-    groups = find_copies(images)
-    doubled, dropped = _judge_copies(groups, choices.on_duplicate)
-    _refuse_problems(source, bad if choices.on_bad == 'fail' else [],
-                     doubled if choices.on_duplicate == 'fail' else [], console)
-
-    images = [image for image in images if image.path not in dropped]
-    copies = [[image.path for image in group] for group in groups] \
-        if choices.on_duplicate == 'keep' else []
-    empty = {problem.path for problem in bad if problem.kind == 'empty-class'}
-    names = [name for name in classes if name not in empty]
-    if len(names) < 2:
-        raise DataError(f'only {len(names)} class folder of `{source}` holds files',
-                        hint='a classifier needs at least two classes with images')
-    few = _check_sizes(source, names, images, copies, len(choices.splits))
-    problems = [*noted, *settled, *(replace(problem, action='left out') for problem in bad),
-                *doubled, *few]
-    unopened = [problem for problem in found if problem.kind in ('unreadable', 'name', 'case')]
-    return _Accepted(names, images, copies,
-                     sorted(problems, key=lambda problem: (problem.path, problem.kind)),
-                     source_images=len(files) + len(unopened))
-
-
-def _judge_copies(groups: Sequence[Sequence[RawImage]],
-                  on_duplicate: str) -> tuple[list[Problem], set[str]]:
-    """What to say about each group of copies, and the paths that are left out."""
-    problems: list[Problem] = []
-    dropped: set[str] = set()
-    for group in groups:
-        paths = [image.path for image in group]
-        conflict = len({path.split('/')[0] for path in paths}) > 1
-        for path in paths if conflict else paths[1:]:
-            others = [other for other in paths if other != path] if conflict else paths[:1]
-            action = {'fail': '', 'drop': 'left out', 'keep': 'kept, copies in one split'}
-            problems.append(Problem('label-conflict' if conflict else 'copy', path,
-                                    'same as ' + ', '.join(others), action[on_duplicate]))
-            if on_duplicate == 'drop':
-                dropped.add(path)
-    return problems, dropped
-
-
-def _refuse_problems(source: Path, bad: list[Problem], doubled: list[Problem],
-                     console: 'Console') -> None:
-    if not bad and not doubled:
-        return
-    print_problems(console, [*bad, *doubled], shown_of_a_kind=20)
-    found, ways = [], []
-    if bad:
-        found.append(f'{len(bad)} that training cannot use')
-        ways.append('--on-bad skip')
-    if doubled:
-        found.append(f'{len(doubled)} that {"is a copy" if len(doubled) == 1 else "are copies"} '
-                     'of another')
-        ways.append('--on-duplicate drop')
-    raise DataError(f'`{source}` has files, listed above: {" and ".join(found)}',
-                    hint=f'mend them, or leave them out: add {" ".join(ways)}' + (
-                        ' (or keep copies, in one split: --on-duplicate keep)' if doubled else ''))
-
-
-def _check_sizes(source: Path, classes: list[str], images: list[RawImage],
-                 copies: list[list[str]], splits: int) -> list[Problem]:
-    """Refuse classes that cannot fill each split; report those with very few images.
-
-    Copies count once: they go into one split together.
-    """
-    again = {path for group in copies for path in sorted(group)[1:]}
-    totals = Counter(image.path.split('/')[0] for image in images)
-    different = Counter(image.path.split('/')[0] for image in images if image.path not in again)
-    small = [name for name in classes if different[name] < splits]
-    if small:
-        listed = ', '.join(f'`{name}` {different[name]}' for name in small)
-        raise DataError(f'too few usable, different images in `{source}` for {splits} splits: '
-                        f'{listed}', hint='add images, or move these folders out of the source')
-    return [Problem('few-images', name, f'{totals[name]} images', 'kept')
-            for name in classes if totals[name] < FEW_IMAGES]
-
-
 def _check_space(work: Path, images: list[RawImage]) -> None:
     needed, free = sum(image.bytes for image in images), shutil.disk_usage(work).free
     if needed > free:
@@ -273,20 +184,15 @@ def _check_space(work: Path, images: list[RawImage]) -> None:
                         f'has {free / 1e6:.0f} MB', hint='free some space, or name another disk')
 
 
-def _write(work: Path, accepted: _Accepted, choices: _Choices, console: 'Console') -> Manifest:
+def _write(work: Path, accepted: Accepted, choices: Choices, console: 'Console') -> Manifest:
     """Write all of `work`/new but the manifest, which is returned."""
-    images = {image.path: image for image in accepted.images}
-    split_of = assign_splits(images, choices.ratios, choices.seed, accepted.copies)
-    splits = choices.splits
+    splits = accepted.splits
     labels = {name: label for label, name in enumerate(accepted.classes)}
-    staged = [_stage_names(images[path], split, labels, number)
-              for number, (path, split) in enumerate(split_of.items())]
-    counts = Counter((item.image.path.split('/')[0], item.split) for item in staged)
-    if missing := [f'`{name}`' for name in accepted.classes
-                   if not all(counts[name, split] for split in splits)]:
-        raise DataError(f'the copies of {", ".join(missing)} leave a split without an image',
-                        hint='--on-duplicate drop')
-
+    # By the parts: as one string 'a b/1' sorts before 'a/1'.
+    ordered = sorted(accepted.images, key=lambda image: image.file.split('/', 1))
+    staged = [_stage_names(image, accepted.split_of[image.path], labels, number)
+              for number, image in enumerate(ordered)]
+    counts = Counter((item.image.class_name, item.split) for item in staged)
     folders = [f'{label:06d}' for label in range(len(labels))]
     converted = {split: work / 'converted' / split for split in splits}
     for split in splits:
@@ -301,7 +207,7 @@ def _write(work: Path, accepted: _Accepted, choices: _Choices, console: 'Console
     records = in_threads(lambda item: _take_over(item, converted[item.split], new), staged,
                          'checking the copies', console)
     lists = {'classes.txt': accepted.classes,
-             **{f'{split}.txt': [f'{item.image.path} {item.label}' for item in staged
+             **{f'{split}.txt': [f'{item.image.file} {item.label}' for item in staged
                                  if item.split == split] for split in splits}}
     for name, lines in lists.items():
         # newline: a list file is the same on every system.
@@ -315,13 +221,15 @@ def _write(work: Path, accepted: _Accepted, choices: _Choices, console: 'Console
         classes=accepted.classes,
         counts={name: {split: counts[name, split] for split in splits}
                 for name in accepted.classes},
-        source_images=accepted.source_images, problems=accepted.problems, images=records)
+        source_images=accepted.source_images, on_loss=choices.on_loss,
+        deep_ranges=accepted.deep_ranges, parts=accepted.parts, group_by=choices.group_by,
+        groups=accepted.groups, problems=accepted.problems, images=records)
 
 
 def _stage_names(image: RawImage, split: str, labels: dict[str, int], number: int) -> _Staged:
-    label = labels[image.path.split('/')[0]]
+    label = labels[image.class_name]
     return _Staged(image, split, label, folder=f'{label:06d}',
-                   file=f'{number:08d}{Path(image.path).suffix.lower()}')
+                   file=f'{number:08d}{Path(image.file).suffix.lower()}')
 
 
 def _stage(stage: Path, folders: list[str], items: list[_Staged]) -> None:
@@ -375,14 +283,14 @@ def _check_converted(output: Path, folders: list[str], split: str, items: list[_
 
 def _take_over(item: _Staged, converted: Path, new: Path) -> ImageRecord:
     """Move a copy that BaseDT made to its place and name, if it is what was inspected."""
-    image, class_name = item.image, item.image.path.split('/')[0]
+    image = item.image
     copy = converted / SPLIT_FOLDERS[item.split] / item.folder / item.file
     if hashlib.sha256(copy.read_bytes()).hexdigest() != image.sha256:
         raise DataError(f'`{image.source}` changed while it was being prepared',
                         hint='run again once nothing writes to the source')
     fsync_path(copy)
-    copy.replace(new / SPLIT_FOLDERS[item.split] / os_name(image.path))
-    return ImageRecord(split=item.split, class_name=class_name, file=image.path,
+    copy.replace(new / SPLIT_FOLDERS[item.split] / os_name(image.file))
+    return ImageRecord(split=item.split, class_name=image.class_name, file=image.file,
                        **{key: value for key, value in dataclasses.asdict(image).items()
                           if key in ('sha256', 'bytes', 'width', 'height')})
 

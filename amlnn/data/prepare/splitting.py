@@ -1,10 +1,11 @@
 """Which image goes to which split: a pure function of the names, the ratios and the seed."""
 
 import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
 
-__all__ = ['assign_splits', 'rank', 'split_counts']
+__all__ = ['assign_groups', 'assign_splits', 'merge_groups', 'rank', 'split_counts']
 
 
 def rank(seed: int, path: str) -> bytes:
@@ -115,3 +116,89 @@ def _place(units: Mapping[str, list[str]], room: dict[str, int], seed: int,
         choice = empty if len(waiting) - placed <= len(empty) else list(room)
         fitting = [split for split in choice if room[split] >= len(units[lead])]
         put(lead, fitting[0] if fitting else max(choice, key=room.__getitem__))
+
+
+def merge_groups(groups: Iterable[Collection[str]]) -> list[list[str]]:
+    """Groups of paths, with those that share a path made one; sorted.
+
+    >>> merge_groups([['a', 'b'], ['c', 'd'], ['b', 'e']])
+    [['a', 'b', 'e'], ['c', 'd']]
+    """
+    leader: dict[str, str] = {}
+
+    def find(path: str) -> str:
+        while leader.setdefault(path, path) != path:
+            path = leader[path]
+        return path
+
+    for group in groups:
+        first, *others = group
+        for path in others:
+            leader[find(path)] = find(first)
+        find(first)
+    merged: dict[str, list[str]] = defaultdict(list)
+    for path in leader:
+        merged[find(path)].append(path)
+    return sorted(sorted(group) for group in merged.values())
+
+
+def assign_groups(groups: Iterable[Collection[str]], ratios: Mapping[str, float],
+                  seed: int) -> dict[str, str]:
+    """Give every image its split, and all of a group the same.
+
+    Each group in turn, the largest first, goes where the counts of its classes then come closest to
+    what `split_counts` asks of each class; of groups that are equally large the seed orders. Then
+    classes that have no image in a split get a group moved there, where another can spare it.
+
+    Args:
+        groups: Paths `<class>/<file>` of the images of each group, each image in one group.
+        ratios: Share of each split, by name.
+        seed: Another seed is another split.
+
+    Returns:
+        The split's name for each path, sorted by class, then by file. A class whose images are in
+        fewer groups than there are splits is missing in one.
+
+    >>> split = assign_groups([['a/1', 'a/2'], ['a/3', 'b/1'], ['b/2', 'b/3'], ['a/4', 'b/4']],
+    ...                       {'train': 0.5, 'val': 0.5}, seed=0)
+    >>> split['a/1'] == split['a/2'], sorted(split.values()).count('train')
+    (True, 4)
+    """
+    groups = [list(group) for group in groups]
+    units = {min(group): Counter(path.split('/', 1)[0] for path in group) for group in groups}
+    members = {min(group): group for group in groups}
+    totals = sum(units.values(), Counter())
+    wanted = {name: split_counts(total, ratios) if total >= sum(r > 0 for r in ratios.values())
+              else {split: total * ratio for split, ratio in ratios.items() if ratio > 0}
+              for name, total in totals.items()}
+    splits = [split for split, ratio in ratios.items() if ratio > 0]
+    have: dict[str, Counter] = {split: Counter() for split in splits}
+    chosen: dict[str, str] = {}
+
+    def cost(unit: Counter, split: str) -> float:
+        """By how much the squared misses, as shares of what is wanted, grow."""
+        grown = 0.0
+        for name, count in unit.items():
+            aim = max(wanted[name][split], 0.5)
+            before = have[split][name] - aim
+            grown += ((before + count) ** 2 - before ** 2) / aim
+        return grown
+
+    def put(lead: str, split: str) -> None:
+        if lead in chosen:
+            have[chosen[lead]].subtract(units[lead])
+        chosen[lead] = split
+        have[split].update(units[lead])
+
+    for lead in sorted(units, key=lambda lead: (-units[lead].total(), rank(seed, lead))):
+        put(lead, min(splits, key=lambda split: cost(units[lead], split)))
+    for name in sorted(totals, key=lambda name: (totals[name], name)):
+        for split in splits:
+            if have[split][name] > 0:
+                continue
+            spare = [lead for lead, unit in units.items() if unit[name] and all(
+                have[chosen[lead]][other] > count for other, count in unit.items())]
+            if spare:
+                put(min(spare, key=lambda lead: (units[lead].total(), rank(seed, lead))), split)
+    found = {path: chosen[lead] for lead, paths in members.items() for path in paths}
+    return {path: found[path] for path in sorted(found, key=lambda path: path.split('/', 1))}

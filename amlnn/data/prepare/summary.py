@@ -58,10 +58,32 @@ def print_result(console: 'Console', source: Path, target: Path, manifest: Manif
     console.print(table)
     if manifest.problems:
         print_problems(console, manifest.problems, shown_of_a_kind=5)
+    for line in _choices_made(manifest):
+        say(console, line)
     say(console, f'{manifest.source_images} files inspected in {source}, '
                  f'{len(manifest.images)} images written to {target}')
     say(console, f'manifest: {target / "manifest.json"}, hash {manifest.hash}')
     say(console, f'next: {_next_command(target)}')
+
+
+def _choices_made(manifest: Manifest) -> list[str]:
+    """What a source of other than plain class folders led to."""
+    lines = []
+    if manifest.parts:
+        kept = ', '.join(f'{part} from {name}' for part, name in manifest.parts.items())
+        carved = [split for split in next(iter(manifest.counts.values()))
+                  if split not in manifest.parts]
+        lines.append(f'the split of the source was kept: {kept}' + (
+            f'; {" and ".join(carved)} taken out of train' if carved else ''))
+    if manifest.group_by:
+        count = ', '.join(f'{split} {number:,}' for split, number in manifest.groups.items())
+        lines.append(f'groups by {manifest.group_by}, none of them divided: {count}')
+    for kind, (low, high) in manifest.deep_ranges.items():
+        lines.append(f'{kind} images were converted with {low:,.9g} as black and {high:,.9g} as '
+                     'white; to read such files with the model, give their reader the same: '
+                     f'--cfg-options test_dataloader.dataset.pipeline.0.deep_range='
+                     f'[{low:.9g},{high:.9g}]')
+    return lines
 
 
 def _next_command(target: Path) -> str:

@@ -19,6 +19,7 @@ from amlnn.config.resolved import resolved_text
 from amlnn.data.cache.cache_folder import cache_root
 from amlnn.data.cache.feature_store import FeatureStore
 from amlnn.data.images.layout import Layout
+from amlnn.data.images.pixels import READING
 from amlnn.data.images.views import View
 from amlnn.engine.images.evaluation import predict_from
 from amlnn.engine.plan import Plan
@@ -104,7 +105,7 @@ class TrunkPath:
                'preprocessor': repr(self.model.data_preprocessor),
                'mean': _numbers(self.model.data_preprocessor, 'mean'),
                'std': _numbers(self.model.data_preprocessor, 'std'),
-               'data': _content(images.dataset), 'versions': vision_versions()}
+               'data': _content(images.dataset), 'reading': READING, 'versions': vision_versions()}
         limit = plan.policy.cache_gb
         sample = default_collate([images.dataset[View(0, 0)]])
         shape = self.features(sample).shape[1:]

@@ -33,7 +33,8 @@ def images(tmp_path):
     Image.fromarray(pixels(30, 40)).save(folder / 'colour.png')
     Image.fromarray(pixels(31, 17)).save(folder / 'sub' / 'colour.jpg', quality=80)
     Image.fromarray(pixels(9, 50, 1)).save(folder / 'grey.jpg')
-    Image.fromarray(pixels(8, 8, 4)).save(folder / 'alpha.png')
+    opaque = np.full((8, 8, 1), 255, dtype=np.uint8)
+    Image.fromarray(np.concatenate([pixels(8, 8), opaque], axis=2)).save(folder / 'alpha.png')
     Image.fromarray(pixels(12, 10)).quantize(16).save(folder / 'palette.png')
     cv2.imwrite(str(folder / 'deep.png'), pixels(6, 7, dtype=np.uint16) * 257)
     exif = Image.Exif()
@@ -117,7 +118,8 @@ def test_the_transform_gives_what_mmcv_gives_in_the_first_and_later_epochs(
 def test_later_epochs_decode_nothing(opened, images, monkeypatch):
     step = LoadCachedImage(opened())
     first = [step(dict(img_path=path))['img'] for path in images]
-    monkeypatch.setattr('mmcv.imfrombytes', lambda *args, **options: pytest.fail('decoded'))
+    monkeypatch.setattr('amlnn.data.images.reader.read_pixels',
+                        lambda *args, **options: pytest.fail('decoded'))
     monkeypatch.setattr('mmengine.fileio.get', lambda *args, **options: pytest.fail('read'))
     for path, image in zip(images, first, strict=True):
         assert np.array_equal(step(dict(img_path=path))['img'], image)

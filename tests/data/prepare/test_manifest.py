@@ -66,7 +66,7 @@ def test_a_folder_without_a_manifest_has_no_hash(tmp_path):
 
 @pytest.mark.parametrize(('old', 'new', 'message'), [
     ('rose/a.jpg', 'rose/z.jpg', 'changed by hand'),
-    ('"schema_version": 1', '"schema_version": 99', 'schema version 99'),
+    ('"schema_version": 2', '"schema_version": 99', 'schema version 99'),
     ('"seed": 3,', '', 'not complete'),
     ('"seed": 3', '"seed": 3, "sed": 4', 'not complete'),
     ('{', '', 'cannot be read'),

@@ -1,0 +1,27 @@
+"""The options of data_preprocess.py that say how its source is laid out and read."""
+
+from amlnn.command import CommandParser
+
+__all__ = ['add_source_options']
+
+
+def add_source_options(command: CommandParser) -> None:
+    """Add those of `prepare`'s arguments to a command line that most sources do not need."""
+    add = command.add_argument
+    add('--on-loss', choices=('fail', 'skip', 'convert', 'keep'), default='fail',
+        help='images of which training would lose something (12 of 16 bits, floating numbers, '
+             'drawings in the transparency alone): list them and stop; leave them out; write them '
+             'as 8-bit PNG; or take them as they are (fail)')
+    add('--labels', metavar='CSV',
+        help='SRC holds images whose classes are in a table: --labels data/raw/labels.csv')
+    add('--image-column', metavar='NAME',
+        help='its column of image names, with or without ending, if it is not found: '
+             '--image-column image_id')
+    add('--label-column', metavar='NAME',
+        help='its column of classes, if there are several: --label-column breed')
+    add('--nested', choices=('leaf', 'join', 'top'),
+        help='folders inside class folders: the class is the innermost folder, all their names '
+             'joined, or the outermost: --nested leaf')
+    add('--group-by', metavar='PATTERN',
+        help='images that belong together are never divided between parts: a regular expression '
+             "for the path below SRC, --group-by '(patient[0-9]+)', or a column of --labels")
