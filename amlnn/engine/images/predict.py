@@ -11,17 +11,25 @@ import numpy as np
 import torch
 from mmengine.dataset import Compose, default_collate
 from mmengine.registry import TRANSFORMS
+from rich.console import Console
 from torch import nn
 
 from amlnn.command import shipped_config
 from amlnn.config.kind import part_data_sets
+from amlnn.console import say
 from amlnn.engine.options import PredictOptions
 from amlnn.engine.plan import Plan
 from amlnn.errors import CheckpointError, ConfigError, DataError, UsageError
 
-__all__ = ['IMAGE_ENDINGS', 'Prediction', 'check_inputs', 'find_images', 'predict']
+__all__ = ['IMAGE_ENDINGS', 'Prediction', 'check_inputs', 'find_images', 'left_out', 'predict']
 
-IMAGE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
+IMAGE_ENDINGS = ('.bmp', '.gif', '.jfif', '.jp2', '.jpe', '.jpeg', '.jpg', '.pbm', '.pgm', '.png',
+                 '.pnm', '.ppm', '.tif', '.tiff', '.webp')
+
+# How image files begin, whatever they are called.
+_BEGINNINGS = (b'\xff\xd8\xff', b'\x89PNG', b'GIF8', b'BM', b'II*\0', b'MM\0*', b'RIFF',
+               b'\0\0\0\x0cjP')
+_NAMED_AT_MOST = 5
 
 _BATCH = 32
 _TOPK = 10
@@ -76,6 +84,8 @@ def predict(model: nn.Module, plan: Plan, names: Sequence[str] | None, options: 
     """
     images = find_images(options.inputs)
     pipeline = _pipeline(plan.config)
+    if missing := left_out(options.inputs):
+        say(Console(stderr=True), missing, 'note')
     topk = _TOPK if options.topk is None else options.topk
     model.eval()
     for start in range(0, len(images), _BATCH):
@@ -105,8 +115,7 @@ def find_images(inputs: Sequence[str]) -> list[tuple[str, Path]]:
             found.append((given, path))
             continue
         if path.is_dir():
-            files = sorted(file for file in path.rglob('*')
-                           if file.suffix.lower() in IMAGE_ENDINGS and file.is_file())
+            files = [file for file in _files_below(path) if _may_be_image(file)]
             matches = [(file.relative_to(path).as_posix(), file) for file in files]
             empty = f'the folder `{given}` holds no image'
         else:
@@ -117,6 +126,34 @@ def find_images(inputs: Sequence[str]) -> list[tuple[str, Path]]:
             raise DataError(empty, hint=f'images end in {", ".join(IMAGE_ENDINGS)}')
         found.extend(matches)
     return found
+
+
+def left_out(inputs: Sequence[str]) -> str | None:
+    """The files of folders that nobody predicts, counted and named; None if there are none."""
+    names = [file.relative_to(given).as_posix() for given in inputs if Path(given).is_dir()
+             for file in _files_below(Path(given)) if not _may_be_image(file)]
+    if not names:
+        return None
+    more = f' and {len(names) - _NAMED_AT_MOST} more' if len(names) > _NAMED_AT_MOST else ''
+    what = 'files are' if len(names) > 1 else 'file is'
+    return f'{len(names)} {what} left out, since OpenCV reads no such images: ' \
+           f'{", ".join(names[:_NAMED_AT_MOST])}{more}'
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """Without hidden ones, which systems leave behind."""
+    return sorted(file for file in folder.rglob('*') if file.is_file()
+                  and not any(part.startswith('.') for part in file.relative_to(folder).parts))
+
+
+def _may_be_image(file: Path) -> bool:
+    if file.suffix.lower() in IMAGE_ENDINGS:
+        return True
+    try:
+        with open(file, 'rb') as opened:
+            return opened.read(8).startswith(_BEGINNINGS)
+    except OSError:
+        return False
 
 
 @torch.no_grad()
