@@ -8,6 +8,7 @@ import numpy as np
 
 from amlnn.errors import DataError
 from amlnn.formulas.forecast_errors import mse
+from amlnn.formulas.scales import unscaled
 from amlnn.results.arrays import HINT, read_arrays
 
 __all__ = ['Forecasts', 'read_forecasts']
@@ -29,7 +30,7 @@ class Forecasts:
     """[N, P, C] float32."""
     columns: list[str]
     mean: np.ndarray
-    """[C] float64: original = scaled * deviation + mean."""
+    """[C] float64, of the scale: see `unscaled`."""
     deviation: np.ndarray
     """[C] float64."""
     observed: np.ndarray | None = None
@@ -56,7 +57,7 @@ class Forecasts:
 
     def original(self, values: np.ndarray) -> np.ndarray:
         """[..., C] scaled values in original units."""
-        return values * self.deviation + self.mean
+        return unscaled(values, self.mean, self.deviation)
 
     @cached_property
     def stride(self) -> int | None:
