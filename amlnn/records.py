@@ -32,7 +32,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, TypeGuard, TypeVar, get_args
 
 from amlnn.atomic import write_json
 from amlnn.errors import DataError
@@ -175,7 +175,7 @@ class TestRecord:
     """Of a forecast: test windows that occur in the training part too."""
 
 
-def is_known(value: float | None) -> bool:
+def is_known(value: float | None) -> TypeGuard[float]:
     """Whether a figure of a record says something: it is there, and finite.
 
     >>> is_known(0.0), is_known(None), is_known(math.nan)
@@ -218,7 +218,7 @@ def read_test(path: Path | str) -> TestRecord:
     return _construct(TestRecord, _read_object(Path(path), 'test'), Path(path))
 
 
-def present_names(values: dict) -> dict:
+def present_names(values: dict[str, Any]) -> dict[str, Any]:
     """Values of a record of any version under the names of the present one.
 
     >>> present_names({'epoch': 1, 'images_per_second': 2.0})
@@ -227,7 +227,7 @@ def present_names(values: dict) -> dict:
     return {_RENAMED.get(name, name): value for name, value in values.items()}
 
 
-def _read_object(path: Path, what: str) -> dict:
+def _read_object(path: Path, what: str) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding='utf-8'))
     except FileNotFoundError:
@@ -244,7 +244,10 @@ def _read_object(path: Path, what: str) -> dict:
     return {**present_names(values), 'schema_version': SCHEMA_VERSION}
 
 
-def _construct(cls, values: dict, path: Path):
+_Part = TypeVar('_Part', RunRecord, TestRecord, EpochRecord, FrozenStage)
+
+
+def _construct(cls: type[_Part], values: dict[str, Any], path: Path) -> _Part:
     names = {item.name for item in dataclasses.fields(cls)}
     unknown = sorted(set(values) - names)
     if unknown:
@@ -257,7 +260,7 @@ def _construct(cls, values: dict, path: Path):
                         hint='the file was not written by amlnn, or was changed since') from None
 
 
-def _finite(value):
+def _finite(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -12,12 +12,22 @@ __all__ = ['find_file', 'place_of', 'shipped_folder']
 
 
 def shipped_folder() -> Path | None:
-    """The folder of the configs that the installed MMPretrain ships, or None without it."""
+    """The folder of the configs that the installed MMPretrain ships, or None without it.
+
+    >>> (shipped_folder() / 'resnet/resnet50_8xb32_in1k.py').is_file()
+    True
+    """
     return _package_configs('mmpretrain')
 
 
 def place_of(path: Path) -> Place:
-    """How `path` is shown: relative to MMPretrain's configs or to the working folder."""
+    """How `path` is shown: relative to MMPretrain's configs or to the working folder.
+
+    >>> str(place_of(Path.cwd() / 'configs/small.py'))
+    'configs/small.py'
+    >>> str(place_of(shipped_folder() / 'resnet/resnet50_8xb32_in1k.py'))
+    'mmpretrain::resnet/resnet50_8xb32_in1k.py'
+    """
     shipped = shipped_folder()
     if shipped is not None and path.is_relative_to(shipped):
         return Place(f'mmpretrain::{path.relative_to(shipped).as_posix()}', shipped=True)
@@ -40,6 +50,14 @@ def find_file(name: str, folder: Path, where: str = '') -> tuple[Path, str | Non
 
     Raises:
         ConfigError: there is no such file; the hint names the nearest one.
+
+    >>> path = write('configs/small.py', '')
+    >>> find_file('small.py', Path.cwd() / 'configs')[0] == Path.cwd() / path
+    True
+    >>> find_file('smal.py', Path.cwd() / 'configs')
+    Traceback (most recent call last):
+        ...
+    amlnn.errors.ConfigError: no config file `smal.py`
     """
     scope = None
     if '::' in name:

@@ -31,8 +31,9 @@ def fill_forward(values: Array, known: Array, otherwise: Array | float = 0.0,
     # Two steps that the libraries name differently.
     if xp is np:
         latest = np.maximum.accumulate(np.where(known, rows, -1), axis=1)
-        filled = np.take_along_axis(values, np.where(latest < 0, first, latest), axis=1)
+        filled = xp.take_along_axis(values, np.where(latest < 0, first, latest), axis=1)
     else:
         latest = xp.where(known, rows, -1).cummax(1).values
-        filled = values.gather(1, xp.where(latest < 0, first, latest))
-    return xp.where(known.any(1)[:, None], filled, otherwise)
+        filled = xp.gather(values, 1, xp.where(latest < 0, first, latest))
+    whole: Array = xp.where(xp.any(known, 1)[:, None], filled, otherwise)
+    return whole

@@ -43,7 +43,7 @@ class Forecasts:
     @property
     def horizon(self) -> int:
         """P."""
-        return self.targets.shape[1]
+        return int(self.targets.shape[1])
 
     @property
     def scaled(self) -> bool:
@@ -97,6 +97,12 @@ def read_forecasts(path: Path | str) -> Forecasts:
     Raises:
         DataError: there are none, the file is truncated, or an array is missing, of the wrong shape
             or type, or not finite.
+
+    >>> forecasts = read_forecasts(tiny_forecaster().folder / 'predictions_test.npz')
+    >>> forecasts.horizon, forecasts.stride, forecasts.mse
+    (2, 1, 0.5)
+    >>> forecasts.original(forecasts.targets)[0].ravel().tolist()
+    [10.0, 12.0]
     """
     arrays = read_arrays(path, _NAMES)
     problem = _problem(arrays)

@@ -21,6 +21,7 @@ import pickle
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.registry import DATASETS
@@ -232,7 +233,7 @@ def _text(value: object) -> str:
     return value
 
 
-def _value(path: Path, values: dict, key: str) -> object:
+def _value(path: Path, values: dict, key: str) -> Any:
     if key not in values:
         raise DataError(f'`{path}` has no `{key}`, only {", ".join(sorted(values)) or "nothing"}',
                         hint=_AGAIN)
