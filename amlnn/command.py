@@ -7,6 +7,8 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any, NoReturn
 
 from amlnn.errors import AmlnnError, Terminated, UsageError
 
@@ -103,7 +105,7 @@ class CommandParser(argparse.ArgumentParser):
         self.add_argument('--traceback', action='store_true',
                           help='on an error, show where in the code it was raised')
 
-    def error(self, message: str):
+    def error(self, message: str) -> NoReturn:
         raise UsageError(message, hint=f'{self.prog} --help')
 
 
@@ -114,11 +116,12 @@ class InsteadOf(argparse.Action):
         instead_of: What `add_argument` returned for these positional arguments.
     """
 
-    def __init__(self, *args, instead_of: Sequence[argparse.Action], **kwargs):
+    def __init__(self, *args: Any, instead_of: Sequence[argparse.Action], **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.instead_of = instead_of
 
-    def __call__(self, parser, namespace, values, option_string=None):
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
+                 values: str | Sequence[object] | None, option_string: str | None = None) -> None:
         setattr(namespace, self.dest, values)
         for action in self.instead_of:
             action.required = False
@@ -178,7 +181,7 @@ def _one_line(message: str) -> str:
 def _raise_on_sigterm() -> None:
     owner = os.getpid()
 
-    def handler(number, frame):
+    def handler(number: int, frame: FrameType | None) -> NoReturn:
         if os.getpid() != owner:  # a data-loading worker, forked with this handler in place
             os._exit(143)
         raise Terminated

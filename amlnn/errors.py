@@ -23,7 +23,7 @@ class AmlnnError(Exception):
         self.message = message
         self.hint = hint
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.message
 
 

@@ -32,7 +32,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, TypeGuard, TypeVar, get_args
 
 from amlnn.atomic import write_json
 from amlnn.errors import DataError
@@ -76,7 +76,7 @@ class EpochRecord:
     val_seconds: float
     samples_per_second: float
     """Training samples, which are images or windows, divided by train_seconds."""
-    arrays: dict[str, list] = field(default_factory=dict)
+    arrays: dict[str, list[Any]] = field(default_factory=dict)
     """Validation metrics that are several numbers, nested lists: one a class, or a matrix.
 
     Of the best and of the newest epoch alone.
@@ -164,7 +164,7 @@ class TestRecord:
     versions: dict[str, str]
     created: str
     schema_version: int = SCHEMA_VERSION
-    arrays: dict[str, list] = field(default_factory=dict)
+    arrays: dict[str, list[Any]] = field(default_factory=dict)
     """Metrics that are several numbers, nested lists: one a class, or a matrix."""
     tta: bool = False
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -182,7 +182,7 @@ class TestRecord:
     """Of a forecast: test windows that occur in the training part too."""
 
 
-def is_known(value: float | None) -> bool:
+def is_known(value: float | None) -> TypeGuard[float]:
     """Whether a figure of a record says something: it is there, and finite.
 
     >>> is_known(0.0), is_known(None), is_known(math.nan)
@@ -225,7 +225,7 @@ def read_test(path: Path | str) -> TestRecord:
     return _construct(TestRecord, _read_object(Path(path), 'test'), Path(path))
 
 
-def present_names(values: dict) -> dict:
+def present_names(values: dict[str, Any]) -> dict[str, Any]:
     """Values of a record of any version under the names of the present one.
 
     >>> present_names({'epoch': 1, 'images_per_second': 2.0})
@@ -234,7 +234,7 @@ def present_names(values: dict) -> dict:
     return {_RENAMED.get(name, name): value for name, value in values.items()}
 
 
-def _read_object(path: Path, what: str) -> dict:
+def _read_object(path: Path, what: str) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding='utf-8'))
     except FileNotFoundError:
@@ -251,7 +251,10 @@ def _read_object(path: Path, what: str) -> dict:
     return {**present_names(values), 'schema_version': SCHEMA_VERSION}
 
 
-def _construct(cls, values: dict, path: Path):
+_Part = TypeVar('_Part', RunRecord, TestRecord, EpochRecord, FrozenStage)
+
+
+def _construct(cls: type[_Part], values: dict[str, Any], path: Path) -> _Part:
     names = {item.name for item in dataclasses.fields(cls)}
     unknown = sorted(set(values) - names)
     if unknown:
@@ -264,7 +267,7 @@ def _construct(cls, values: dict, path: Path):
                         hint='the file was not written by amlnn, or was changed since') from None
 
 
-def _finite(value):
+def _finite(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

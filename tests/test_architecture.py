@@ -139,13 +139,35 @@ def test_these_parts_bring_in_nothing_heavy(part, heavy):
     assert not imported_by(statement) & heavy
 
 
-def test_every_formula_has_an_example():
-    found = [(path.stem, node) for path in modules() if part_of(path) == 'formulas'
-             for node in ast.parse(path.read_text(encoding='utf-8')).body
-             if isinstance(node, ast.FunctionDef) and not node.name.startswith('_')]
-    assert len(found) > 20
-    assert [f'{stem}.{node.name}' for stem, node in found
-            if '>>> ' not in (ast.get_docstring(node) or '')] == []
+def public(path: Path) -> list[str]:
+    """What a module says is for others, in `__all__`."""
+    return next((ast.literal_eval(node.value) for node in ast.parse(path.read_text()).body
+                 if isinstance(node, ast.Assign) and names_of(node) == ['__all__']), [])
+
+
+def names_of(node: ast.Assign) -> list[str]:
+    return [target.id for target in node.targets if isinstance(target, ast.Name)]
+
+
+@pytest.mark.parametrize(('part', 'least'), [('config', 40), ('formulas', 20), ('results', 25)])
+def test_every_public_function_has_an_example_that_calls_it(part, least):
+    found = [(path.stem, node) for path in modules() if part_of(path) == part
+             for said in [public(path)] for node in ast.parse(path.read_text()).body
+             if isinstance(node, ast.FunctionDef) and node.name in said]
+    assert len(found) > least
+    lines = {f'{stem}.{node.name}': [
+        line for line in (ast.get_docstring(node) or '').splitlines()
+        if line.startswith(('>>> ', '... ')) and f'{node.name}(' in line] for stem, node in found}
+    assert [name for name, calls in lines.items() if not calls] == []
+
+
+@pytest.mark.parametrize('part', ['config', 'formulas', 'results'])
+def test_what_is_public_is_said(part):
+    for path in modules():
+        if part_of(path) == part and path.stem != '__init__':
+            defined = {node.name for node in ast.parse(path.read_text()).body
+                       if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+            assert public(path) and {name for name in defined if name[0] != '_'} <= {*public(path)}
 
 
 def test_the_package_itself_imports_nothing():

@@ -35,6 +35,14 @@ def check_config(config: Located, helpers: Iterable[str] = ()) -> tuple[list[Fin
 
     Returns:
         What is wrong, and lines to be printed.
+
+    >>> from amlnn.config.located import Place, located
+    >>> config = located(dict(train_cfg=dict(max_epoch=3)), Place('small.py', 1))
+    >>> findings, _ = check_config(config)
+    >>> findings[0].message
+    '`train_cfg.max_epoch` is not an argument of EpochBasedTrainLoop'
+    >>> findings[0].hint.partition(' Epoch')[0]
+    'did you mean `max_epochs`?'
     """
     findings = Findings()
     found = library_of(config)
@@ -69,9 +77,9 @@ def _unknown_top(config: Located, key: str, findings: Findings) -> None:
 
 def _visit_top(walk: Walk, key: str, value: object, slot: Slot, config: Located) -> None:
     place = config.place(key)
-    several = isinstance(value, Located) and 'type' not in value and bool(value) and all(
-        isinstance(item, list | tuple | dict) for item in dict.values(value))
-    if key == 'param_scheduler' and several:  # one list for each of several optimizers
+    if key == 'param_scheduler' and isinstance(value, Located) and 'type' not in value and value \
+            and all(isinstance(item, list | tuple | dict) for item in dict.values(value)):
+        # One list for each of several optimizers.
         for name, item in dict.items(value):
             walk.visit(item, f'{key}.{name}', slot, value.place(name))
     else:

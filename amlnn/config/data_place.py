@@ -34,6 +34,14 @@ def place_data(config: Located) -> list[str]:
     Raises:
         ConfigError: the data sets are not in a folder or a file, or it is a file where they need a
             folder, or the other way round.
+
+    >>> from amlnn.config.located import Place, located
+    >>> config = located(dict(data='new', train_dataloader=dict(dataset=dict(data_root='old'))),
+    ...                  Place('small.py', 1))
+    >>> place_data(config)
+    []
+    >>> config['train_dataloader']['dataset']['data_root']
+    'new'
     """
     if DATA_KEY not in config:
         return []
@@ -44,7 +52,8 @@ def place_data(config: Located) -> list[str]:
     if not isinstance(value, str) or not value:
         raise ConfigError(f'{place}: `{DATA_KEY}` is {value!r}, not a folder or a file',
                           hint=f"{DATA_KEY}='data/flower_dataset', or --data data/flower_dataset")
-    leaves = [leaf for part in PARTS for _, leaf in data_sets(config.get(f'{part}_dataloader'))]
+    leaves = [leaf for part in PARTS for _, leaf in data_sets(config.get(f'{part}_dataloader'))
+              if isinstance(leaf, Located)]
     files = [leaf['source'] for leaf in leaves
              if isinstance(leaf.get('source'), Located) and 'path' in leaf['source']]
     folders = [leaf for leaf in leaves if 'data_root' in leaf]

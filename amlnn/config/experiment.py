@@ -6,7 +6,7 @@ the search for a training that is finished already ask this module and nothing e
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -36,7 +36,7 @@ class Free:
     parts. What is below it is free too."""
     reason: str
     purposes: tuple[Purpose, ...] = (REPETITION, CONTINUATION)
-    values: tuple = ()
+    values: tuple[object, ...] = ()
     """If any, only these are alike, and none at all is like them."""
 
 
@@ -82,7 +82,7 @@ FREE = (
 _PLACES = ('data_root', 'path')
 
 
-def identity(config: Mapping, data_hash: str | None = None) -> str:
+def identity(config: Mapping[str, object], data_hash: str | None = None) -> str:
     """SHA-256 of the experiment: equal for two runs that repeat it.
 
     Args:
@@ -98,7 +98,7 @@ def identity(config: Mapping, data_hash: str | None = None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def experiment(config: Mapping, data_hash: str | None = None,
+def experiment(config: Mapping[str, object], data_hash: str | None = None,
                purpose: Purpose = REPETITION) -> dict[str, object]:
     """The keys that are the experiment, dotted, with their values.
 
@@ -117,8 +117,9 @@ def experiment(config: Mapping, data_hash: str | None = None,
             if counts(key, value, purpose) or (data_hash is None and _chooses_data(key))}
 
 
-def first_difference(stored: Mapping, now: Mapping, purpose: Purpose = CONTINUATION,
-                     stored_data: str | None = None, data: str | None = None) -> str:
+def first_difference(stored: Mapping[str, object], now: Mapping[str, object],
+                     purpose: Purpose = CONTINUATION, stored_data: str | None = None,
+                     data: str | None = None) -> str:
     """The first key of the experiment that two configs have different, in words, or ''.
 
     Args:
@@ -165,7 +166,11 @@ def flat(section: object, prefix: str = '') -> dict[str, object]:
     """Every value by its dotted key, items of lists by their numbers; what is empty is a value.
 
     Numbers that are equal are alike whether whole or not, and a class is its name.
+
+    >>> flat(dict(model=dict(depth=18.0, out=(1, 2), loss={})))
+    {'model.depth': 18, 'model.out.0': 1, 'model.out.1': 2, 'model.loss': {}}
     """
+    items: Iterable[tuple[object, object]]
     if isinstance(section, Mapping) and section:
         items = section.items()
     elif isinstance(section, list | tuple) and section:

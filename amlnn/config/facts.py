@@ -6,10 +6,14 @@ adds to what its bases declare. MMEngine, MMPretrain and torch know nothing of t
 stand beside their classes is in `library_facts.py`, in the same words.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from typing import Any, TypeGuard
 
-__all__ = ['NO_FACTS', 'VOCABULARY', 'Facts', 'gather']
+__all__ = ['NO_FACTS', 'VOCABULARY', 'Facts', 'Metric', 'gather']
+
+Metric = Mapping[str, Any]
+"""The section of a config that describes one metric."""
 
 
 # A word that concerns one registry may mean anything in classes of another.
@@ -31,7 +35,7 @@ class Facts:
     and what would be wrong otherwise."""
     default_prefix: str | None = field(default=None, metadata=_METRIC)
     """Of a metric: what MMEngine puts before the names of its results."""
-    reports: tuple[str, ...] | Callable[[Mapping], list[str]] | None = field(
+    reports: tuple[str, ...] | Callable[[Metric], list[str]] | None = field(
         default=None, metadata=_METRIC)
     """Of a metric: the names of its results. 'top{topk}' stands for one result for each value of
     its argument `topk`. None: nobody knows, so that anything can be monitored. A class with a
@@ -59,7 +63,7 @@ VOCABULARY = tuple(fact.name for fact in fields(Facts) if fact.metadata.get('dec
 _REGISTRY = {fact.name: fact.metadata.get('registry') for fact in fields(Facts)}
 
 
-def gather(declared: Iterable[Mapping], registry: str) -> Facts:
+def gather(declared: Iterable[Mapping[str, object]], registry: str) -> Facts:
     """Facts of a class from what it and its bases declare.
 
     Args:
@@ -72,7 +76,7 @@ def gather(declared: Iterable[Mapping], registry: str) -> Facts:
     >>> gather(declared, 'MODELS').unread
     ()
     """
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     unread: list[str] = []
     for constants in declared:
         for name, value in constants.items():
@@ -87,7 +91,7 @@ def gather(declared: Iterable[Mapping], registry: str) -> Facts:
     return Facts(**found, unread=tuple(unread))
 
 
-def _is_names(value: object) -> bool:
+def _is_names(value: object) -> TypeGuard[Sequence[str]]:
     # A tuple is a list after it has been in the cache.
     return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
 

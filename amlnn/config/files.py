@@ -15,7 +15,11 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def own_folder() -> Path | None:
-    """The folder of amlnn's own configs: in a wheel inside the package, else the checkout's."""
+    """The folder of amlnn's own configs: in a wheel inside the package, else the checkout's.
+
+    >>> (own_folder() / 'resnet50_frozen3.py').is_file()
+    True
+    """
     if _in_wheel().is_dir():
         return _in_wheel()
     folder = _PACKAGE.parent / 'configs'
@@ -27,7 +31,11 @@ def _in_wheel() -> Path:
 
 
 def shipped_folder() -> Path | None:
-    """The folder of the configs that the installed MMPretrain ships, or None without it."""
+    """The folder of the configs that the installed MMPretrain ships, or None without it.
+
+    >>> (shipped_folder() / 'resnet/resnet50_8xb32_in1k.py').is_file()
+    True
+    """
     return _package_configs('mmpretrain')
 
 
@@ -36,6 +44,11 @@ def place_of(path: Path) -> Place:
 
     A checkout's configs are files like others for who works in it. MMPretrain's alone may hold
     keys that nobody knows.
+
+    >>> str(place_of(Path.cwd() / 'configs/small.py'))
+    'configs/small.py'
+    >>> str(place_of(shipped_folder() / 'resnet/resnet50_8xb32_in1k.py'))
+    'mmpretrain::resnet/resnet50_8xb32_in1k.py'
     """
     shipped, own, folder = shipped_folder(), own_folder(), Path.cwd()
     if shipped is not None and path.is_relative_to(shipped):
@@ -55,6 +68,12 @@ def resolve(name: str | Path, folder: Path | None = None) -> Path | None:
 
     Returns:
         An absolute path; None if the package is not there or ships no configs.
+
+    >>> resolve('small.py', Path('/configs/series'))
+    PosixPath('/configs/series/small.py')
+    >>> resolve('mmpretrain::resnet/resnet50_8xb32_in1k.py').is_file()
+    True
+    >>> resolve('no_such_package::small.py')
     """
     package, colons, relative = str(name).partition('::')
     if not colons:
@@ -76,11 +95,19 @@ def find_file(name: str, folder: Path, where: str = '') -> tuple[Path, str | Non
 
     Raises:
         ConfigError: there is no such file; the hint names the nearest one.
+
+    >>> path = write('configs/small.py', '')
+    >>> find_file('small.py', Path.cwd() / 'configs')[0] == Path.cwd() / path
+    True
+    >>> find_file('smal.py', Path.cwd() / 'configs')
+    Traceback (most recent call last):
+        ...
+    amlnn.errors.ConfigError: no config file `smal.py`
     """
     scope = name.partition('::')[0] if '::' in name else None
     path = resolve(name, folder)
     if path is None:
-        near = nearest(scope, [OWN, 'mmpretrain'], 3)
+        near = nearest(str(scope), [OWN, 'mmpretrain'], 3)
         raise ConfigError(f'{where}`{name}` needs the package {scope}, which is not installed '
                           'or ships no configs', hint=f'did you mean `{near[0]}::...`?'
                           if near else f'pip install {scope}')

@@ -1,6 +1,7 @@
 """What kind of experiment a config describes, and what its data sets need: they declare it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from amlnn.config.signatures import Library, library_of
 
@@ -11,7 +12,7 @@ PARTS = ('train', 'val', 'test')
 _USUAL_KIND = 'classification'
 
 
-def run_kind(config: dict) -> str:
+def run_kind(config: Mapping[str, Any]) -> str:
     """The `kind` that the config's data sets declare; 'classification' where none does.
 
     Their source is read, nothing is imported.
@@ -32,13 +33,17 @@ def loader_of(section: object, found: Library) -> tuple[str, str] | None:
     """Module and class of the loader that the data set of a `*_dataloader` section needs.
 
     None where torch's will do.
+
+    >>> from amlnn.config.signatures import library
+    >>> loader_of({'dataset': {'type': 'SeriesWindows'}}, library())
+    ('amlnn.data.series.window_loader', 'WindowLoader')
     """
     loaders = (found.facts_of('DATASETS', data_set.get('type')).loader
                for _, data_set in data_sets(section))
     return next(filter(None, loaders), None)
 
 
-def data_sets(section: object, at: str = '') -> Iterator[tuple[str, dict]]:
+def data_sets(section: object, at: str = '') -> Iterator[tuple[str, dict[str, Any]]]:
     """The data sets of a `*_dataloader` section, inside wrappers too, with their dotted keys.
 
     >>> section = {'dataset': {'type': 'RepeatDataset', 'dataset': {'type': 'CustomDataset'}}}
@@ -49,7 +54,7 @@ def data_sets(section: object, at: str = '') -> Iterator[tuple[str, dict]]:
         yield from _leaves(section.get('dataset'), f'{at}.dataset')
 
 
-def part_data_sets(config: dict, part: str) -> list[dict]:
+def part_data_sets(config: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
     """The data sets of 'train', 'val' or 'test', inside wrappers too; [] without such a part.
 
     >>> part_data_sets({'test_dataloader': {'dataset': {'type': 'CustomDataset'}}}, 'test')
@@ -58,7 +63,7 @@ def part_data_sets(config: dict, part: str) -> list[dict]:
     return [leaf for _, leaf in data_sets(config.get(f'{part}_dataloader'))]
 
 
-def _leaves(section: object, at: str) -> Iterator[tuple[str, dict]]:
+def _leaves(section: object, at: str) -> Iterator[tuple[str, dict[str, Any]]]:
     if not isinstance(section, dict):
         return
     if isinstance(section.get('dataset'), dict):

@@ -4,7 +4,9 @@ The one file of the config checker that names classes: a new version of a librar
 The words are those of `facts.py`.
 """
 
-from collections.abc import Mapping
+from typing import Any
+
+from amlnn.config.facts import Metric
 
 __all__ = ['ACTIVATIONS', 'ACTIVATION_MODULE', 'CLOSED', 'COMPUTED', 'DEFAULT_CLASSES', 'FACTS',
            'LOOP_OF_ITERATIONS', 'OPTIMIZER_NAMES']
@@ -34,18 +36,18 @@ OPTIMIZER_NAMES = {'Adafactor': 'TorchAdafactor'}
 COMPUTED = {'SyncBatchNorm_': ('torch.nn.modules.batchnorm', 'SyncBatchNorm')}
 
 
-def _sequence(value: object) -> tuple:
+def _sequence(value: object) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
-def _threshold_suffixes(metric: Mapping) -> list[str]:
+def _threshold_suffixes(metric: Metric) -> list[str]:
     thresholds = _sequence(metric.get('thrs', 0.0))
     if len(thresholds) == 1:
         return ['']
     return ['_no-thr' if value is None else f'_thr-{value:.2f}' for value in thresholds]
 
 
-def _accuracy(metric: Mapping) -> list[str]:
+def _accuracy(metric: Metric) -> list[str]:
     # With fewer classes than `topk` the engine cuts it, and top1 is always among what remains.
     tops = sorted({1, *(k for k in _sequence(metric.get('topk', 1)) if isinstance(k, int))})
     if 1 not in _sequence(metric.get('topk', 1)):
@@ -53,7 +55,7 @@ def _accuracy(metric: Mapping) -> list[str]:
     return [f'top{k}{suffix}' for k in tops for suffix in _threshold_suffixes(metric)]
 
 
-def _single_label(metric: Mapping) -> list[str]:
+def _single_label(metric: Metric) -> list[str]:
     average = metric.get('average', 'macro')
     ending = {None: '_classwise', 'micro': '_micro'}.get(average, '')
     items = _sequence(metric.get('items', ('precision', 'recall', 'f1-score')))
@@ -61,7 +63,7 @@ def _single_label(metric: Mapping) -> list[str]:
             for suffix in _threshold_suffixes(metric)]
 
 
-def _multi_label(metric: Mapping) -> list[str]:
+def _multi_label(metric: Metric) -> list[str]:
     average = metric.get('average', 'macro')
     ending = {None: '_classwise', 'macro': ''}.get(average, f'_{average}')
     topk, threshold = metric.get('topk'), metric.get('thr')
@@ -74,7 +76,7 @@ def _multi_label(metric: Mapping) -> list[str]:
     return [f'{item}{suffix}{ending}' for item in items]
 
 
-def _average_precision(metric: Mapping) -> list[str]:
+def _average_precision(metric: Metric) -> list[str]:
     return ['mAP' if metric.get('average', 'macro') else 'AP_classwise']
 
 
@@ -82,7 +84,7 @@ _AUGMENTS = {'probs': None, 'augments': 'BATCH_AUGMENTS'}
 _RESIZE = ('keep_ratio', 'clip_object_border', 'backend', 'interpolation')
 
 # By package and class: the words of `facts.py`.
-FACTS: dict[str, dict] = {
+FACTS: dict[str, dict[str, object]] = {
     # -- least numbers
     'torch.DataLoader': dict(smallest={'num_workers': 0, 'batch_size': 1}),
     'mmengine.EpochBasedTrainLoop': dict(smallest={'max_epochs': 0, 'val_interval': 1}),

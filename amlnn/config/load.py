@@ -6,6 +6,7 @@ Nothing here imports torch.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import ConfigDict
 
@@ -52,6 +53,17 @@ def load_config(path: Path | str, options: Sequence[str] = ()) -> LoadedConfig:
 
     Raises:
         ConfigError: the first thing that is wrong, with how many more there are.
+
+    >>> path = tiny_config('train_cfg = dict(max_epochs=5)')
+    >>> loaded = load_config(path, ['model.backbone.depth=34'])
+    >>> loaded.config.train_cfg.max_epochs, loaded.origins['train_cfg.max_epochs']
+    (5, 'tiny.py:2')
+    >>> loaded.config.model.backbone.depth, loaded.origins['model.backbone.depth']
+    (34, '--cfg-options')
+    >>> load_config(tiny_config('train_cfg = dict(max_epoch=5)'))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    amlnn.errors.ConfigError: tiny.py:2: `train_cfg.max_epoch` is not an argument of ...
     """
     file, scope = find_file(str(path), Path.cwd())
     resolution = _Resolution()
@@ -141,7 +153,7 @@ def _without_scope(value: object) -> object:
     return [_without_scope(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _leaves(value: dict, at: str = '') -> Iterator[tuple[str, object]]:
+def _leaves(value: dict[str, Any], at: str = '') -> Iterator[tuple[str, object]]:
     for key, item in dict.items(value):
         dotted = f'{at}.{key}' if at else key
         yield dotted, item
@@ -161,8 +173,8 @@ def _join(base: Located, other: Located, where: Place) -> None:
 
 def _with_scope(config: Located, scope: str) -> Located:
     """Let the outermost dicts that name a class look it up in the package they came from."""
-    def mark(value):
-        if isinstance(value, dict):
+    def mark(value: object) -> None:
+        if isinstance(value, Located):
             if 'type' in value:
                 if value.get('_scope_') is None:
                     value.put('_scope_', scope, value.place('type'))

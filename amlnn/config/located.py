@@ -2,11 +2,19 @@
 
 import copy
 import sys
-from typing import Any, NamedTuple
-
-from mmengine.config import ConfigDict
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from amlnn.errors import ConfigError
+
+if TYPE_CHECKING:  # MMEngine has no types
+    class ConfigDict(dict[str, Any]):
+        """Of MMEngine's, what is used here."""
+
+        @classmethod
+        def _hook(cls, item: Any) -> Any: ...
+else:
+    from mmengine.config import ConfigDict
 
 __all__ = ['OPTIONS', 'Located', 'Place', 'Written', 'executing', 'located', 'merge', 'plain']
 
@@ -14,14 +22,18 @@ _DELETE = '_delete_'
 
 
 class Place(NamedTuple):
-    """Where a key was written."""
+    """Where a key was written.
+
+    >>> str(Place('configs/small.py', 7))
+    'configs/small.py:7'
+    """
 
     file: str
     line: int | None = None
     shipped: bool = False
     """Written in a file that MMPretrain ships, where an unknown key is no error."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.file if self.line is None else f'{self.file}:{self.line}'
 
 
@@ -33,14 +45,22 @@ class Located(ConfigDict):
 
     `places` maps keys to places. `stale` holds the keys that were inherited across a changed
     `type` and that no later file set again.
+
+    >>> config = Located()
+    >>> config.put('depth', 18, Place('small.py', 3))
+    >>> config['depth'], str(config.place('depth'))
+    (18, 'small.py:3')
     """
 
-    def __init__(self, *args, **kwargs):
+    places: dict[str, Place]
+    stale: set[str]
+
+    def __init__(self, *args: Any, **kwargs: Any):
         object.__setattr__(self, 'places', {})
         object.__setattr__(self, 'stale', set())
         super().__init__(*args, **kwargs)
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, value)
         place = _executing()
         if place is not None:
@@ -48,7 +68,7 @@ class Located(ConfigDict):
             self.stale.discard(key)
 
     @classmethod
-    def _hook(cls, item):
+    def _hook(cls, item: Any) -> Any:
         # Like a plain dict in MMEngine: what a file puts into a base is copied, not shared.
         if isinstance(item, Written):
             return located(item, Place(''))
@@ -56,14 +76,14 @@ class Located(ConfigDict):
             return type(item)(cls._hook(element) for element in item)
         return super()._hook(item)
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> 'Located':
         other = self.__copy__()
         memo[id(self)] = other
         for key, value in dict.items(self):
             dict.__setitem__(other, key, copy.deepcopy(value, memo))
         return other
 
-    def __copy__(self):
+    def __copy__(self) -> 'Located':
         other = type(self)()
         for key, value in dict.items(self):
             dict.__setitem__(other, key, value)
@@ -83,23 +103,23 @@ class Located(ConfigDict):
         return self.places.get(key) or Place('')
 
 
-class Written(dict):
+class Written(dict[str, Any]):
     """A plain dict that a file being executed wrote, with the places of its keys."""
 
-    def __init__(self, places: dict[str, Place], /, *args, **kwargs):
+    def __init__(self, places: dict[str, Place], /, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.places = places
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type['Written'], tuple[dict[str, Place], dict[str, Any]]]:
         return Written, (dict(self.places), dict(self))
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, value)
         place = _executing()
         if place is not None:
             self.places[key] = place
 
-    def update(self, /, *args, **kwargs):
+    def update(self, /, *args: Any, **kwargs: Any) -> None:
         for key, value in dict(*args, **kwargs).items():
             self[key] = value
 
@@ -113,7 +133,7 @@ def _executing() -> Place | None:
     if not executing:
         return None
     filename, place = executing[-1]
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     for _ in range(6):
         if frame is None:
             return None
@@ -124,7 +144,12 @@ def _executing() -> Place | None:
 
 
 def located(value: Any, place: Place) -> Any:
-    """Copy `value` with every dict in it as a Located; keys of unknown place get `place`."""
+    """Copy `value` with every dict in it as a Located; keys of unknown place get `place`.
+
+    >>> config = located(dict(model=dict(depth=18)), Place('small.py', 3))
+    >>> str(config['model'].place('depth'))
+    'small.py:3'
+    """
     if isinstance(value, dict):
         result = Located()
         places = getattr(value, 'places', None) or {}
@@ -139,7 +164,11 @@ def located(value: Any, place: Place) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Copy `value` with every dict in it as a plain ConfigDict."""
+    """Copy `value` with every dict in it as a plain ConfigDict.
+
+    >>> plain(located(dict(model=dict(depth=18)), OPTIONS)).model.depth  # as MMEngine's go
+    18
+    """
     if isinstance(value, dict):
         result = ConfigDict()
         for key, item in dict.items(value):
@@ -161,6 +190,12 @@ def merge(child: Located, base: Located, into_lists: bool = False, at: str = '')
 
     Raises:
         ConfigError: a dict was to be laid over something that is no dict.
+
+    >>> base = located(dict(model=dict(depth=18, width=1)), Place('base.py', 1))
+    >>> child = located(dict(model=dict(depth=50)), Place('child.py', 2))
+    >>> both = merge(child, base)['model']
+    >>> {key: (both[key], str(both.place(key))) for key in both}
+    {'depth': (50, 'child.py:2'), 'width': (1, 'base.py:1')}
     """
     result = base.copy()
     # A `type` that changed, from a default one too, makes every inherited argument suspect.
@@ -171,7 +206,7 @@ def merge(child: Located, base: Located, into_lists: bool = False, at: str = '')
             continue
         place, dotted = child.place(key), f'{at}.{key}' if at else key
         result.stale.discard(key)
-        if not isinstance(value, dict):
+        if not isinstance(value, Located):
             result.put(key, value, place)
         elif key not in base or value.get(_DELETE, False):
             result.put(key, _without_delete(value), place)
@@ -181,8 +216,9 @@ def merge(child: Located, base: Located, into_lists: bool = False, at: str = '')
     return result
 
 
-def _merged(value, under, into_lists, dotted, place, base_place):
-    if isinstance(under, dict):
+def _merged(value: Located, under: object, into_lists: bool, dotted: str, place: Place,
+            base_place: Place) -> object:
+    if isinstance(under, Located):
         return merge(value, under, into_lists, dotted)
     if into_lists and isinstance(under, list):
         return _merge_into_list(value, under, dotted)
@@ -191,7 +227,7 @@ def _merged(value, under, into_lists, dotted, place, base_place):
         hint='add `_delete_=True` to the dict to replace what was inherited')
 
 
-def _merge_into_list(value, under, dotted):
+def _merge_into_list(value: Located, under: list[Any], dotted: str) -> list[Any]:
     result = list(under)
     for index, item in dict.items(value):
         if not index.isdigit() or int(index) >= len(result):
@@ -199,16 +235,16 @@ def _merge_into_list(value, under, dotted):
                 f'{value.place(index)}: `{dotted}.{index}` is not an element of the list '
                 f'`{dotted}`', hint=f'`{dotted}` has the elements 0 to {len(result) - 1}')
         here = int(index)
-        result[here] = item if not isinstance(item, dict) else _merged(
+        result[here] = item if not isinstance(item, Located) else _merged(
             item, result[here], True, f'{dotted}.{index}', value.place(index), value.place(index))
     return result
 
 
-def _without_delete(value):
+def _without_delete(value: Located) -> Located:
     result = value.copy()
     result.pop(_DELETE, None)
     result.places.pop(_DELETE, None)
     for key, item in dict.items(result):
-        if isinstance(item, dict):
+        if isinstance(item, Located):
             dict.__setitem__(result, key, _without_delete(item))
     return result

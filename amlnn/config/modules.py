@@ -8,11 +8,13 @@ import importlib.metadata
 import importlib.util
 import json
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from amlnn.atomic import write_text
-from amlnn.config.scan import SCAN_VERSION, scan_module
+from amlnn.config.scan import SCAN_VERSION, Module, scan_module
 from amlnn.registry import COMPONENT_MODULES
 from amlnn.user_cache import cache_folder
 
@@ -28,13 +30,17 @@ _PACKAGES = (
 )
 
 
-def read_modules(extra_modules: tuple[str, ...] = ()) -> dict[str, dict]:
+def read_modules(extra_modules: tuple[str, ...] = ()) -> dict[str, Module]:
     """All modules that register something a config can name, as `scan_module` describes them.
 
     Args:
         extra_modules: Dotted names of a user's own modules (`custom_imports`).
+
+    >>> modules = read_modules()
+    >>> modules['mmpretrain.models.backbones.resnet']['classes']['ResNetV1d']['bases']
+    ['ResNet']
     """
-    modules: dict[str, dict] = {}
+    modules: dict[str, Module] = {}
     for distribution, package, parts in _PACKAGES:
         modules.update(_package_modules(distribution, package, parts))
     waiting = [*COMPONENT_MODULES, *extra_modules]
@@ -47,8 +53,12 @@ def read_modules(extra_modules: tuple[str, ...] = ()) -> dict[str, dict]:
     return modules
 
 
-def custom_modules(config: dict) -> tuple[str, ...]:
-    """The modules of a config's `custom_imports` that are not read anyway."""
+def custom_modules(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The modules of a config's `custom_imports` that are not read anyway.
+
+    >>> custom_modules({'custom_imports': {'imports': ['mmpretrain.models', 'own.models']}})
+    ('own.models',)
+    """
     section = config.get('custom_imports')
     names = section.get('imports', ()) if isinstance(section, dict) else ()
     names = [names] if isinstance(names, str) else names
@@ -61,7 +71,7 @@ def _is_read_anyway(name: str) -> bool:
         and importlib.util.find_spec(name.partition('.')[0]) is not None
 
 
-def _modules_of_bases(module: str, content: dict) -> set[str]:
+def _modules_of_bases(module: str, content: Module) -> set[str]:
     """The modules of its package, and amlnn's, from which a module's classes take their bases."""
     heads = {base.partition('.')[0] for entry in content['classes'].values()
              for base in entry['bases']}
@@ -71,7 +81,7 @@ def _modules_of_bases(module: str, content: dict) -> set[str]:
             if path.startswith((f'{package}.', 'amlnn.'))}
 
 
-def _loaders(content: dict) -> set[str]:
+def _loaders(content: Module) -> set[str]:
     """The modules of the loaders that a module's data sets declare to need."""
     loaders = (entry.get('facts', {}).get('loader') for entry in content['classes'].values())
     return {loader[0] for loader in loaders
@@ -80,7 +90,11 @@ def _loaders(content: dict) -> set[str]:
 
 @cache
 def is_installed(package: str) -> bool:
-    """Whether `import package` would find something."""
+    """Whether `import package` would find something.
+
+    >>> is_installed('numpy'), is_installed('no_such_package')
+    (True, False)
+    """
     if package in sys.modules or package in sys.stdlib_module_names:
         return True
     try:
@@ -89,7 +103,7 @@ def is_installed(package: str) -> bool:
         return False
 
 
-def _package_modules(distribution: str, package: str, parts: tuple[str, ...]) -> dict[str, dict]:
+def _package_modules(distribution: str, package: str, parts: tuple[str, ...]) -> dict[str, Module]:
     try:
         spec = importlib.util.find_spec(package)
         version = importlib.metadata.version(distribution)
@@ -113,7 +127,7 @@ def _package_modules(distribution: str, package: str, parts: tuple[str, ...]) ->
     return cached
 
 
-def _own_modules(name: str) -> dict[str, dict]:
+def _own_modules(name: str) -> dict[str, Module]:
     """A module that changes with its file, and all modules of a package.
 
     `find_spec` would import the package above it, and with it perhaps torch.
@@ -140,7 +154,7 @@ def _own_modules(name: str) -> dict[str, dict]:
     return found
 
 
-def _read_cache(file: Path, root: str) -> dict | None:
+def _read_cache(file: Path, root: str) -> dict[str, Module] | None:
     try:
         content = json.loads(file.read_text(encoding='utf-8'))
         return content['modules'] if content['root'] == root else None
@@ -148,7 +162,7 @@ def _read_cache(file: Path, root: str) -> dict | None:
         return None
 
 
-def _write_cache(file: Path, root: str, modules: dict) -> None:
+def _write_cache(file: Path, root: str, modules: dict[str, Module]) -> None:
     # A home that cannot be written to costs time, nothing else.
     with contextlib.suppress(OSError):
         write_text(file, json.dumps({'root': root, 'modules': modules}, separators=(',', ':')))

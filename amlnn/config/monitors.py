@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from amlnn.config.located import Located
 from amlnn.config.signatures import Library
@@ -35,7 +36,12 @@ def produced(config: Located, library: Library) -> list[str] | None:
 
 
 def monitored(config: Located) -> Iterator[tuple[str, Located, str]]:
-    """Every place that names a metric: the dotted key, the dict it is in, the key."""
+    """Every place that names a metric: the dotted key, the dict it is in, the key.
+
+    >>> config = Located(default_hooks=dict(checkpoint=dict(save_best='val_loss')))
+    >>> [(dotted, section[key]) for dotted, section, key in monitored(config)]
+    [('default_hooks.checkpoint.save_best', 'val_loss')]
+    """
     hooks = config.get('default_hooks')
     places = list(dict.items(hooks)) if isinstance(hooks, dict) else []
     places = [(f'default_hooks.{name}', hook) for name, hook in places]
@@ -65,9 +71,12 @@ def _results(metric: object, library: Library) -> list[str] | None:
     return [f'{prefix}/{name}' if prefix else name for name in names]
 
 
-def _filled_in(reports: tuple[str, ...], metric: dict, library: Library) -> list[str] | None:
+def _filled_in(reports: tuple[str, ...], metric: dict[str, Any],
+               library: Library) -> list[str] | None:
     """The names with the values of the arguments that they name; None if a value is not known."""
     component = library.find('METRICS', metric['type'])
+    if component is None:
+        return None
     parameters = library.signature(component.module, component.local).parameters
     names = []
     for name in reports:

@@ -20,6 +20,9 @@ def parse_options(options: Sequence[str]) -> Located:
 
     Raises:
         ConfigError: an option has no key or no value, contradicts another, or is half a bracket.
+
+    >>> parse_options(['model.depth=50', 'model.out=[1, 2]', 'execution.precision=bf16'])
+    {'model': {'depth': 50, 'out': [1, 2]}, 'execution': {'precision': 'bf16'}}
     """
     result = Located()
     for option in options:

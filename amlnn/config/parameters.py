@@ -5,6 +5,7 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from amlnn.atomic import write_json
 from amlnn.errors import ConfigError
@@ -12,10 +13,14 @@ from amlnn.registry import MODEL_KEYS
 from amlnn.suggest import nearest
 from amlnn.user_cache import cache_folder
 
+if TYPE_CHECKING:
+    from amlnn.config.load import LoadedConfig
+
 __all__ = ['check_parameters']
 
 
-def check_parameters(loaded, parameter_names: Callable[[dict], list[str]]) -> None:
+def check_parameters(loaded: 'LoadedConfig',
+                     parameter_names: Callable[[dict[str, Any]], list[str]]) -> None:
     """Check what names parameters of the model: `model.trainable` and `custom_keys`.
 
     Args:
@@ -25,6 +30,15 @@ def check_parameters(loaded, parameter_names: Callable[[dict], list[str]]) -> No
 
     Raises:
         ConfigError: a name matches no parameter.
+
+    >>> from amlnn.config.load import load_config
+    >>> loaded = load_config(tiny_config("model = dict(trainable=['layer9'])"))
+    >>> own_cache()
+    >>> check_parameters(loaded, lambda model: ['backbone.layer3.weight', 'backbone.layer4.weight']
+    ...                  )  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    amlnn.errors.ConfigError: tiny.py:2: `model.trainable` names `layer9`, which no ...
     """
     model = loaded.config.get('model') or {}
     trainable = [(f'model.trainable.{index}', prefix)
@@ -63,7 +77,8 @@ def _parts(names: list[str]) -> list[str]:
     return [*dict.fromkeys(part for name in names for part in name.split('.')), *_prefixes(names)]
 
 
-def _unmatched(loaded, dotted: str, owner: str, name: str, known: list[str]) -> ConfigError:
+def _unmatched(loaded: 'LoadedConfig', dotted: str, owner: str, name: str,
+               known: list[str]) -> ConfigError:
     place = loaded.origins.get(dotted) or loaded.origins.get(owner) or str(loaded.path)
     near = nearest(name, known, max(2, len(name) // 4))
     shown = [entry for entry in known if '.' not in entry and not entry.isdigit()][:12]
@@ -72,7 +87,8 @@ def _unmatched(loaded, dotted: str, owner: str, name: str, known: list[str]) -> 
         hint=f'did you mean `{near[0]}`?' if near else f'the model has {", ".join(shown)}')
 
 
-def _names(model: dict, parameter_names: Callable[[dict], list[str]]) -> list[str]:
+def _names(model: dict[str, Any],
+           parameter_names: Callable[[dict[str, Any]], list[str]]) -> list[str]:
     """The model's parameter names, from the cache if an equal model was asked for before."""
     content = {key: value for key, value in model.items() if key not in MODEL_KEYS}
     text = json.dumps(content, sort_keys=True, default=str)

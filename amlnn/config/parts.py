@@ -20,13 +20,24 @@ def check_parts(config: Located, library: Library, findings: Findings) -> None:
         config: The resolved config.
         library: What can be named.
         findings: Where to put what is wrong.
+
+    >>> from amlnn.config.located import Place, located
+    >>> from amlnn.config.signatures import library
+    >>> config = located({f'{part}_dataloader': dict(dataset=dict(
+    ...     type='TinyImageNet', data_root='a', holdout=count))
+    ...     for part, count in (('train', 50), ('val', 0))}, Place('small.py', 1))
+    >>> findings = Findings()
+    >>> check_parts(config, library(), findings)
+    >>> findings.errors[0].message.partition(': ')[2]
+    'images of one part would be in another'
     """
     known: dict[str, tuple[str, Located]] = {}
     for part in PARTS:
         for dotted, leaf in data_sets(config.get(f'{part}_dataloader'), f'{part}_dataloader'):
             name = leaf.get('type')
             component = library.find('DATASETS', name) if isinstance(name, str) else None
-            if component is None or not library.facts(component).same_in_every_part:
+            if component is None or not isinstance(leaf, Located) \
+                    or not library.facts(component).same_in_every_part:
                 continue
             if component.name in known:
                 _compare(dotted, leaf, *known[component.name], component, library, findings)

@@ -29,6 +29,10 @@ def check_files(paths: Sequence[str], options: Sequence[str] = (), show: bool = 
 
     Raises:
         ConfigError: the only config given is wrong.
+
+    >>> check_files([tiny_config('train_cfg = dict(max_epochs=5)')], origin='train_cfg.max_epochs')
+    train_cfg.max_epochs: tiny.py:2
+    0
     """
     status = 0
     for path in paths:
@@ -48,6 +52,10 @@ def origin_of(loaded: LoadedConfig, key: str) -> str:
 
     Raises:
         ConfigError: the config has no such key.
+
+    >>> loaded = load_config(tiny_config('train_cfg = dict(max_epochs=5)'))
+    >>> origin_of(loaded, 'train_cfg.max_epochs'), origin_of(loaded, 'model.backbone.depth')
+    ('tiny.py:2', 'tiny_base.py:3')
     """
     if key in loaded.origins:
         return loaded.origins[key]

@@ -7,12 +7,14 @@ the config loader and `read_resolved` understand alike. Nothing here imports MME
 import ast
 import hashlib
 import json
+from collections.abc import Mapping
 from keyword import iskeyword
+from typing import Any
 
 __all__ = ['config_hash', 'evaluate', 'named', 'read_resolved', 'resolved_text']
 
 
-def resolved_text(config: dict) -> str:
+def resolved_text(config: Mapping[str, Any]) -> str:
     """Write a resolved config as Python that `load_config` reads back as an equal config.
 
     >>> print(resolved_text({'seed': 1, 'model': {'type': 'A', 'layers': [{'n': 2}]}}), end='')
@@ -22,7 +24,7 @@ def resolved_text(config: dict) -> str:
     return ''.join(f'{key} = {_format(value, len(key) + 3, 0)}\n' for key, value in config.items())
 
 
-def read_resolved(text: str) -> dict:
+def read_resolved(text: str) -> dict[str, Any]:
     """The config that `resolved_text` wrote.
 
     Raises:
@@ -51,10 +53,11 @@ def evaluate(node: ast.AST) -> object:
     if isinstance(node, ast.Call):
         return _call(node)
     if isinstance(node, ast.Dict):
-        if None in node.keys:
+        keys = [key for key in node.keys if key is not None]
+        if len(keys) < len(node.keys):  # `{**others}`
             raise ValueError(ast.unparse(node))
         return {ast.literal_eval(key): evaluate(value)
-                for key, value in zip(node.keys, node.values, strict=True)}
+                for key, value in zip(keys, node.values, strict=True)}
     if isinstance(node, ast.List):
         return [evaluate(item) for item in node.elts]
     if isinstance(node, ast.Tuple):
@@ -62,7 +65,7 @@ def evaluate(node: ast.AST) -> object:
     return ast.literal_eval(node)
 
 
-def config_hash(config: dict) -> str:
+def config_hash(config: Mapping[str, Any]) -> str:
     """Hash the content of a config: not its order of keys, its formatting, or its `work_dir`.
 
     >>> config_hash({'a': 1, 'b': (2, )}) == config_hash({'b': [2], 'a': 1, 'work_dir': 'x'})
@@ -74,7 +77,11 @@ def config_hash(config: dict) -> str:
 
 
 def named(value: object) -> str:
-    """A value that is no literal: a class goes by its name, which the registry finds it by."""
+    """A value that is no literal: a class goes by its name, which the registry finds it by.
+
+    >>> named(dict), named(1 + 2j)
+    ('builtins.dict', '(1+2j)')
+    """
     if isinstance(value, type):
         return f'{value.__module__}.{value.__qualname__}'
     return str(value)

@@ -7,10 +7,49 @@ import ast
 import json
 import warnings
 from pathlib import Path
+from typing import Any, TypedDict
 
 from amlnn.config.facts import VOCABULARY
 
-__all__ = ['SCAN_VERSION', 'scan_module']
+__all__ = ['SCAN_VERSION', 'Call', 'Class', 'Module', 'scan_module']
+
+
+class Call(TypedDict, total=False):
+    """How a function or a constructor is called."""
+
+    args: list[tuple[str, str | None, str | None]]
+    """Name, annotation and default of each argument, as written."""
+    types: dict[str, str]
+    """Which `type` a dict argument gets where it names none."""
+    kwargs: list[list[Any]]
+    """What becomes of `**kwargs`: its kind first, then what that kind needs."""
+    dataclass: bool
+
+
+class Class(TypedDict, total=False):
+    """A class: its bases as written, the facts it declares, its constructor."""
+
+    bases: list[str]
+    facts: dict[str, object]
+    init: Call
+
+
+class Module(TypedDict):
+    """What `scan_module` returns."""
+
+    imports: dict[str, str]
+    """Local name to dotted name."""
+    stars: list[str]
+    """Modules of which everything is imported."""
+    needs: list[str]
+    """Packages."""
+    classes: dict[str, Class]
+    functions: dict[str, Call]
+    registered: list[tuple[str, str, str]]
+    """Registry, registered name, local dotted name."""
+    gated: list[str]
+    """Names or modules that are only there with MMPretrain's multimodal extra."""
+
 
 # To be raised with every change of what is returned: older caches are then read no more.
 SCAN_VERSION = 6
@@ -20,17 +59,16 @@ _SAME_REGISTRY = dict(EVALUATORS='EVALUATOR', BACKBONES='MODELS', NECKS='MODELS'
                       LOSSES='MODELS', CLASSIFIERS='MODELS', RETRIEVER='MODELS')
 
 
-def scan_module(path: Path, name: str) -> dict:
+def scan_module(path: Path, name: str) -> Module:
     """Read one module.
 
     Args:
         path: Its file.
         name: Its dotted name.
 
-    Returns:
-        `imports` {local name: dotted name}, `stars` [module], `missing` [packages it needs],
-        `classes`, `functions`, `registered` [[registry, registered name, local dotted name]],
-        `gated` [names or modules that are only there with MMPretrain's multimodal extra].
+    >>> path = write('own.py', 'def shift(values, by: int = 3): ...')
+    >>> scan_module(path, 'own')['functions']
+    {'shift': {'args': [('values', None, None), ('by', 'int', '3')]}}
     """
     try:
         with warnings.catch_warnings():
@@ -47,8 +85,8 @@ def scan_module(path: Path, name: str) -> dict:
 class _Scanner:
     def __init__(self, package: str):
         self.package = package
-        self.found = {'imports': {}, 'stars': [], 'needs': [], 'classes': {}, 'functions': {},
-                      'registered': [], 'gated': []}
+        self.found: Module = {'imports': {}, 'stars': [], 'needs': [], 'classes': {},
+                              'functions': {}, 'registered': [], 'gated': []}
 
     def statements(self, body: list[ast.stmt], guarded: bool, gated: bool = False) -> None:
         for node in body:
@@ -71,7 +109,7 @@ class _Scanner:
             elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
                 self._registration_call(node.value)
 
-    def _import(self, node, guarded, gated):
+    def _import(self, node: ast.Import | ast.ImportFrom, guarded: bool, gated: bool) -> None:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 self.found['imports'][alias.asname or alias.name.partition('.')[0]] = \
@@ -96,15 +134,16 @@ class _Scanner:
                 if gated:
                     self.found['gated'].append(alias.name)
 
-    def _class(self, node: ast.ClassDef):
-        entry = {'bases': [text for base in node.bases if (text := _dotted(base))]}
+    def _class(self, node: ast.ClassDef) -> None:
+        entry: Class = {'bases': [text for base in node.bases if (text := _dotted(base))]}
         methods = {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
         self._facts(node, entry)
         if 'compute_metrics' in methods:  # its results are not those of its bases
             entry.setdefault('facts', {}).setdefault('reports', None)
         if any(_dotted(d.func if isinstance(d, ast.Call) else d).endswith('dataclass')
                for d in node.decorator_list):
-            entry['init'] = {'args': [_field(item) for item in node.body
+            entry['init'] = {'args': [(item.target.id, ast.unparse(item.annotation),
+                                       _default(item.value)) for item in node.body
                                       if isinstance(item, ast.AnnAssign)
                                       and isinstance(item.target, ast.Name)
                                       and 'ClassVar' not in ast.unparse(item.annotation)],
@@ -114,18 +153,18 @@ class _Scanner:
         self.found['classes'][node.name] = entry
         self._decorators(node)
 
-    def _facts(self, node: ast.ClassDef, entry: dict):
+    def _facts(self, node: ast.ClassDef, entry: Class) -> None:
         """The constants that declare something about the class."""
         facts = {}
         for item in node.body:
             if isinstance(item, ast.Assign | ast.AnnAssign) and item.value is not None:
-                for target in getattr(item, 'targets', None) or [item.target]:
+                for target in item.targets if isinstance(item, ast.Assign) else [item.target]:
                     if isinstance(target, ast.Name) and target.id in VOCABULARY:
                         facts[target.id] = _written_out(item.value)
         if facts:
             entry['facts'] = facts
 
-    def _decorators(self, node):
+    def _decorators(self, node: ast.ClassDef | ast.FunctionDef) -> None:
         for decorator in node.decorator_list:
             call = decorator if isinstance(decorator, ast.Call) else None
             target = call.func if call else decorator
@@ -135,7 +174,7 @@ class _Scanner:
             for name in names:
                 self._register(target, name, node.name)
 
-    def _registration_call(self, call: ast.Call):
+    def _registration_call(self, call: ast.Call) -> None:
         if not (isinstance(call.func, ast.Attribute) and call.func.attr == 'register_module'):
             return
         module = next((word.value for word in call.keywords if word.arg == 'module'), None)
@@ -144,11 +183,11 @@ class _Scanner:
             for name in _names_of(call) or [local.rpartition('.')[2]]:
                 self._register(call.func, name, local)
 
-    def _register(self, target: ast.Attribute, name: str, local: str):
+    def _register(self, target: ast.Attribute, name: str, local: str) -> None:
         registry = _dotted(target.value).rpartition('.')[2]
         if registry.isupper():
             registry = _SAME_REGISTRY.get(registry, registry)
-            self.found['registered'].append([registry, name, local])
+            self.found['registered'].append((registry, name, local))
 
 
 def _names_of(call: ast.Call | None) -> list[str]:
@@ -171,10 +210,6 @@ def _dotted(node: ast.AST) -> str:
     return '.'.join([node.id, *reversed(parts)])
 
 
-def _field(node: ast.AnnAssign) -> list:
-    return [node.target.id, ast.unparse(node.annotation), _default(node.value)]
-
-
 def _written_out(node: ast.AST) -> object:
     """The value of a literal, where `dict(a=1)` will do for `{'a': 1}`; else what fits no fact."""
     try:
@@ -185,12 +220,14 @@ def _written_out(node: ast.AST) -> object:
     return value
 
 
-def _literal(node: ast.AST) -> object:
+def _literal(node: ast.AST | None) -> object:
     if isinstance(node, ast.Call) and _dotted(node.func) == 'dict' and not node.args:
         return {word.arg: _literal(word.value) for word in node.keywords}
     if isinstance(node, ast.Dict):
-        return {ast.literal_eval(key): _literal(value)
+        return {_literal(key): _literal(value)
                 for key, value in zip(node.keys, node.values, strict=True)}
+    if node is None:  # `{**others}`
+        raise ValueError
     return ast.literal_eval(node)
 
 
@@ -201,22 +238,25 @@ def _default(node: ast.AST | None) -> str | None:
     return text if len(text) <= 200 else '...'
 
 
-def _signature(node: ast.FunctionDef, owner: str, methods: dict | None = None) -> dict:
+_Methods = dict[str, ast.FunctionDef]
+
+
+def _signature(node: ast.FunctionDef, owner: str, methods: _Methods | None = None) -> Call:
     """Parameters, and what becomes of `**kwargs`."""
     arguments = node.args
     positional = [*arguments.posonlyargs, *arguments.args]
-    defaults = [None] * (len(positional) - len(arguments.defaults)) + arguments.defaults
-    args = [[argument.arg, argument.annotation and ast.unparse(argument.annotation),
-             _default(default)]
+    defaults = [*[None] * (len(positional) - len(arguments.defaults)), *arguments.defaults]
+    args = [(argument.arg, None if argument.annotation is None
+             else ast.unparse(argument.annotation), _default(default))
             for argument, default in (*zip(positional, defaults, strict=True),
                                       *zip(arguments.kwonlyargs, arguments.kw_defaults,
                                            strict=True))]
-    found = {'args': args[1:] if methods is not None and positional else args}
+    found: Call = {'args': args[1:] if methods is not None and positional else args}
     defaults_of_type = _default_types(node)
     if defaults_of_type:
         found['types'] = defaults_of_type
     if arguments.kwarg:
-        uses: list = []
+        uses: list[list[Any]] = []
         _follow(node, arguments.kwarg.arg, owner, methods or {}, uses, set())
         found['kwargs'] = uses
     return found
@@ -224,19 +264,21 @@ def _signature(node: ast.FunctionDef, owner: str, methods: dict | None = None) -
 
 def _default_types(node: ast.FunctionDef) -> dict[str, str]:
     """Which `type` a dict argument gets where it names none: `x.setdefault('type', 'Y')`."""
-    found = {}
+    found: dict[str, str] = {}
     for call in ast.walk(node):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) \
                 and call.func.attr == 'setdefault' and isinstance(call.func.value, ast.Name) \
-                and len(call.args) == 2 and all(isinstance(a, ast.Constant) for a in call.args) \
-                and call.args[0].value == 'type':
-            found[call.func.value.id] = call.args[1].value
+                and len(call.args) == 2:
+            key, value = (a.value if isinstance(a, ast.Constant) else None for a in call.args)
+            if key == 'type' and isinstance(value, str):
+                found[call.func.value.id] = value
     return found
 
 
-def _follow(node, kwargs, owner, methods, uses, seen) -> None:
+def _follow(node: ast.FunctionDef, kwargs: str, owner: str, methods: _Methods,
+            uses: list[list[Any]], seen: set[str]) -> None:
     """List what a function does with its `**kwargs`: hands them on, takes some, or more."""
-    explained = set()
+    explained: set[int] = set()
     node_of = {id(item.value): item for item in ast.walk(node) if isinstance(item, ast.Assign)}
     for item in ast.walk(node):
         if isinstance(item, ast.Call):
@@ -256,12 +298,14 @@ def _follow(node, kwargs, owner, methods, uses, seen) -> None:
             if isinstance(item.left, ast.Constant):
                 uses.append(['key', item.left.value])
     for item in ast.walk(node):
-        if _is(item, kwargs) and isinstance(item.ctx, ast.Load) and id(item) not in explained:
+        if isinstance(item, ast.Name) and _is(item, kwargs) and isinstance(item.ctx, ast.Load) \
+                and id(item) not in explained:
             uses.append(['open', owner])
             return
 
 
-def _follow_call(item, kwargs, owner, methods, uses, seen, explained) -> None:
+def _follow_call(item: ast.Call, kwargs: str, owner: str, methods: _Methods,
+                 uses: list[list[Any]], seen: set[str], explained: set[int]) -> None:
     if isinstance(item.func, ast.Attribute) and _is(item.func.value, kwargs):
         explained.add(id(item.func.value))
         if item.args and isinstance(item.args[0], ast.Constant):
@@ -292,5 +336,5 @@ def _follow_call(item, kwargs, owner, methods, uses, seen, explained) -> None:
         uses.append(['call', _dotted(target), count, words])
 
 
-def _is(node, name: str) -> bool:
+def _is(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name

@@ -1,9 +1,10 @@
 """Which classes a config can name, and which arguments each takes, without importing any."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 from amlnn.config.facts import NO_FACTS, Facts, gather
 from amlnn.config.library_facts import (
@@ -15,6 +16,7 @@ from amlnn.config.library_facts import (
     OPTIMIZER_NAMES,
 )
 from amlnn.config.modules import custom_modules, is_installed, read_modules
+from amlnn.config.scan import Call, Module
 
 __all__ = ['Component', 'Library', 'Parameter', 'Signature', 'library', 'library_of']
 
@@ -56,25 +58,38 @@ class Signature:
     """The `type` that a dict argument gets where it names none."""
 
 
-@lru_cache(maxsize=8)
 def library(extra_modules: tuple[str, ...] = ()) -> 'Library':
     """All that can be named, once a process.
 
     Args:
         extra_modules: Dotted names of a user's own modules (`custom_imports`).
+
+    >>> library().find('MODELS', 'ResNet').module
+    'mmpretrain.models.backbones.resnet'
+    >>> library().signature('torch.optim.sgd', 'SGD').parameters['lr'].default
+    '0.001'
     """
+    return _library(extra_modules)
+
+
+@lru_cache(maxsize=8)
+def _library(extra_modules: tuple[str, ...]) -> 'Library':
     return Library(read_modules(extra_modules))
 
 
-def library_of(config: dict) -> 'Library':
-    """All that a config can name: its `custom_imports` are read too."""
+def library_of(config: Mapping[str, Any]) -> 'Library':
+    """All that a config can name: its `custom_imports` are read too.
+
+    >>> library_of({}) is library()
+    True
+    """
     return library(custom_modules(config))
 
 
 class Library:
     """Modules by dotted name, as `scan_module` describes them."""
 
-    def __init__(self, modules: dict[str, dict]):
+    def __init__(self, modules: dict[str, Module]):
         self.modules = modules
         self._signatures: dict[tuple[str, str], Signature] = {}
         self._facts: dict[tuple[str, str, str], Facts] = {}
@@ -148,7 +163,7 @@ class Library:
         component = self.find(registry, name) if isinstance(name, str) else None
         return NO_FACTS if component is None else self.facts(component)
 
-    def _declared(self, module: str, local: str) -> dict:
+    def _declared(self, module: str, local: str) -> dict[str, object]:
         """What stands beside one class, or for a library's class in the table."""
         own = self.modules[module]['classes'][local].get('facts', {})
         return {**own, **FACTS.get(f'{module.partition(".")[0]}.{local}', {})}
@@ -247,7 +262,8 @@ class Library:
         self._add_from(result, mro, 0, ())
         return result
 
-    def _add_from(self, result: Signature, mro: list, skip: int, given: Iterable[str]) -> None:
+    def _add_from(self, result: Signature, mro: list[tuple[str, str]], skip: int,
+                  given: Iterable[str]) -> None:
         for index, (module, local) in enumerate(mro):
             entry = self.modules[module]['classes'][local]
             if f'{module}:{local}' in CLOSED:
@@ -265,8 +281,8 @@ class Library:
                 return
         result.open_at = result.open_at or self._unknown_base(mro)
 
-    def _add(self, result: Signature, init: dict, rest: list, module: str, skip: int,
-             given: Iterable[str]) -> None:
+    def _add(self, result: Signature, init: Call, rest: list[tuple[str, str]], module: str,
+             skip: int, given: Iterable[str]) -> None:
         for name, annotation, default in init['args'][skip:]:
             if name not in given:
                 result.parameters.setdefault(name, Parameter(name, annotation, default))
@@ -286,7 +302,8 @@ class Library:
                 target = self._resolve(module, details[0])
                 self._add_target(result, target, details[1], details[2], details[0])
 
-    def _add_target(self, result, target, skip, given, shown) -> None:
+    def _add_target(self, result: Signature, target: tuple[str, str] | None, skip: int,
+                    given: Iterable[str], shown: str) -> None:
         if target is None:
             result.open_at = result.open_at or shown or result.name
             return

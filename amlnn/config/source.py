@@ -5,10 +5,11 @@ import copy
 import os
 import re
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from amlnn.config.files import place_of
 from amlnn.config.located import Located, Place, Written, executing, located
@@ -43,7 +44,10 @@ class Source:
     bases: list[tuple[str, int]] = field(default_factory=list)
 
 
-def read_source(path: Path, inherit) -> Source:
+Inherit = Callable[[list[tuple[str, int]], Place], Located]
+
+
+def read_source(path: Path, inherit: Inherit) -> Source:
     """Execute one config file.
 
     Args:
@@ -53,6 +57,11 @@ def read_source(path: Path, inherit) -> Source:
 
     Raises:
         ConfigError: the file cannot be parsed or executed, or a name in it is misspelt.
+
+    >>> path = write('small.py', 'depth = 18')
+    >>> source = read_source(path, lambda bases, place: Located())
+    >>> source.values['depth'], str(source.values.place('depth'))
+    (18, 'small.py:1')
     """
     place = place_of(path)
     text = _substituted(path, place)
@@ -87,9 +96,9 @@ def _substituted(path: Path, place: Place) -> str:
     fixed = {'fileDirname': path.parent.as_posix(), 'fileBasename': path.name,
              'fileBasenameNoExtension': path.stem, 'fileExtname': path.suffix}
     for key, value in fixed.items():
-        text = re.sub(r'\{\{\s*' + key + r'\s*\}\}', lambda _, value=value: value, text)
+        text = re.sub(r'\{\{\s*' + key + r'\s*\}\}', value.replace('\\', r'\\'), text)
 
-    def from_environment(match):
+    def from_environment(match: re.Match[str]) -> str:
         value = os.environ.get(match[1], match[2])
         if not value:
             line = text.count('\n', 0, match.start()) + 1
@@ -172,41 +181,41 @@ class _Names(ast.NodeVisitor):
         self._in_function = 0
         self.visit(tree)
 
-    def visit_Name(self, node):
+    def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
             self.read.add(node.id)
         elif not self._in_function:
             self.written[node.id] = node.lineno
 
-    def visit_AugAssign(self, node):
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
         self.generic_visit(node)
         if isinstance(node.target, ast.Name):
             self.read.add(node.target.id)
 
-    def visit_Attribute(self, node):
+    def visit_Attribute(self, node: ast.Attribute) -> None:
         self.generic_visit(node)
         if isinstance(node.value, ast.Name) and node.value.id == BASE:
             self.inherited.add(node.attr)
 
-    def visit_Subscript(self, node):
+    def visit_Subscript(self, node: ast.Subscript) -> None:
         self.generic_visit(node)
         if isinstance(node.value, ast.Name) and node.value.id == BASE \
                 and isinstance(node.slice, ast.Constant):
-            self.inherited.add(node.slice.value)
+            self.inherited.add(str(node.slice.value))
 
-    def visit_Import(self, node):
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
         self.imported.update(alias.asname or alias.name.partition('.')[0]
                              for alias in node.names)
 
     visit_ImportFrom = visit_Import  # noqa: N815
 
-    def visit_FunctionDef(self, node):
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         self.written[node.name] = node.lineno
         self._in_function += 1
         self.generic_visit(node)
         self._in_function -= 1
 
-    def visit_Lambda(self, node):
+    def visit_Lambda(self, node: ast.AST) -> None:
         self._in_function += 1
         self.generic_visit(node)
         self._in_function -= 1
@@ -243,36 +252,38 @@ class _Locate(ast.NodeTransformer):
         self.place = place
         self.table: list[tuple[Place, dict[str, Place]]] = []
 
-    def _call(self, node, lines, args, keywords):
+    def _call(self, node: ast.expr, lines: dict[str, int], args: list[ast.expr],
+              keywords: list[ast.keyword]) -> ast.Call:
         self.table.append((self.place._replace(line=node.lineno),
                            {key: self.place._replace(line=line) for key, line in lines.items()}))
         call = ast.Call(ast.Name(_CALL, ast.Load()),
                         [ast.Constant(len(self.table) - 1), *args], keywords)
         return ast.fix_missing_locations(ast.copy_location(call, node))
 
-    def visit_Call(self, node):
+    def visit_Call(self, node: ast.Call) -> ast.Call:
         self.generic_visit(node)
         if not (isinstance(node.func, ast.Name) and node.func.id == 'dict'):
             return node
         lines = {word.arg: word.lineno for word in node.keywords if word.arg}
         return self._call(node, lines, node.args, node.keywords)
 
-    def visit_Dict(self, node):
+    def visit_Dict(self, node: ast.Dict) -> ast.Call:
         self.generic_visit(node)
         lines = {key.value: key.lineno for key in node.keys
                  if isinstance(key, ast.Constant) and isinstance(key.value, str)}
         return self._call(node, lines, [node], [])
 
-    def visit_DictComp(self, node):
+    def visit_DictComp(self, node: ast.DictComp) -> ast.Call:
         self.generic_visit(node)
         return self._call(node, {}, [node], [])
 
 
-def _execute(tree, path, place, base, names) -> dict:
+def _execute(tree: ast.Module, path: Path, place: Place, base: Located,
+             names: _Names) -> dict[str, Any]:
     locate = _Locate(place)
     tree = ast.fix_missing_locations(locate.visit(tree))
 
-    def written(index, /, *args, **kwargs):
+    def written(index: int, /, *args: Any, **kwargs: Any) -> Written:
         here, lines = locate.table[index]
         result = Written({}, *args, **kwargs)
         inherited = getattr(args[0], 'places', {}) if args else {}
@@ -303,7 +314,8 @@ def _as_executing(filename: str, place: Place) -> Iterator[None]:
         executing.pop()
 
 
-def _execution_error(error, filename, place, base, names) -> ConfigError:
+def _execution_error(error: Exception, filename: str, place: Place, base: Located,
+                     names: _Names) -> ConfigError:
     trace, line = error.__traceback__, None
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == filename:
@@ -324,14 +336,14 @@ def _execution_error(error, filename, place, base, names) -> ConfigError:
         hint = did_you_mean(missing, known)
         if missing.startswith('_'):
             hint = hint or 'names that begin with `_` are private to the file that writes them'
-        names = ', '.join(map(str, base)) or 'nothing'
+        there = ', '.join(map(str, base)) or 'nothing'
         return ConfigError(f'{where}: `{missing}` is not there to be read',
-                           hint=hint or f'the base files set {names}')
+                           hint=hint or f'the base files set {there}')
     return ConfigError(f'{where}: {type(error).__name__}: {error}',
                        hint='a config is executed as Python; see --traceback')
 
 
-def _deprecation(value) -> str:
+def _deprecation(value: object) -> str:
     if not isinstance(value, dict):
         return ''
     parts = [f'use {value["expected"]}'] if 'expected' in value else []

@@ -156,17 +156,25 @@ def slot_of(built: object) -> Slot | None:
     if isinstance(built, dict):
         return Slot(keys=tuple(built), inner={key: slot for key, item in built.items()
                                               if (slot := slot_of(item)) is not None})
-    registry, *supplied = [built] if isinstance(built, str) else built
+    registry, *supplied = built if isinstance(built, list | tuple) else [str(built)]
     usual = _BY_REGISTRY.get(registry, Slot(registry))
     return replace(usual, filled=(*usual.filled, *supplied))
 
 
 def slot_of_loader(loader: tuple[str, str] | None) -> Slot:
-    """What a `*_dataloader` section is built into, by the loader that its data set needs."""
+    """What a `*_dataloader` section is built into, by the loader that its data set needs.
+
+    >>> slot_of_loader(None).default
+    ('torch.utils.data.dataloader', 'DataLoader')
+    """
     return _LOADER if loader is None else Slot(default=loader, inner=dict(dataset=_DATASET))
 
 
 def preprocessor_slot(default: str | None) -> Slot:
-    """The top-level preprocessor, by the class that the model gives it where it names none."""
+    """The top-level preprocessor, by the class that the model gives it where it names none.
+
+    >>> preprocessor_slot(None).default, preprocessor_slot('SelfSupDataPreprocessor').default
+    ('ClsDataPreprocessor', 'SelfSupDataPreprocessor')
+    """
     return Slot('MODELS', default=default or DEFAULT_CLASSES['data_preprocessor'],
                 extra=('num_classes',))

@@ -90,10 +90,13 @@ def _names(node: ast.AST) -> set[str] | None:
         text = 'None' if isinstance(node, ast.Constant) and node.value is None \
             else ast.unparse(node)
         return {text} if text in _PLAIN else None
-    found = [_names(part) for part in parts]
-    if any(names is None for names in found):
-        return None
-    return set().union(*found)
+    found: set[str] = set()
+    for part in parts:
+        names = _names(part)
+        if names is None:
+            return None
+        found |= names
+    return found
 
 
 def _of_default(default: str | None) -> set[str] | None:

@@ -75,12 +75,13 @@ class Walk:
     # -- kinds of dicts
 
     def _visit_section(self, value: Located, at: str, slot: Slot) -> None:
-        self.findings.know(at, slot.keys)
+        known = slot.keys or ()
+        self.findings.know(at, known)
         for key, item in dict.items(value):
             if key in RESERVED_IN_DICTS:
                 continue
-            if key not in slot.keys:
-                self._unknown(value, at, key, '', slot.keys, slot.keys, slot.guessed, True)
+            if key not in known:
+                self._unknown(value, at, key, '', known, known, slot.guessed, True)
             elif key in slot.inner:
                 self.visit(item, f'{at}.{key}', slot.inner[key], value.place(key))
             elif key == 'custom_keys' and isinstance(item, Located):
@@ -187,7 +188,8 @@ class Walk:
                 continue
             self._visit_argument(value, at, key, signature, facts, slot)
 
-    def _settle(self, value, at, key, component, known, shown, is_open, slot) -> bool:
+    def _settle(self, value: Located, at: str, key: str, component: Component,
+                known: tuple[str, ...], shown: tuple[str, ...], is_open: bool, slot: Slot) -> bool:
         """Deal with a key that the class does not name; True if the key is let pass."""
         place, dotted = value.place(key), f'{at}.{key}'
         if key in value.stale:

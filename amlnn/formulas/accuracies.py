@@ -61,8 +61,8 @@ def superclass_accuracy(predicted: np.ndarray, labels: np.ndarray,
     >>> superclass_accuracy(np.array([0, 2]), np.array([1, 0]), superclass_of=[0, 0, 1])
     0.5
     """
-    superclass_of = np.asarray(superclass_of)
-    return float((superclass_of[predicted] == superclass_of[labels]).mean())
+    superclasses = np.asarray(superclass_of)
+    return float((superclasses[predicted] == superclasses[labels]).mean())
 
 
 def calibration(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> Calibration:

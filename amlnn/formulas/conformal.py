@@ -41,12 +41,17 @@ class Conformal(NamedTuple):
             point: [N, P, C].
             quantiles: [N, P, C, Q], where `ends` names two of them.
 
+        Raises:
+            ValueError: `ends` names two of them, and none were given.
+
         >>> low, high = Conformal(np.array([[0.5]]), 0.8).bounds(np.array([[[3.0]]]))
         >>> low.item(), high.item()
         (2.5, 3.5)
         """
         if self.ends is None:
             return self.around(point)
+        if quantiles is None:
+            raise ValueError('`ends` names two `quantiles`, and there are none')
         return self.widen(*(quantiles[..., place] for place in self.ends))
 
     def around(self, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -150,7 +155,7 @@ def fit_intervals(target: np.ndarray, point: np.ndarray, quantiles: np.ndarray |
     found = []
     for level in INTERVAL_LEVELS:
         ends = None if quantiles is None else central_places(levels, level)
-        given = dict(point=point) if ends is None else dict(
+        given = dict(point=point) if ends is None or quantiles is None else dict(
             low=quantiles[..., ends[0]], high=quantiles[..., ends[1]])
         try:
             fitted = fit_conformal(target, **given, level=level, observed=observed)

@@ -8,9 +8,12 @@ What takes `xp` works on tensors too: it is the module of the arrays, numpy or t
 functions of these names do the same. So a metric sums up on the device that holds the forecasts.
 """
 
+from types import ModuleType
+
 import numpy as np
 
 from amlnn.errors import DataError
+from amlnn.formulas.arrays import Array
 
 __all__ = ['error_by_step', 'error_by_window', 'error_sums', 'mean_errors', 'mse', 'observed_mean',
            'relative_errors', 'scaled_error', 'seasonal_naive_error', 'symmetric_error']
@@ -60,7 +63,8 @@ def error_by_window(target: np.ndarray, forecast: np.ndarray,
     return observed_mean(np.square(forecast - target), observed, axis=(1, 2))
 
 
-def error_sums(error, observed=None, axis: int | tuple[int, ...] = (0, 1), xp=np) -> tuple:
+def error_sums(error: Array, observed: Array | None = None, axis: int | tuple[int, ...] = (0, 1),
+               xp: ModuleType = np) -> tuple[Array, Array]:
     """Squared and absolute errors, summed up; what is not observed adds nothing.
 
     Args:
@@ -77,7 +81,8 @@ def error_sums(error, observed=None, axis: int | tuple[int, ...] = (0, 1), xp=np
     return xp.square(error).sum(axis), xp.abs(error).sum(axis)
 
 
-def mean_errors(squared_C, absolute_C, count_C, deviation_C) -> dict[str, float]:
+def mean_errors(squared_C: Array, absolute_C: Array, count_C: Array,
+                deviation_C: Array) -> dict[str, float]:
     """Mean errors over all columns, 0 where there is no value at all.
 
     Args:
@@ -98,7 +103,7 @@ def mean_errors(squared_C, absolute_C, count_C, deviation_C) -> dict[str, float]
     return {name: float(each.sum() / count) for name, each in sums.items()}
 
 
-def scaled_error(absolute_C, count_C, naive_error_C) -> float:
+def scaled_error(absolute_C: Array, count_C: Array, naive_error_C: Array) -> float:
     """Mean absolute scaled error: each column's mean absolute error by its naive error, averaged.
 
     Below 1 the forecast errs less than the seasonal naive one does in the training rows, which
@@ -118,7 +123,8 @@ def scaled_error(absolute_C, count_C, naive_error_C) -> float:
     return float((absolute_C / count_C.clip(min=1) / naive_error_C).mean())
 
 
-def relative_errors(absolute, target, forecast, xp=np):
+def relative_errors(absolute: Array, target: Array, forecast: Array,
+                    xp: ModuleType = np) -> Array:
     """Absolute errors by the sum of what was forecast and what came true: 0 to 1.
 
     A pair of zeros counts as no error. It means something only in the units of the data: scaled
@@ -134,10 +140,11 @@ def relative_errors(absolute, target, forecast, xp=np):
     array([0.2, 0. ])
     """
     size = xp.abs(forecast) + xp.abs(target)
-    return xp.where(size > 0, absolute / xp.where(size > 0, size, 1.0), 0.0)
+    errors: Array = xp.where(size > 0, absolute / xp.where(size > 0, size, 1.0), 0.0)
+    return errors
 
 
-def symmetric_error(relative_C, count_C) -> float:
+def symmetric_error(relative_C: Array, count_C: Array) -> float:
     """Symmetric mean absolute percentage error, 200 |y - f| / (|y| + |f|): 0 to 200.
 
     Args:
@@ -175,7 +182,8 @@ def seasonal_naive_error(train: np.ndarray, season: int = 1) -> np.ndarray:
         place = int(known.any(axis=0).argmin())
         raise DataError(f'column {place} has no two values {season} rows apart in {len(train)} '
                         'training rows', hint='a shorter season, or more training rows')
-    return np.where(known, change, 0).sum(axis=0) / known.sum(axis=0)
+    means: np.ndarray = np.where(known, change, 0).sum(axis=0) / known.sum(axis=0)
+    return means
 
 
 def observed_mean(values: np.ndarray, observed: np.ndarray | None = None,
@@ -194,4 +202,6 @@ def observed_mean(values: np.ndarray, observed: np.ndarray | None = None,
         observed = np.ones(values.shape, dtype=bool)
     count = observed.sum(axis=axis)
     total = np.where(observed, values, 0).sum(axis=axis, dtype=np.float64)
-    return np.divide(total, count, where=count > 0, out=np.full(np.shape(count), np.nan))
+    mean: np.ndarray = np.divide(total, count, where=count > 0,
+                                 out=np.full(np.shape(count), np.nan))
+    return mean

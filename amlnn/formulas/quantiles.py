@@ -5,9 +5,11 @@ Axes: N windows, P steps ahead, C columns, Q quantile levels. For `observed` and
 """
 
 from collections.abc import Sequence
+from types import ModuleType
 
 import numpy as np
 
+from amlnn.formulas.arrays import Array
 from amlnn.formulas.forecast_errors import observed_mean
 
 __all__ = ['central_levels', 'central_places', 'coverage', 'inside', 'interval_width',
@@ -45,7 +47,7 @@ def central_places(levels: Sequence[float] | None, level: float) -> tuple[int, i
     return None if low is None or high is None else (low, high)
 
 
-def pinball_losses(error, levels, xp=np):
+def pinball_losses(error: Array, levels: Array, xp: ModuleType = np) -> Array:
     """Pinball loss of each value: q (y - f) above the forecast, (1 - q) (f - y) below.
 
     Args:
@@ -58,10 +60,11 @@ def pinball_losses(error, levels, xp=np):
     >>> pinball_losses(np.array([2.0, -1.0]), np.array([0.1, 0.9])).round(12).tolist()
     [0.2, 0.1]
     """
-    return xp.maximum(levels * error, (levels - 1) * error)
+    losses: Array = xp.maximum(levels * error, (levels - 1) * error)
+    return losses
 
 
-def quantile_scores(error, levels, xp=np):
+def quantile_scores(error: Array, levels: Array, xp: ModuleType = np) -> Array:
     """Continuous ranked probability score of quantile forecasts: twice the mean pinball loss.
 
     The score is twice the integral of the pinball loss over all levels. The mean over Q levels
@@ -81,16 +84,18 @@ def quantile_scores(error, levels, xp=np):
     >>> quantile_scores(np.array([2.0, -1.0]), np.array([0.1, 0.9])).round(12).item()
     0.3
     """
-    return 2 * pinball_losses(error, levels, xp).mean(-1)
+    scores: Array = 2 * pinball_losses(error, levels, xp).mean(-1)
+    return scores
 
 
-def inside(target, low, high):
+def inside(target: Array, low: Array, high: Array) -> Array:
     """Whether each target lies in its interval, the ends included; arrays or tensors.
 
     >>> inside(np.array([1.0, 2.0]), np.array([0.0, 0.0]), np.array([1.0, 1.0])).tolist()
     [True, False]
     """
-    return (low <= target) & (target <= high)
+    within: Array = (low <= target) & (target <= high)
+    return within
 
 
 def coverage(target: np.ndarray, low: np.ndarray, high: np.ndarray,

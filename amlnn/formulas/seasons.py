@@ -1,9 +1,11 @@
 """What the seasons of a series have in common."""
 
+from amlnn.formulas.arrays import Array
+
 __all__ = ['season_means']
 
 
-def season_means(values, season: int):
+def season_means(values: Array, season: int) -> Array:
     """[N, S, C]: the mean, for each of the S rows of a season, over all whole seasons in a window.
 
     Args:
@@ -18,4 +20,5 @@ def season_means(values, season: int):
     windows, rows, columns = values.shape
     seasons = rows // season
     whole = values[:, rows - seasons * season:]
-    return whole.reshape(windows, seasons, season, columns).mean(1)
+    means: Array = whole.reshape(windows, seasons, season, columns).mean(1)
+    return means

@@ -23,6 +23,7 @@ from amlnn.formulas.forecast_errors import (
     symmetric_error,
 )
 from amlnn.formulas.quantiles import central_levels, inside, place_of_level, quantile_scores
+from amlnn.formulas.scales import unscaled
 
 __all__ = ['ForecastError', 'QuantileError']
 
@@ -105,7 +106,7 @@ class ForecastError(_SummedMetric):
         if 'smape' in self.items:
             mean_C, deviation_C = (self.scale(name).to(target_BPC) for name in
                                    ('mean', 'deviation'))
-            target_BPC, point_BPC = (each_BPC * deviation_C + mean_C
+            target_BPC, point_BPC = (unscaled(each_BPC, mean_C, deviation_C)
                                      for each_BPC in (target_BPC, forecast.point))
             relative_BPC = relative_errors(error_BPC.abs() * deviation_C, target_BPC, point_BPC,
                                            torch)

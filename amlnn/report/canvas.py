@@ -69,9 +69,10 @@ def new_figure(width: float, height: float) -> 'Figure':
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor='white', layout='constrained')
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08, wspace=0.04, hspace=0.04)
+    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor='white', layout=layout)
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08, wspace=0.04, hspace=0.04)
     return figure
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from amlnn.formulas.scales import unscaled
 from amlnn.report.canvas import (
     BANDS,
     COLOURS,
@@ -256,19 +257,19 @@ def _draw_window(axes, forecasts: Forecasts, intervals: Sequence[Interval], wind
 def _draw(axes, x, forecasts: Forecasts, intervals: Sequence[Interval], part: tuple,
           column: int) -> None:
     """Forecast and intervals of a part of [N, P, C]."""
-    scale, shift = forecasts.deviation[column], forecasts.mean[column]
+    scale = forecasts.mean[column], forecasts.deviation[column]
     ordered = sorted(intervals, key=lambda interval: -interval.level)
     for interval, colour in zip(ordered, BANDS[-len(ordered):], strict=False):
-        low, high = (each[part] * scale + shift for each in (interval.low, interval.high))
+        low, high = (unscaled(each[part], *scale) for each in (interval.low, interval.high))
         axes.fill_between(x, low, high, color=colour, linewidth=0,
                           label=f'{100 * interval.level:g} % interval')
-    axes.plot(x, forecasts.forecasts[part] * scale + shift, color=_FORECAST, linewidth=1.7,
+    axes.plot(x, unscaled(forecasts.forecasts[part], *scale), color=_FORECAST, linewidth=1.7,
               label='forecast')
 
 
 def _truth(forecasts: Forecasts, part: tuple, column: int) -> np.ndarray:
     """Targets in original units, NaN where missing."""
-    values = forecasts.targets[part] * forecasts.deviation[column] + forecasts.mean[column]
+    values = unscaled(forecasts.targets[part], forecasts.mean[column], forecasts.deviation[column])
     return values if forecasts.observed is None else np.where(forecasts.observed[part], values,
                                                               np.nan)
 

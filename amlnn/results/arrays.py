@@ -23,6 +23,14 @@ def read_arrays(path: Path | str, names: Sequence[str]) -> dict[str, np.ndarray]
 
     Raises:
         DataError: there is no file, it is truncated, or one of `names` is missing.
+
+    >>> np.savez('stored.npz', id=np.arange(3))
+    >>> read_arrays('stored.npz', ['id'])['id'].tolist()
+    [0, 1, 2]
+    >>> read_arrays('stored.npz', ['id', 'target'])
+    Traceback (most recent call last):
+        ...
+    amlnn.errors.DataError: `stored.npz` has no array named target
     """
     path = Path(path)
     try:

@@ -37,14 +37,25 @@ class Mistake:
 
 
 def confusion_matrix(predictions: Predictions) -> np.ndarray:
-    """Return [K, K] int64 counts: the row is the true class, the column the predicted one."""
+    """Return [K, K] int64 counts: the row is the true class, the column the predicted one.
+
+    >>> predictions = tiny_run().predictions('val')
+    >>> confusion_matrix(predictions)  # one cat of two was taken for a dog
+    array([[1, 1],
+           [0, 2]])
+    """
     classes = len(predictions.classes)
     cells = predictions.labels * classes + predictions.predicted
     return np.bincount(cells, minlength=classes ** 2).reshape(classes, classes)
 
 
 def class_scores(predictions: Predictions) -> list[ClassScore]:
-    """Return precision, recall, F1 and the number of images of each class, in class order."""
+    """Return precision, recall, F1 and the number of images of each class, in class order.
+
+    >>> predictions = tiny_run().predictions('val')
+    >>> [(each.name, round(each.precision, 2), each.recall) for each in class_scores(predictions)]
+    [('cat', 1.0, 0.5), ('dog', 0.67, 1.0)]
+    """
     matrix = confusion_matrix(predictions)
     right = matrix.diagonal()
     support, claimed = matrix.sum(axis=1), matrix.sum(axis=0)
@@ -56,7 +67,12 @@ def class_scores(predictions: Predictions) -> list[ClassScore]:
 
 
 def confusions(predictions: Predictions, most: int = 10) -> list[tuple[str, str, int]]:
-    """Return the most frequent (true class, predicted class, count) off the diagonal."""
+    """Return the most frequent (true class, predicted class, count) off the diagonal.
+
+    >>> predictions = tiny_run().predictions('val')
+    >>> confusions(predictions)
+    [('cat', 'dog', 1)]
+    """
     matrix = confusion_matrix(predictions)
     np.fill_diagonal(matrix, 0)
     order = np.argsort(-matrix, axis=None, kind='stable')[:most]
@@ -67,7 +83,12 @@ def confusions(predictions: Predictions, most: int = 10) -> list[tuple[str, str,
 
 
 def worst_mistakes(predictions: Predictions, most: int = 12) -> list[Mistake]:
-    """Return the mistakes with the highest probability on the wrong class, worst first."""
+    """Return the mistakes with the highest probability on the wrong class, worst first.
+
+    >>> predictions = tiny_run().predictions('val')
+    >>> worst_mistakes(predictions)
+    [Mistake(id='val/1.png', label='cat', predicted='dog', prob=0.75)]
+    """
     wrong = np.flatnonzero(~predictions.correct)
     predicted = predictions.predicted
     prob = predictions.probs[wrong, predicted[wrong]]
@@ -83,5 +104,10 @@ def calibration(predictions: Predictions, bins: int = 15) -> Calibration:
     Args:
         predictions: Of one run.
         bins: Number of bins of equal width between 0 and 1.
+
+    >>> predictions = tiny_run().predictions('val')
+    >>> found = calibration(predictions, bins=5)
+    >>> found.counts.tolist(), round(found.ece, 4)
+    ([0, 0, 0, 3, 1], 0.0625)
     """
     return accuracies.calibration(predictions.probs.max(axis=1), predictions.correct, bins)

@@ -22,7 +22,7 @@ class Classifiers(Comparable):
         """Top-1 accuracy, whatever was monitored."""
         return TOP1
 
-    def task(self, run: StoredRun) -> tuple:
+    def task(self, run: StoredRun) -> tuple[object, ...]:
         """The kind alone."""
         return (run.record.kind,)
 

@@ -30,7 +30,7 @@ class Comparable(ABC):
         """The name of the metric by which a run is compared."""
 
     @abstractmethod
-    def task(self, run: StoredRun) -> tuple:
+    def task(self, run: StoredRun) -> tuple[object, ...]:
         """What runs must share to stand in one table."""
 
     @abstractmethod

@@ -35,6 +35,14 @@ def read_components(path: Path | str) -> SeriesComponents:
     Raises:
         DataError: the file is truncated, or an array is missing, of the wrong shape or type, or not
             finite.
+
+    >>> ones = np.ones((2, 1))
+    >>> np.savez('components.npz', trend=5 * ones, seasons=ones, shifts=ones, noise=ones,
+    ...          outliers=ones, gaps=ones > 1, columns=['height'], borders=[1, 1, 2],
+    ...          times=np.array(['2020-01-01', '2020-01-02'], 'datetime64[D]'))
+    >>> found = read_components('components.npz')
+    >>> found.parts['trend'].ravel().tolist(), found.columns, found.borders
+    ([5.0, 5.0], ['height'], (1, 1, 2))
     """
     arrays = read_arrays(path, (*_SUMMED, 'gaps', 'columns', 'times', 'borders'))
     shape = arrays['gaps'].shape

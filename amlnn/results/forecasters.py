@@ -35,7 +35,7 @@ class Forecasters(Comparable):
         """The monitored error, else the mean squared one."""
         return MSE if record.monitor is None or record.monitor == 'val_loss' else record.monitor
 
-    def task(self, run: StoredRun) -> tuple:
+    def task(self, run: StoredRun) -> tuple[object, ...]:
         """The kind, the series and the sizes of its windows."""
         known = settings(run)
         sizes = (known.get(f'{part}_dataloader.dataset.{name}')

@@ -41,7 +41,12 @@ class Interval:
 
 
 def error_by_step(forecasts: Forecasts) -> np.ndarray:
-    """[P] mean squared error of each step ahead, over windows and columns, in scaled units."""
+    """[P] mean squared error of each step ahead, over windows and columns, in scaled units.
+
+    >>> forecasts = tiny_forecaster().forecasts('test')
+    >>> error_by_step(forecasts).tolist()  # right at the first step, off by 1 at the second
+    [0.0, 1.0]
+    """
     return forecast_errors.error_by_step(*_float64(forecasts), forecasts.observed)
 
 
@@ -51,14 +56,19 @@ def reference_errors(forecasts: Forecasts) -> dict[str, np.ndarray]:
     'train mean' (0 in scaled units), where values are scaled; 'repeat last', where the windows
     follow one another and no value is missing: without the first window, before which nothing is
     stored.
+
+    >>> forecasts = tiny_forecaster().forecasts('test')
+    >>> {name: error.tolist() for name, error in reference_errors(forecasts).items()}
+    {'train mean': [3.5, 7.5], 'repeat last': [1.0, 4.0]}
     """
     targets, _ = _float64(forecasts)
     found = {}
     if forecasts.scaled:
         found[TRAIN_MEAN] = forecast_errors.error_by_step(targets, np.zeros_like(targets),
                                                           forecasts.observed)
-    if forecasts.observed is None and forecasts.series is not None:
-        last = forecasts.series[forecasts.stride - 1:-1:forecasts.stride]
+    stride, series = forecasts.stride, forecasts.series
+    if forecasts.observed is None and stride is not None and series is not None:
+        last = series[stride - 1:-1:stride]
         found[REPEAT_LAST] = forecast_errors.error_by_step(targets[1:], last[:, None])
     return found
 
@@ -67,6 +77,10 @@ def chosen_windows(forecasts: Forecasts, most: int = 4) -> list[ChosenWindow]:
     """Windows by the rank of their error: a typical, an easy, a hard and a very hard one.
 
     Nobody picks them, so a figure of them cannot flatter. Windows without a target are passed over.
+
+    >>> forecasts = tiny_forecaster().forecasts('test')
+    >>> chosen_windows(forecasts, most=1)
+    [ChosenWindow(index=2, reason='typical: half of the windows err more')]
     """
     errors = forecast_errors.error_by_window(*_float64(forecasts), forecasts.observed)
     known = np.flatnonzero(~np.isnan(errors))
@@ -79,7 +93,12 @@ def chosen_windows(forecasts: Forecasts, most: int = 4) -> list[ChosenWindow]:
 
 
 def window_times(forecasts: Forecasts) -> np.ndarray | None:
-    """[N] datetime64[s] of the windows' first targets; None where their ids are rows."""
+    """[N] datetime64[s] of the windows' first targets; None where their ids are rows.
+
+    >>> forecasts = tiny_forecaster().forecasts('test')
+    >>> str(window_times(forecasts)[0])
+    '2020-01-01T00:00:00'
+    """
     if all(each.isdigit() for each in forecasts.ids):
         return None
     try:
@@ -99,6 +118,11 @@ def find_intervals(run: StoredRun, split: str) -> list[Interval]:
     Returns:
         As many as the validation part has windows for; none where the run has no forecasts of it,
         or those of another epoch than were tested.
+
+    >>> run = tiny_forecaster()  # whose four validation windows are too few for 95 %
+    >>> found = find_intervals(run, 'test')
+    >>> [(each.level, (each.high - each.low)[0].ravel().tolist()) for each in found]
+    [(0.8, [0.0, 2.0])]
     """
     test = run.tests.get(split)
     if not run.has_predictions('val') or (

@@ -8,6 +8,7 @@ import numpy as np
 
 from amlnn.errors import DataError
 from amlnn.formulas.forecast_errors import mse
+from amlnn.formulas.scales import unscaled
 from amlnn.results.arrays import HINT, read_arrays
 
 __all__ = ['Forecasts', 'read_forecasts']
@@ -29,7 +30,7 @@ class Forecasts:
     """[N, P, C] float32."""
     columns: list[str]
     mean: np.ndarray
-    """[C] float64: original = scaled * deviation + mean."""
+    """[C] float64, of the scale: see `unscaled`."""
     deviation: np.ndarray
     """[C] float64."""
     observed: np.ndarray | None = None
@@ -42,7 +43,7 @@ class Forecasts:
     @property
     def horizon(self) -> int:
         """P."""
-        return self.targets.shape[1]
+        return int(self.targets.shape[1])
 
     @property
     def scaled(self) -> bool:
@@ -56,7 +57,7 @@ class Forecasts:
 
     def original(self, values: np.ndarray) -> np.ndarray:
         """[..., C] scaled values in original units."""
-        return values * self.deviation + self.mean
+        return unscaled(values, self.mean, self.deviation)
 
     @cached_property
     def stride(self) -> int | None:
@@ -96,6 +97,12 @@ def read_forecasts(path: Path | str) -> Forecasts:
     Raises:
         DataError: there are none, the file is truncated, or an array is missing, of the wrong shape
             or type, or not finite.
+
+    >>> forecasts = read_forecasts(tiny_forecaster().folder / 'predictions_test.npz')
+    >>> forecasts.horizon, forecasts.stride, forecasts.mse
+    (2, 1, 0.5)
+    >>> forecasts.original(forecasts.targets)[0].ravel().tolist()
+    [10.0, 12.0]
     """
     arrays = read_arrays(path, _NAMES)
     problem = _problem(arrays)

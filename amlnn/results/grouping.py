@@ -26,8 +26,12 @@ def group_runs(runs: Sequence[StoredRun]) -> list[Group]:
     The same configuration means: one experiment (`amlnn.config.experiment`) under one config name,
     which a table's row and a reported figure go by. Of two runs with one seed the later counts;
     unfinished runs count only where no run of the configuration finished.
+
+    >>> groups = group_runs([tiny_run(seed=0), tiny_run(seed=1), tiny_run('other')])
+    >>> [(group.name, len(group.runs)) for group in groups]
+    [('tiny', 2), ('other', 1)]
     """
-    by_key: dict[tuple, list[StoredRun]] = {}
+    by_key: dict[tuple[str, ...], list[StoredRun]] = {}
     for run in runs:
         by_key.setdefault(_key(run), []).append(run)
     groups = [_group(members) for members in by_key.values()]
@@ -52,7 +56,7 @@ def _group(members: list[StoredRun]) -> Group:
     return Group(counted[0].record.config_name, counted, left_out)
 
 
-def _key(run: StoredRun) -> tuple:
+def _key(run: StoredRun) -> tuple[str, ...]:
     record = run.record
     return (record.config_name, record.kind, identity_of(run))
 
@@ -61,6 +65,9 @@ def identity_of(run: StoredRun) -> str:
     """The identity (`amlnn.config.experiment`) of what a run trained.
 
     It is computed anew where the config can be read, so that runs of any version compare.
+
+    >>> identity_of(tiny_run(seed=0)) == identity_of(tiny_run(seed=1))
+    True
     """
     record = run.record
     if run.config is None:
@@ -72,6 +79,9 @@ def settings(run: StoredRun) -> dict[str, object]:
     """The run's resolved config as values by their dotted keys; empty if it cannot be read.
 
     `model.encoder.hidden_size` is 64; items of lists go by their numbers.
+
+    >>> settings(tiny_run())
+    {'model.type': 'tiny', 'model.depth': 18, 'randomness.seed': 0}
     """
     return flat(run.config) if run.config else {}
 

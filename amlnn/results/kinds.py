@@ -19,6 +19,9 @@ def kind_of(record: RunRecord) -> Comparable:
 
     Raises:
         DataError: no such kind is known here.
+
+    >>> kind_of(tiny_run().record).metric, kind_of(tiny_forecaster().record).metric
+    ('accuracy/top1', 'forecast/mse')
     """
     try:
         return KINDS[record.kind]
@@ -29,5 +32,9 @@ def kind_of(record: RunRecord) -> Comparable:
 
 
 def result_of(run: StoredRun, split: str) -> Result | None:
-    """Return the run's result on a split; see `Comparable.result_of`."""
+    """Return the run's result on a split; see `Comparable.result_of`.
+
+    >>> result_of(tiny_run(), 'val')
+    Result(metric='accuracy/top1', value=75.0, samples=4, source='predictions')
+    """
     return kind_of(run.record).result_of(run, split)

@@ -24,7 +24,12 @@ class Result:
 
 
 def stored_predictions(run: StoredRun, split: str) -> Predictions | None:
-    """A classifier's predictions, or None where they are missing or damaged."""
+    """A classifier's predictions, or None where they are missing or damaged.
+
+    >>> run = tiny_run()
+    >>> stored_predictions(run, 'val').predicted.tolist(), stored_predictions(run, 'test')
+    ([0, 1, 1, 1], None)
+    """
     try:
         return run.predictions(split)
     except DataError:
@@ -32,9 +37,16 @@ def stored_predictions(run: StoredRun, split: str) -> Predictions | None:
 
 
 def best_epoch_value(record: RunRecord, metric: str | None) -> float | None:
-    """A validation metric of the best epoch, or None."""
+    """A validation metric of the best epoch, or None.
+
+    >>> record = tiny_run().record
+    >>> best_epoch_value(record, 'accuracy/top1'), best_epoch_value(record, 'accuracy/top5')
+    (75.0, None)
+    """
     if metric == record.monitor and is_known(record.best_value):
         return record.best_value
+    if metric is None:
+        return None
     for epoch in record.epochs:
         if epoch.epoch == record.best_epoch and is_known(epoch.metrics.get(metric)):
             return epoch.metrics[metric]

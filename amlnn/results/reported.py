@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from amlnn.config.files import own_folder, resolve
 from amlnn.errors import DataError
@@ -30,10 +31,16 @@ def find_reported(record: RunRecord) -> Reported | None:
 
     Raises:
         DataError: such a file is not of this form.
+
+    >>> path = write('configs/reported.json', '''
+    ...     {"tiny": {"metric": "accuracy/top1", "value": 95.5, "source": "a report"}}''')
+    >>> find_reported(tiny_run('tiny').record)
+    Reported(metric='accuracy/top1', value=95.5, source='a report', seconds=None)
     """
     candidates = [resolve(record.config_path)]
-    if own_folder() is not None:  # a run of the project's folder, looked at from elsewhere
-        candidates.append(own_folder().parent / record.config_path)
+    own = own_folder()
+    if own is not None:  # a run of the project's folder, looked at from elsewhere
+        candidates.append(own.parent / record.config_path)
     for path in filter(None, candidates):
         for folder in path.parents:
             file = folder / 'reported.json'
@@ -52,11 +59,16 @@ def read_reported(file: Path) -> dict[str, Reported]:
 
     Raises:
         DataError: the file is not of that form.
+
+    >>> path = write('configs/reported.json', '''
+    ...     {"tiny": {"metric": "accuracy/top1", "value": 95.5, "source": "a report"}}''')
+    >>> {name: entry.value for name, entry in read_reported(path).items()}
+    {'tiny': 95.5}
     """
     return {name: _construct(entry, file, name) for name, entry in _read(file).items()}
 
 
-def _read(file: Path) -> dict:
+def _read(file: Path) -> dict[str, Any]:
     try:
         values = json.loads(file.read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
@@ -67,7 +79,7 @@ def _read(file: Path) -> dict:
     return values
 
 
-def _construct(entry: object, file: Path, name: str) -> Reported:
+def _construct(entry: Any, file: Path, name: str) -> Reported:
     try:
         seconds = entry.get('seconds')
         return Reported(str(entry['metric']), float(entry['value']), str(entry.get('source', '')),

@@ -4,9 +4,11 @@ Runs are known by the variant they are of: `lstm_716_appended` is the LSTM on th
 appended to itself until it has 716 windows, `lstm_716` the same number of windows of fresh data.
 """
 
+import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from amlnn.formulas.seeds import mean_and_deviation
 from amlnn.records import TRUTH
@@ -73,6 +75,15 @@ def describe_b(runs: Mapping[str, Sequence[StoredRun]], facts: Mapping[str, Data
         runs: Finished and tested runs, one a seed, by variant.
         facts: By the variant's ending: '716_appended', '716'.
         reported: By 'study_b_lstm_716'.
+
+    >>> from collections import defaultdict
+    >>> run = tiny_forecaster()
+    >>> runs = defaultdict(lambda: [run])
+    >>> facts = defaultdict(lambda: DataFacts(0, 4, deviation=2.0, extent=4.0, look_up=5.0))
+    >>> reported = defaultdict(lambda: Reported('forecast/mse', 1.25, 'a report', seconds=60.0))
+    >>> table = describe_b(runs, facts, reported).tables[0]
+    >>> [name.replace('\\n', ' ') for name in table.header[:3]], table.rows[0][:3]
+    (['', '351 reported', '351 ours'], ['LSTM', '1.25', '2'])
     """
     columns = [(length, how) for length in LENGTHS for how in _hows(length)]
     header = ['', *(f'{length:,}\n{how}' for length, how in columns)]
@@ -87,14 +98,17 @@ def describe_b(runs: Mapping[str, Sequence[StoredRun]], facts: Mapping[str, Data
             _spread([run.record.total_seconds for run in runs[f'{key}_{_ending(length, how)}']])
             for length, how in columns])
 
-    def row(name: str, cell) -> list[str]:
+    def row(name: str, cell: Callable[[str], str]) -> list[str]:
         return [name] + ['' if how == 'reported' else cell(_ending(length, how))
                          for length, how in columns]
 
     first = next(iter(MODELS))
+
+    def simple(name: str, ending: str) -> str:
+        return _simple(runs[f'{first}_{ending}'][0], name, facts[ending].deviation ** 2)
+
     for name in runs[f'{first}_{next(iter(LENGTHS))}'][0].tests['test'].baselines:
-        error.append(row(name, lambda ending, name=name: _simple(
-            runs[f'{first}_{ending}'][0], name, facts[ending].deviation ** 2)))
+        error.append(row(name, partial(simple, name)))
     error.append(row('nearest training window', lambda ending: _number(facts[ending].look_up)))
     error.append(row('test windows', lambda ending: f'{facts[ending].windows:,}'))
     error.append(row('of them copies', lambda ending: f'{facts[ending].copies:,}'))
@@ -119,6 +133,15 @@ def describe_c(runs: Mapping[str, Sequence[StoredRun]], facts: Mapping[str, Data
             'lstm_3000'.
         facts: By the variant's ending: '1000', '3000'.
         reported: By 'study_c_lstm_1000'.
+
+    >>> from collections import defaultdict
+    >>> run = tiny_forecaster()
+    >>> runs = defaultdict(lambda: [run])
+    >>> facts = defaultdict(lambda: DataFacts(0, 4, deviation=2.0, extent=4.0, look_up=5.0))
+    >>> reported = defaultdict(lambda: Reported('forecast/mse', 1.25, 'a report', seconds=60.0))
+    >>> table = describe_c(runs, facts, reported).tables[0]
+    >>> table.title, table.rows[0]
+    ('Training loss of the last epoch', ['LSTM', '1.25', '0.125', '1.25', '0.125', '0.125'])
     """
     short, long = POINTS
     ours = [(str(short), f'{short:,}\nours'), (f'{long}_warm', f'{long:,}\nwarm start'),
@@ -130,7 +153,7 @@ def describe_c(runs: Mapping[str, Sequence[StoredRun]], facts: Mapping[str, Data
         return (known.deviation / known.extent) ** 2
 
     def losses(key: str, ending: str, place: int) -> list[float]:
-        return [run.record.epochs[place].train_loss * units(ending)
+        return [_loss(run, place) * units(ending)
                 for run in runs[f'{key}_{ending}']]
 
     final, begin, test = [], [], []
@@ -190,6 +213,11 @@ def _mse(run: StoredRun) -> float:
     return run.tests['test'].metrics['forecast/mse_original']
 
 
+def _loss(run: StoredRun, place: int) -> float:
+    loss = run.record.epochs[place].train_loss
+    return math.nan if loss is None else loss
+
+
 def _simple(run: StoredRun, name: str, factor: float) -> str:
     values = run.tests['test'].baselines.get(name)
     return '' if values is None else _number(values['forecast/mse'] * factor)
@@ -206,10 +234,12 @@ def _spread(values: Sequence[float]) -> str:
     return _number(mean) if deviation is None else f'{_number(mean)} ± {_number(deviation)}'
 
 
-def _number(value: float) -> str:
-    """Three digits.
+def _number(value: float | None) -> str:
+    """Three digits; nothing for what is not known.
 
     >>> _number(0.0), _number(0.00084), _number(5.441), _number(61.9)
     ('0', '0.00084', '5.44', '61.9')
     """
+    if value is None:
+        return ''
     return '0' if value == 0 else f'{value:.3g}' if abs(value) < 1e3 else f'{value:,.0f}'

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,11 @@ def simple_rows(rows: Sequence['Row'], split: str) -> tuple[list[SimpleRow], lis
 
     Returns:
         The rows, and notes on them, one sentence each.
+
+    >>> from amlnn.results.summary import summarise
+    >>> rows = summarise([tiny_forecaster()]).rows
+    >>> simple_rows(rows, 'test')[0]
+    [SimpleRow(name='ridge', metrics={'forecast/mse': 0.25}, samples=4, sampled=False)]
     """
     shown = _without_copies((SimpleRow, row, name, values) for row, test in _tests(rows, split)
                             for name, values in test.baselines.items())
@@ -59,7 +64,10 @@ def _tests(rows: Sequence['Row'], split: str) -> Iterator[tuple['Row', TestRecor
                 yield row, run.tests[split]
 
 
-def _without_copies(given) -> list[SimpleRow]:
+_Given = tuple[Callable[[str, dict[str, float], int], SimpleRow], 'Row', str, dict[str, float]]
+
+
+def _without_copies(given: Iterable[_Given]) -> list[SimpleRow]:
     """One row of what several records agree on, given as (how to make it, owner, name, values)."""
     found: dict[str, list[tuple[SimpleRow, str]]] = {}
     for make, owner, name, values in given:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -39,12 +39,14 @@ class Predictions:
     @property
     def predicted(self) -> np.ndarray:
         """[N] int64: the most probable class; of equals the first."""
-        return self.probs.argmax(axis=1)
+        places: np.ndarray = self.probs.argmax(axis=1)
+        return places
 
     @property
     def correct(self) -> np.ndarray:
         """[N] bool."""
-        return self.predicted == self.labels
+        same: np.ndarray = self.predicted == self.labels
+        return same
 
 
 @dataclass
@@ -59,7 +61,7 @@ class StoredRun:
     _forecasts: dict[str, Forecasts] = field(default_factory=dict, repr=False)
 
     @cached_property
-    def config(self) -> dict | None:
+    def config(self) -> dict[str, Any] | None:
         """The resolved config; None if it cannot be read."""
         try:
             return read_resolved((self.folder / 'config.py').read_text(encoding='utf-8'))
@@ -116,6 +118,10 @@ def find_runs(paths: Sequence[Path | str],
 
     Raises:
         DataError: a path does not exist or holds no run, or every run was damaged.
+
+    >>> made = tiny_run(seed=0), tiny_run(seed=1)
+    >>> [run.name for run in find_runs(['work_dirs'])]
+    ['tiny/run-0', 'tiny/run-1']
     """
     warn = warn or _warn_on_stderr
     if not paths:
@@ -140,8 +146,8 @@ def find_runs(paths: Sequence[Path | str],
             raise first
         raise DataError(f'none of the {len(damages)} runs can be read; the first: {first.message}',
                         hint=first.hint)
-    for error in damages.values():
-        warn(f'warning: skipped a damaged run: {error.message}')
+    for damage in damages.values():
+        warn(f'warning: skipped a damaged run: {damage.message}')
     return list(runs.values())
 
 
@@ -151,6 +157,10 @@ def read_predictions(path: Path | str) -> Predictions:
     Raises:
         DataError: there are none, the file is truncated, or an array is missing, of the wrong shape
             or type, or not finite.
+
+    >>> predictions = read_predictions(tiny_run().folder / 'predictions_val.npz')
+    >>> predictions.classes, predictions.correct.tolist()
+    (['cat', 'dog'], [True, False, True, True])
     """
     arrays = read_arrays(path, ('id', 'label', 'prob', 'classes'))
     problem = _problem(arrays)

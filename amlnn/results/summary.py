@@ -20,6 +20,8 @@ from amlnn.results.store import StoredRun
 
 __all__ = ['Difference', 'Row', 'Summary', 'compare', 'summarise']
 
+_Method = Literal['paired', 'paired over seeds', 'unpaired', 'none']
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -28,12 +30,12 @@ class Difference:
     value: float
     low: float | None
     high: float | None
-    method: Literal['paired', 'paired over seeds', 'unpaired', 'none']
+    method: _Method
 
     @property
     def clear(self) -> bool:
         """Whether the interval excludes 0."""
-        return self.low is not None and (self.low > 0 or self.high < 0)
+        return (self.low is not None and self.low > 0) or (self.high is not None and self.high < 0)
 
 
 @dataclass
@@ -89,9 +91,8 @@ class Row:
 
         Of the test records; of a classifier that has none on 'val', of its best epoch.
         """
-        values = [kind_of(run.record).recorded_metric(run, metric, split)
-                  for run in self.group.runs]
-        values = [value for value in values if value is not None]
+        values = [value for run in self.group.runs if (value := kind_of(
+            run.record).recorded_metric(run, metric, split)) is not None]
         if not values:
             return None
         return mean_and_deviation(values)
@@ -143,8 +144,12 @@ def compare(runs: Sequence[StoredRun], split: str | None = None,
 
     Raises:
         DataError: the baseline is not among the runs.
+
+    >>> summaries = compare([tiny_run(), tiny_forecaster()])
+    >>> [(summary.metric, summary.rows[0].value) for summary in summaries]
+    [('accuracy/top1', 75.0), ('forecast/mse', 0.5)]
     """
-    tasks: dict[tuple, list[StoredRun]] = {}
+    tasks: dict[tuple[object, ...], list[StoredRun]] = {}
     for run in runs:
         tasks.setdefault(kind_of(run.record).task(run), []).append(run)
     holds = [baseline is not None and any(run.folder == baseline.folder for run in members)
@@ -169,6 +174,10 @@ def summarise(runs: Sequence[StoredRun], split: str | None = None,
 
     Raises:
         DataError: runs of different kinds, or a baseline that is not among them.
+
+    >>> row = summarise([tiny_run(seed=0), tiny_run(seed=1)]).rows[0]
+    >>> row.name, row.value, row.sd, (round(row.low), round(row.high))
+    ('tiny', 75.0, 0.0, (30, 95))
     """
     kinds = {run.record.kind for run in runs}
     if len(kinds) > 1:
@@ -186,7 +195,7 @@ def summarise(runs: Sequence[StoredRun], split: str | None = None,
     reference = _baseline(rows, baseline) if kind.first_is_baseline or baseline is not None \
         else None
     for row in rows:
-        if reference is not None and row is not reference and row.value is not None:
+        if reference is not None and row is not reference:
             row.difference = _difference(row, reference, split)
     _note_what_matters(rows, reference, split, notes)
     simple, more, data = kind.beside(rows, split)
@@ -209,13 +218,15 @@ def _row(group: Group, split: str, notes: list[str]) -> Row:
     return row
 
 
-def _difference(row: Row, reference: Row, split: str) -> Difference:
+def _difference(row: Row, reference: Row, split: str) -> Difference | None:
+    if row.value is None or reference.value is None:
+        return None
     value = row.value - reference.value
-    if row.low is None or reference.low is None:
+    if row.low is None or reference.low is None or not row.samples or not reference.samples:
         return Difference(value, None, None, 'none')
     aligned = _aligned(row.group.runs, reference.group.runs, split)
     if aligned is None:
-        method = 'unpaired'
+        method: _Method = 'unpaired'
         limits = newcombe(row.value / 100, row.samples, reference.value / 100, reference.samples)
     elif len(aligned[0]) == len(aligned[1]) == 1:
         method = 'paired'

@@ -21,12 +21,13 @@ import pickle
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.registry import DATASETS
 
 from amlnn.data.cache.content import hash_of_files
-from amlnn.data.images.held_out import HeldOutDataset, Source
+from amlnn.data.images.held_out import HeldOutDataset, Listing
 from amlnn.errors import DataError
 
 __all__ = ['CIFAR100Python', 'PickledArray', 'read_pickle']
@@ -86,7 +87,7 @@ class CIFAR100Python(HeldOutDataset):
         """The command that downloads it."""
         return _GET
 
-    def read_source(self, training: bool) -> Source:
+    def read_listing(self, training: bool) -> Listing:
         """Read the training file, or that of the evaluation images."""
         fine_names, coarse_names = self._names
         path = Path(self.data_root) / ('train' if training else 'test')
@@ -99,14 +100,14 @@ class CIFAR100Python(HeldOutDataset):
         # A superclass that is a class itself is its own.
         self._metainfo['superclass_of'] = superclass_of if self.labels == 'fine' \
             else list(range(len(coarse_names)))
-        return Source(_ids(path, values, count), fine, fine_names)
+        return Listing(_ids(path, values, count), fine, fine_names)
 
-    def describe_samples(self, source: Source, chosen: np.ndarray) -> list[dict]:
+    def describe_samples(self, listing: Listing, chosen: np.ndarray) -> list[dict]:
         """Id and label of each chosen image; its pixels are added when it is asked for."""
         if len(chosen) < len(self._pixels):
             self._pixels = self._pixels[chosen]
-        numbers = source.numbers if self.labels == 'fine' else self._coarse_labels
-        return [{'id': source.ids[place], 'gt_label': int(numbers[place])} for place in chosen]
+        numbers = listing.numbers if self.labels == 'fine' else self._coarse_labels
+        return [{'id': listing.ids[place], 'gt_label': int(numbers[place])} for place in chosen]
 
     def get_data_info(self, idx: int) -> dict:
         """Id, label and a copy of the pixels (`img`, uint8 [32, 32, BGR])."""
@@ -232,7 +233,7 @@ def _text(value: object) -> str:
     return value
 
 
-def _value(path: Path, values: dict, key: str) -> object:
+def _value(path: Path, values: dict, key: str) -> Any:
     if key not in values:
         raise DataError(f'`{path}` has no `{key}`, only {", ".join(sorted(values)) or "nothing"}',
                         hint=_AGAIN)

@@ -20,11 +20,11 @@ from amlnn.quiet import quiet_imports
 with quiet_imports():
     from mmpretrain.datasets import BaseDataset
 
-__all__ = ['HeldOutDataset', 'Source']
+__all__ = ['HeldOutDataset', 'Listing']
 
 
 @dataclass
-class Source:
+class Listing:
     """The images that a data set brings for training, or for evaluation."""
 
     ids: list[str]
@@ -38,7 +38,7 @@ class Source:
 class HeldOutDataset(Layout, BaseDataset):
     """A data set that can hold images out and take a balanced subset.
 
-    A class that derives from it says what it reads (`read_source`), what it is called and, where
+    A class that derives from it says what it reads (`read_listing`), what it is called and, where
     it can label images in several ways, `label_choices`.
 
     Args:
@@ -97,15 +97,15 @@ class HeldOutDataset(Layout, BaseDataset):
         if not Path(data_root).is_dir():
             raise DataError(f'no data set at `{data_root}`', hint=cls.how_to_get(data_root))
 
-    def read_source(self, training: bool) -> Source:
+    def read_listing(self, training: bool) -> Listing:
         """Read the images that are meant for training, or for evaluation."""
         raise NotImplementedError
 
-    def describe_samples(self, source: Source, chosen: np.ndarray) -> list[dict]:
+    def describe_samples(self, listing: Listing, chosen: np.ndarray) -> list[dict]:
         """What the pipeline gets of each chosen image.
 
         Args:
-            source: From `read_source`.
+            listing: From `read_listing`.
             chosen: Places in it, int [N].
         """
         raise NotImplementedError
@@ -113,14 +113,14 @@ class HeldOutDataset(Layout, BaseDataset):
     def load_data_list(self) -> list[dict]:
         """Read, hold out, take the subset."""
         training = self.split == 'train' or (self.split == 'val' and self.holdout > 0)
-        source = self.read_source(training)
-        chosen = np.arange(len(source.ids))
+        listing = self.read_listing(training)
+        chosen = np.arange(len(listing.ids))
         if training and self.holdout:
-            kept = held_out(source.ids, source.numbers, source.classes, self.holdout, self.seed)
+            kept = held_out(listing.ids, listing.numbers, listing.classes, self.holdout, self.seed)
             chosen = np.flatnonzero(kept == (self.split == 'val'))
         if self.subset is not None:
             chosen = chosen[balanced_subset(
-                [source.ids[place] for place in chosen],
-                [source.numbers[place] for place in chosen], source.classes, self.subset,
+                [listing.ids[place] for place in chosen],
+                [listing.numbers[place] for place in chosen], listing.classes, self.subset,
                 self.seed)]
-        return self.describe_samples(source, chosen)
+        return self.describe_samples(listing, chosen)

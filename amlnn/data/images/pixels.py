@@ -8,10 +8,12 @@ the alpha channel alone is all black, and divides 16 bits by 256, whatever part 
 import struct
 from contextlib import suppress
 from io import BytesIO
+from typing import cast
 
 import cv2
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 
 from amlnn.errors import DataError
 
@@ -104,7 +106,8 @@ def deep_values(data: bytes) -> np.ndarray | None:
         return None
     if data[:4] in _TIFF:
         with suppress(Exception), Image.open(BytesIO(data)) as image:
-            if image.tag_v2.get(_PHOTOMETRIC) == 0 and values.dtype == np.uint16:
+            inverted = cast(TiffImageFile, image).tag_v2.get(_PHOTOMETRIC) == 0
+            if inverted and values.dtype == np.uint16:
                 values = 65535 - values
     elif data[:4] == b'\x89PNG':
         with suppress(Exception), Image.open(BytesIO(data)) as image:
@@ -225,7 +228,7 @@ def _kind_of_png(data: bytes) -> str:
 def _kind_of_tiff(data: bytes) -> str:
     try:
         with Image.open(BytesIO(data)) as image:
-            bits = image.tag_v2.get(_BITS, (1,))
+            bits = cast(TiffImageFile, image).tag_v2.get(_BITS, (1,))
             if max(bits if isinstance(bits, tuple) else (bits,)) > 8:
                 return 'deep'
             if image.mode == 'LAB':

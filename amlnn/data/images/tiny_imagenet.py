@@ -20,7 +20,7 @@ import numpy as np
 from mmengine.registry import DATASETS
 
 from amlnn.data.cache.content import hash_of_files
-from amlnn.data.images.held_out import HeldOutDataset, Source
+from amlnn.data.images.held_out import HeldOutDataset, Listing
 from amlnn.data.images.imagenet_classes import imagenet_classes, imagenet_wnids
 from amlnn.errors import DataError
 
@@ -93,18 +93,18 @@ class TinyImageNet(HeldOutDataset):
         """The command that downloads it."""
         return _GET
 
-    def read_source(self, training: bool) -> Source:
+    def read_listing(self, training: bool) -> Listing:
         """List the images in the class folders, or those of `val_annotations.txt`."""
         root = Path(self.data_root)
         pairs = list(_training_images(root, self._wnids) if training
                      else _evaluation_images(root, self._wnids))
-        return Source([name for name, _ in pairs], [number for _, number in pairs],
-                      self._names)
+        return Listing([name for name, _ in pairs], [number for _, number in pairs],
+                       self._names)
 
-    def describe_samples(self, source: Source, chosen: np.ndarray) -> list[dict]:
+    def describe_samples(self, listing: Listing, chosen: np.ndarray) -> list[dict]:
         """Path and label of each chosen image."""
-        return [{'img_path': f'{self.data_root}/{source.ids[place]}',
-                 'gt_label': int(self._label_of[source.numbers[place]])} for place in chosen]
+        return [{'img_path': f'{self.data_root}/{listing.ids[place]}',
+                 'gt_label': int(self._label_of[listing.numbers[place]])} for place in chosen]
 
 
 def _lines(path: Path) -> list[str]:

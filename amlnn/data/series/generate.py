@@ -6,6 +6,7 @@ or a series changes no other.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from mmengine.registry import DATASETS
@@ -16,9 +17,10 @@ from amlnn.suggest import did_you_mean
 
 __all__ = ['PRESETS', 'GeneratedSeries']
 
-_DEFAULTS = dict(length=None, level=0.0, slope=0.0, change_points=0, change_scale=0.05, seasons=(),
-                 noise=1.0, ar=(), level_shifts=0, shift_scale=5.0, outliers=0.0,
-                 outlier_scale=10.0, gaps=0, gap_length=10, start='2020-01-01', step_seconds=3600)
+_DEFAULTS: dict[str, Any] = dict(
+    length=None, level=0.0, slope=0.0, change_points=0, change_scale=0.05, seasons=(), noise=1.0,
+    ar=(), level_shifts=0, shift_scale=5.0, outliers=0.0, outlier_scale=10.0, gaps=0, gap_length=10,
+    start='2020-01-01', step_seconds=3600)
 
 PRESETS = {
     'study_b': dict(length=365, level=20.0, slope=0.01, seasons=((7, 3.0), (365.25, 6.0)),

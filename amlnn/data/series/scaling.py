@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from amlnn.errors import DataError
+from amlnn.formulas.scales import unscaled
 
 __all__ = ['StandardScaler']
 
@@ -76,4 +77,4 @@ class StandardScaler:
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
         """[..., C] scaled to the scale of the data."""
-        return values * self.deviation + self.mean
+        return unscaled(values, self.mean, self.deviation)

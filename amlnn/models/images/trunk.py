@@ -263,7 +263,8 @@ def trunk_key(model: nn.Module, split: int, precision: str, fold: bool) -> str:
 
     add(amlnn.__version__, str(torch.__version__), mmcv.__version__, mmpretrain.__version__)
     add(precision, fold, device, torch.get_float32_matmul_precision(),
-        torch.backends.cudnn.conv.fp32_precision, _is_channels_last(backbone))
+        torch.backends.cudnn.conv.fp32_precision,  # type: ignore[attr-defined]  # no stub
+        _is_channels_last(backbone))
     add(_takes_neck(model, split, len(stages)), _structure(backbone))
     for stage in stages[:split]:
         add(stage.name, stage.modules, getattr(stage.forward, '__qualname__', None))

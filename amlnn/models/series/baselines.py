@@ -14,11 +14,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from amlnn.errors import ConfigError, DataError
+from amlnn.formulas.gaps import fill_forward
 from amlnn.formulas.seasons import season_means
 from amlnn.records import REPEAT_LAST, TRAIN_MEAN
 
 __all__ = ['ARIMA', 'BASELINES', 'ETS', 'STATISTICAL', 'Baseline', 'RepeatLast', 'Ridge',
-           'SameHourMean', 'SeasonalNaive', 'Theta', 'TrainMean', 'WindowMean', 'fill_forward']
+           'SameHourMean', 'SeasonalNaive', 'Theta', 'TrainMean', 'WindowMean']
 
 
 class Baseline:
@@ -59,8 +60,8 @@ class Baseline:
         """
         inputs_NLC = np.asarray(inputs[..., :self.columns], dtype=np.float64)
         if observed is not None:
-            known_NLC = np.asarray(observed)[..., :self.columns]
-            inputs_NLC = fill_forward(np.where(known_NLC, inputs_NLC, np.nan), self.filling)
+            known_NLC = np.asarray(observed)[..., :self.columns] & ~np.isnan(inputs_NLC)
+            inputs_NLC = fill_forward(inputs_NLC, known_NLC, self.filling)
         return self._predict(inputs_NLC)
 
     filling: np.ndarray | float = 0.0
@@ -227,7 +228,7 @@ class _Moments:
             missing_T = np.isnan(column_T)
             if missing_T.all():
                 continue
-            filled_T = fill_forward(column_T[None, :, None], 0.0)[0, :, 0]
+            filled_T = fill_forward(column_T[None, :, None], ~missing_T[None, :, None])[0, :, 0]
             windows_NW = sliding_window_view(filled_T, self.length)
             ahead_N = sliding_window_view(missing_T, self.length)[:, self.look_back:]
             for first in range(0, len(windows_NW), self.block):
@@ -361,23 +362,3 @@ BASELINES = {
 
 STATISTICAL = {'ETS': ETS, 'Theta': Theta, 'ARIMA': ARIMA}
 """Further rows where statsforecast is installed, of windows that are asked for."""
-
-
-def fill_forward(values: np.ndarray, otherwise: np.ndarray | float) -> np.ndarray:
-    """Give every missing value the last one before it, or, at the start, the first one after it.
-
-    Args:
-        values: [N, L, C], NaN where missing.
-        otherwise: [C], for a column without any value.
-
-    >>> fill_forward(np.array([[[np.nan], [2.0], [np.nan], [3.0]]]), 0.0).ravel().tolist()
-    [2.0, 2.0, 2.0, 3.0]
-    """
-    known = ~np.isnan(values)
-    if known.all():
-        return values
-    rows = np.arange(values.shape[1])[:, None]
-    last = np.maximum.accumulate(np.where(known, rows, -1), axis=1)
-    first = known.argmax(axis=1)[:, None]
-    filled = np.take_along_axis(values, np.where(last < 0, first, last), axis=1)
-    return np.where(known.any(axis=1)[:, None], filled, otherwise)

@@ -16,11 +16,12 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from amlnn.errors import ConfigError, DataError
+from amlnn.formulas.gaps import fill_forward
 from amlnn.formulas.seasons import season_means
 from amlnn.models.series.forecast_heads import Forecast
 from amlnn.models.series.recurrent import Task
 
-__all__ = ['Forecaster', 'LastValue', 'RevIN', 'SeasonalMean', 'carry_forward']
+__all__ = ['Forecaster', 'LastValue', 'RevIN', 'SeasonalMean']
 
 
 @MODELS.register_module()
@@ -117,7 +118,7 @@ class Forecaster(BaseModel):
             DataError: see the class.
         """
         self._check_shape('inputs', inputs, self.look_back, self.channels + self.extra_channels)
-        x_BLD = inputs if observed is None else carry_forward(inputs, observed)
+        x_BLD = inputs if observed is None else fill_forward(inputs, observed, xp=torch)
         _check_finite(x_BLD, index, 'inputs')
         C = self.channels
         z_BLC, shift_BPC, scale_B1C = self.normalization(
@@ -185,27 +186,6 @@ class Forecaster(BaseModel):
             raise DataError(
                 f'Forecaster got {name} of shape {got}, not (windows, {steps}, {columns})',
                 hint='the data set gives other windows or columns than the model was made for')
-
-
-def carry_forward(x_BLD: Tensor, observed_BLD: Tensor) -> Tensor:
-    """Replace each missing value by the last one observed before it.
-
-    Args:
-        x_BLD: Values; those missing are not read.
-        observed_BLD: False where a value is missing.
-
-    Returns:
-        The values; the first observed one stands before it too, 0 where there is none at all.
-
-    >>> seen = torch.tensor([False, True, False, True, False])
-    >>> carry_forward(torch.arange(5.0).view(1, 5, 1), seen.view(1, 5, 1)).flatten().tolist()
-    [1.0, 1.0, 1.0, 3.0, 3.0]
-    """
-    steps_L1 = torch.arange(x_BLD.shape[1], device=x_BLD.device).unsqueeze(-1)
-    latest_BLD = torch.where(observed_BLD, steps_L1, -1).cummax(1).values
-    first_B1D = observed_BLD.to(torch.uint8).argmax(1, keepdim=True)
-    filled_BLD = x_BLD.gather(1, torch.where(latest_BLD < 0, first_B1D, latest_BLD))
-    return torch.where(observed_BLD.any(1, keepdim=True), filled_BLD, 0.0)
 
 
 class Unchanged(nn.Module):

@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import pytest
 from generated import write_data_set
-from mmcv.transforms import LoadImageFromFile
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from amlnn.data.cache.decoded import LoadCachedImage, use_cache
 from amlnn.data.cache.decoded_memory import MemoryCache, free_memory
 from amlnn.data.images.folder import ImageNetFolder
+from amlnn.data.images.reader import LoadImageFromFile
 from amlnn.data.images.views import ViewDataset
 
 

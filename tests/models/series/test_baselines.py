@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.linear_model import Ridge as Reference
 
 from amlnn.errors import ConfigError, DataError
+from amlnn.formulas.gaps import fill_forward
 from amlnn.models.series.baselines import (
     ARIMA,
     BASELINES,
@@ -24,7 +25,6 @@ from amlnn.models.series.baselines import (
     Theta,
     TrainMean,
     WindowMean,
-    fill_forward,
 )
 
 ETTH1 = Path(os.environ.get('AMLNN_SHARED', ROOT / '../shared')) / 'data/ETTh1.csv'
@@ -155,7 +155,7 @@ def test_ridge_leaves_out_windows_whose_targets_are_missing():
     train = TRAIN[:, :1].copy()
     train[100:140] = np.nan
     own = Ridge(alphas=(0.01,)).fit(train, 7, 5, None)
-    filled = fill_forward(train[None], 0.0)[0]
+    filled = fill_forward(train[None], ~np.isnan(train[None]))[0]
     inputs, targets = stacked(filled, 7, 5)
     whole = ~np.isnan(sliding_window_view(train[:, 0], 12)[:, 7:]).any(axis=1)
     alpha = 0.01 * np.trace(inputs[whole].T @ inputs[whole]) / 7
@@ -169,12 +169,6 @@ def test_ridge_on_a_constant_series_repeats_it_and_on_a_short_one_is_refused():
     with pytest.raises(DataError, match=r'11 training rows hold no window of 7 [+] 5') as caught:
         Ridge().fit(TRAIN[:11], 7, 5, None)
     assert caught.value.hint
-
-
-def test_fill_forward():
-    values = np.array([[np.nan, 1, np.nan, np.nan, 2], [np.nan] * 5])[..., None]
-    assert fill_forward(values, np.array([7.0]))[..., 0].tolist() == \
-        [[1, 1, 1, 1, 2], [7, 7, 7, 7, 7]]
 
 
 @pytest.mark.parametrize('name', STATISTICAL)

@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from amlnn.errors import ConfigError, DataError
-from amlnn.models.series.forecaster import Forecaster, RevIN, SeasonalMean, carry_forward
+from amlnn.formulas.gaps import fill_forward
+from amlnn.models.series.forecaster import Forecaster, RevIN, SeasonalMean
 
 ENCODERS = ['LSTM', 'GRU', 'BidirectionalRNN', 'DeepRNN', 'SegmentedGRU']
 
@@ -187,7 +188,7 @@ def test_a_network_that_adds_nothing_goes_on_with_the_season():
 
 def test_missing_values_do_not_count_in_revin_s_mean_and_deviation():
     inputs, observed = batch()[0], torch.rand(5, 12, 3) > 0.4
-    _, shift, scale = RevIN(3)(carry_forward(inputs, observed), observed)
+    _, shift, scale = RevIN(3)(fill_forward(inputs, observed, xp=torch), observed)
     kept = inputs[2, :, 1][observed[2, :, 1]]
     assert shift[2, 0, 1].item() == pytest.approx(kept.mean().item(), abs=1e-6)
     assert scale[2, 0, 1].item() == pytest.approx(kept.std(correction=0).item(), rel=1e-4)
