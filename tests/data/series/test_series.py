@@ -5,7 +5,9 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from amlnn.data.series.series import ArraySeries, CSVSeries, Series, guess_season
+from amlnn.data.series.array_series import ArraySeries
+from amlnn.data.series.csv_series import CSVSeries
+from amlnn.data.series.series import Series, guess_season
 from amlnn.errors import DataError
 
 GOOD = 'date,a,b\n2016-07-01 00:00:00,1,2.5\n2016-07-01 01:00:00,-3,4e1\n'

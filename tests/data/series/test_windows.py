@@ -11,7 +11,8 @@ from generated import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amlnn.data.series.series import CSVSeries, Series
+from amlnn.data.series.csv_series import CSVSeries
+from amlnn.data.series.series import Series
 from amlnn.data.series.window_loader import WindowLoader
 from amlnn.data.series.windows import SeriesWindows, split_borders
 from amlnn.errors import DataError
