@@ -1,5 +1,6 @@
 """How a text file is written: its encoding, and what stands between its cells."""
 
+import codecs
 import csv
 import itertools
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ def encodings_of(path: Path, encoding: str | None) -> list[str]:
     """
     if encoding is not None:
         try:
-            b''.decode(encoding)
+            codecs.lookup(encoding)
         except LookupError:
             raise DataError(f'encoding={encoding!r} is not an encoding',
                             hint="'utf-8', 'utf-16', 'latin-1', 'cp1252', say") from None

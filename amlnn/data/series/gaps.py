@@ -132,6 +132,7 @@ def _in_words(seconds: int) -> str:
     >>> _in_words(5400), _in_words(90000), _in_words(1980)
     ('1.5 hours', '1.04 days', '33 minutes')
     """
+    seconds = int(seconds)
     for size, unit in ((86400, 'day'), (3600, 'hour'), (60, 'minute')):
         if abs(seconds) >= size:
             number = round(seconds / size, 2)

@@ -92,6 +92,7 @@ def conclude_style(cells: Iterable[tuple[str, int]], comma_separated: bool,
         _weigh(cell.strip(), row, decimals, groups, either)
     if decimal is not None:
         decimals = {decimal: decimals.get(decimal, ('', 0))}
+        groups.pop(decimal, None)  # the cell is then named as one that is no number
     clash = [*decimals.values(), *groups.values()]
     if len(decimals) > 1 or len(groups) > 1 or decimals.keys() & groups.keys():
         first, second = clash[:2] if len(decimals) > 1 else clash[-2:]
