@@ -29,7 +29,7 @@ def check_step(info: dict, trained: dict, checkpoint: object) -> None:
 
 
 def lay_on_trained_grid(series: Series, trained: dict, checkpoint: object,
-                        gaps: str = 'error') -> Series:
+                        gaps: str = 'error', grid: TimeGrid | None = None) -> Series:
     """The rows of a file on the time grid that a model was trained on.
 
     Rows that are missing before the last look-back are of no account, and inserted.
@@ -39,6 +39,7 @@ def lay_on_trained_grid(series: Series, trained: dict, checkpoint: object,
         trained: Metainfo of the checkpoint.
         checkpoint: Its path, for messages.
         gaps: 'error', or 'mask' to insert missing rows in the last look-back too.
+        grid: The file's, where the source says it; None to infer it.
 
     Raises:
         CheckpointError: the file has another step.
@@ -46,15 +47,15 @@ def lay_on_trained_grid(series: Series, trained: dict, checkpoint: object,
     """
     if series.times is None or len(series.times) < 2:
         return series
-    own = infer_grid(series.times, series.clock)
+    own = grid or infer_grid(series.times, series.clock)
     if not _suits(own, series.step_seconds, trained):
         # A few rows may lie on two grids: Monday to Friday, they could be of every day.
         step = trained.get('step') and TimeGrid.parse(trained['step'])
         positions = step and step.positions(series.times, series.clock)
-        if step is None or (np.diff(positions) != 1).any() or (positions < 0).any():
+        if step is None or grid or (np.diff(positions) != 1).any() or (positions < 0).any():
             _refuse(f'`{series.path}`', own.name, trained, checkpoint)
         return replace(series, grid=step)
-    whole = lay_on_grid(series, 'mask', own)
+    whole = lay_on_grid(series, 'mask', grid)
     last = slice(-trained['look_back'], None)
     if gaps == 'error' and whole.lines is not None and not whole.lines[last].all():
         inserted = np.flatnonzero(whole.lines[last] == 0)

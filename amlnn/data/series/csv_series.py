@@ -279,6 +279,11 @@ class CSVSeries:
         found = several_series(columns, times, jumps)
         if found is None or (named_so and not found.named_so):
             return
+        if found.part_of_time:
+            raise DataError(
+                f'`{self.path}`: times in `{self.date_column}` repeat, and `{found.column}` seems '
+                'to say more of them', hint='write both into one column, as 2024-03-31 13:00, and '
+                'name it in date_column')
         shown = ', '.join(found.names[:3]) + (', ...' if len(found.names) > 3 else '')
         cells = table.column(found.column)
         end, first = cells.count(found.names[0]), ''

@@ -156,9 +156,12 @@ class CSVTable:
 
     def _check_length(self, row: list[str], line: int) -> None:
         if len(row) != len(self.header):
+            hint = 'every line has a cell for each column; is the file whole?'
+            if self.used_delimiter == ',' and len(row) > len(self.header):
+                hint = 'are decimals written with a comma? put such numbers in quotes, or `;` ' \
+                       'between cells; else ' + hint
             raise DataError(f'`{self.path}:{line}`: {len(row)} cells, the header has '
-                            f'{len(self.header)}',
-                            hint='every line has a cell for each column; is the file whole?')
+                            f'{len(self.header)}', hint=hint)
 
 
 def absent_file(path: Path) -> DataError:

@@ -19,7 +19,9 @@ __all__ = ['TimeCells', 'looks_like_time']
 _YEARS = range(1500, 2501)
 _DAY_OF_TIME = r'(?:[T,]?\s*(\d{1,2}):(\d{2})(?::(\d{2})(\.\d+)?)?\s*([AaPp]\.?[Mm]\.?)?' \
                r'\s*(Z|[+-]\d{2}:?\d{2})?)?'
-_YEAR_FIRST = re.compile(r'(\d{4})[-./](\d{1,2})(?:[-./](\d{1,2}))?' + _DAY_OF_TIME)
+# Not 2024.5 alone: that may be the middle of a year.
+_YEAR_FIRST = re.compile(r'(\d{4})(?:[-/](\d{1,2})|[-./](\d{1,2})[-./](\d{1,2}))'
+                         + _DAY_OF_TIME)
 _YEAR_LAST = re.compile(r'(\d{1,2})([-./])(\d{1,2})\2(\d{4})' + _DAY_OF_TIME)
 _QUARTER = re.compile(r'(\d{4})[- /]?[Qq]([1-4])|[Qq]([1-4])[- /]?(\d{4})')
 _WORDS = ('%d %b %Y', '%d %B %Y', '%b %d %Y', '%B %d %Y', '%b %Y', '%B %Y', '%Y %b', '%Y %B')
@@ -206,8 +208,8 @@ def _other(text: str) -> datetime:
         pass
     match = _YEAR_FIRST.fullmatch(text)
     if match:
-        year, month, day, *time = match.groups()
-        return _with_time(year, month, day or '1', time)
+        year, alone, month, day, *time = match.groups()
+        return _with_time(year, alone or month, day or '1', time)
     match = _QUARTER.fullmatch(text)
     if match:
         return datetime(int(match[1] or match[4]), 3 * int(match[2] or match[3]) - 2, 1)

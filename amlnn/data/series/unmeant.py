@@ -13,6 +13,9 @@ from amlnn.data.series.csv_table import NO_NAME
 
 __all__ = ['SeveralSeries', 'several_series', 'unmeant']
 
+_PART_OF_TIME = re.compile(r'(?i).*(hour|time|stunde|zeit|minute|period|interval|month|day)s?')
+_TIME_OF_DAY = re.compile(r'\d{1,2}:\d{2}(:\d{2})?( ?[AaPp][Mm])?')
+
 _LEAST = 10  # rows: in fewer, numbers count by chance
 _ID = re.compile(r'(?i:(?:.*[ _.\-])?ids?)|.*[a-z](?:Id|ID)|(?i:index|row|rownum|row_number)')
 
@@ -53,6 +56,12 @@ class SeveralSeries:
     """In order."""
     named_so: bool
     """Whether its name, or words in it, say that it holds ids."""
+
+    @property
+    def part_of_time(self) -> bool:
+        """Whether it says the hour, say, of dates in another column: then it is one series."""
+        return bool(_PART_OF_TIME.fullmatch(self.column)) \
+            or all(_TIME_OF_DAY.fullmatch(name.strip()) for name in self.names)
 
 
 def several_series(columns: Sequence[tuple[str, list[str]]], times: np.ndarray,

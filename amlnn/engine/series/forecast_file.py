@@ -93,7 +93,7 @@ def _read(plan: Plan, parts: SeriesParts, path: Path, checkpoint: Path) -> Serie
     if not hasattr(built, 'read_rows'):
         return built.read()
     return lay_on_trained_grid(built.read_rows(), parts.metainfo, checkpoint,
-                               source.get('gaps', 'error'))
+                               source.get('gaps', 'error'), getattr(built, 'grid', None))
 
 
 def _window(series: Series, info: dict, checkpoint: Path, file: str):

@@ -81,6 +81,16 @@ def test_a_gap_counts_where_the_model_looks_back():
     assert np.flatnonzero(~masked.observed).tolist() == [34, 36]
 
 
+def test_a_step_that_the_source_says_counts():
+    sparse = series('business days', 6, without=[1, 3])  # alone, they could be of any step
+    hourly = TimeGrid.parse('1 hour')
+    laid = lay_on_trained_grid(sparse, trained('business days'), 'c.pth', 'mask',
+                               TimeGrid.parse('business days'))
+    assert len(laid.values) == 6
+    with pytest.raises(CheckpointError, match='rows of 1 hour'):
+        lay_on_trained_grid(sparse, trained('business days'), 'c.pth', 'mask', hourly)
+
+
 def test_rows_without_times_go_on_as_they_are():
     plain = Series(np.ones((9, 1)), np.ones((9, 1), dtype=bool), ['y'])
     assert lay_on_trained_grid(plain, trained('1 hour'), 'c.pth') is plain

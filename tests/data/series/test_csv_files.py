@@ -201,6 +201,19 @@ def test_series_one_below_the_other_are_refused_with_their_column(write, names, 
         assert len(CSVSeries(path, rows=(0, 60), columns=['y']).read().values) == 60
 
 
+@pytest.mark.parametrize(('name', 'form'), [('hour', '{:d}'), ('HourUTC', '{:02d}:00'),
+                                            ('at', '{:02d}:00')])
+def test_an_hour_in_a_column_of_its_own_is_part_of_the_time(write, name, form):
+    days = hours(240)
+    path = write(table([day.date() for day in days], **{
+        name: [form.format(day.hour) for day in days], 'y': range(3, 723, 3)}))
+    refused(CSVSeries(path), f'`{name}`', 'one column', '2024-03-31 13:00')
+
+
+def test_a_decimal_comma_between_commas_is_guessed(write):
+    refused(CSVSeries(write('date,a\n2020-01-01,1,5\n')), ':2`', '3 cells', 'comma', 'quotes')
+
+
 def test_a_repeated_time_in_one_series_is_no_sign_of_several(write):
     times = hours(60)
     times[30] = times[29]

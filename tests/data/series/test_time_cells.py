@@ -47,7 +47,7 @@ def test_a_time_is_read_and_written_with_what_it_says_of_its_zone(cell, expected
 
 @pytest.mark.parametrize('cell', ['1000', '01022020', '43831.5', '202001', 'yesterday', '',
                                   '2020-13-01', '2020Q5', '31.02.2020', '2020-01-01 25:00',
-                                  '2020-01-01 00:00 CET', '12:00', '0099-01-01'])
+                                  '2020-01-01 00:00 CET', '12:00', '2020.5', '0099-01-01'])
 def test_what_is_no_time_is_named_by_its_line(cell):
     assert 'line 3' in refused('2020-01-01', cell) and f'`{cell}`' in refused('2020-01-01', cell)
 
