@@ -112,9 +112,13 @@ def test_a_forecast_has_the_digits_that_its_swing_gives_a_meaning_to(trained, ru
 
 @pytest.mark.parametrize(('seconds', 'step'), [(900, '15 minutes'), (86400, '1 day')])
 def test_a_file_of_another_step_is_refused_with_both(hourly, run_tool, tmp_path, seconds, step):
-    file = write_rows(tmp_path / 'other.csv', hours(100, step=seconds))
-    refused(run_tool, *hourly[:2], file, f'`{hourly[1]}` was trained on rows of 1 hour',
+    file = write_rows(tmp_path / 'other.csv', hours(400, step=seconds))
+    config, checkpoint, _ = hourly
+    refused(run_tool, config, checkpoint, file, f'`{checkpoint}` was trained on rows of 1 hour',
             f'rows of {step}')
+    status, _, errors = run_tool('test', config, checkpoint, '--cfg-options',
+                                 f'train_dataloader.dataset.source.path={file}')
+    assert status == 2 and f'trained on rows of 1 hour, and the data has rows of {step}' in errors
 
 
 def test_a_gap_counts_only_where_the_model_looks_back(hourly, run_tool, tmp_path):
