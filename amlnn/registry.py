@@ -13,8 +13,9 @@ __all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'MODEL_KEYS', 'SERIES_MODULES
 # What a forecast needs. None of it brings in MMPretrain, whose import takes longer than many a
 # forecaster trains.
 SERIES_MODULES = (
+    'amlnn.data.series.array_series',
+    'amlnn.data.series.csv_series',
     'amlnn.data.series.generate',
-    'amlnn.data.series.series',
     'amlnn.data.series.window_loader',  # registers nothing; its arguments are checked
     'amlnn.data.series.windows',
     'amlnn.engine.run.hooks',

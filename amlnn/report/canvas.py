@@ -157,13 +157,13 @@ def fit_scale(axes: 'Axes', values: Iterable[float | None]) -> None:
 def plain_number(value: float, _position: int | None = None) -> str:
     """A tick's number, short.
 
-    >>> plain_number(0.25), plain_number(0.00003)
-    ('0.25', '3e-5')
+    >>> plain_number(0.25), plain_number(0.00003), plain_number(150000), plain_number(1234567890)
+    ('0.25', '3e-5', '1.5e5', '1.23456789e9')
     """
     if value and not 1e-4 <= abs(value) < 1e5:
-        mantissa, exponent = f'{value:.0e}'.split('e')
-        return f'{mantissa}e{int(exponent)}'
-    return f'{value:.6g}'
+        mantissa, exponent = f'{value:.11e}'.split('e')
+        return f'{mantissa.rstrip("0").rstrip(".")}e{int(exponent)}'
+    return f'{value:.10g}'
 
 
 def shorten(text: str, longest: int) -> str:

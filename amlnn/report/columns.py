@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from amlnn.formulas.digits import shown
 from amlnn.report.figures import metric_label
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def frozen_text(value: int | str | None) -> str:
 
 def number_text(value: float, metric: str) -> str:
     """A value of the metric: two decimals of a percentage, else four digits."""
-    return f'{value:.2f}' if metric_label(metric).endswith('(%)') else f'{value:.4g}'
+    return f'{value:.2f}' if metric_label(metric).endswith('(%)') else shown(value)
 
 
 def value_text(row: 'Row', metric: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amlnn.formulas.digits import shown
 from amlnn.records import EpochRecord, RunRecord
 from amlnn.report.canvas import (
     COLOURS,
@@ -80,7 +81,7 @@ def metric_text(name: str | None, value: float | None) -> str:
     """
     if value is None or not math.isfinite(value):
         return 'not known'
-    return f'{value:.2f} %' if metric_label(name).endswith('(%)') else f'{value:.4g}'
+    return f'{value:.2f} %' if metric_label(name).endswith('(%)') else shown(value)
 
 
 def draw_curves(record: RunRecord, path: Path | str | None, narrow: bool = False) -> 'Figure':

@@ -102,7 +102,8 @@ def window_times(forecasts: Forecasts) -> np.ndarray | None:
     if all(each.isdigit() for each in forecasts.ids):
         return None
     try:
-        return forecasts.ids.astype('datetime64[s]')
+        # What clocks show: a series in local time has its offset behind it.
+        return np.array([each[:19] for each in forecasts.ids], dtype='datetime64[s]')
     except ValueError:
         return None
 

@@ -287,7 +287,7 @@ def _add_reported(row: Row, metric: str, notes: list[str]) -> None:
     if reported is not None and reported.metric == metric:
         row.reported = reported
     elif reported is not None:
-        notes.append(f'{row.name}: reported is {reported.metric} {reported.value:g}, which this '
+        notes.append(f'{row.name}: reported is {reported.metric} {reported.value}, which this '
                      f'table of {metric} does not show.')
 
 

@@ -18,6 +18,7 @@ from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.evaluate import TestOptions, test
 from amlnn.engine.train import TrainOptions, planned_identity, train
 from amlnn.errors import UsageError
+from amlnn.formulas.digits import shown
 from amlnn.records import RunRecord, read_run
 from amlnn.results.grouping import identity_of
 from amlnn.results.reported import read_reported
@@ -201,7 +202,7 @@ def _line(trial: Trial, run: StoredRun, new: bool) -> str:
     record = run.record
     how = f'{record.total_seconds:.1f} s' if new else 'was there'
     return (f'{MODELS[trial.model]} {trial.ending.replace("_", " ")}, seed {record.seed}: test MSE '
-            f'{run.tests["test"].metrics["forecast/mse"]:.4g} (scaled), {how}')
+            f'{shown(run.tests["test"].metrics["forecast/mse"])} (scaled), {how}')
 
 
 def _config_path(options: StudyOptions, trial: Trial) -> Path:

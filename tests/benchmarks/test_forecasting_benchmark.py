@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from generated import ROOT
 
-from amlnn.data.series.series import CSVSeries
+from amlnn.data.series.csv_series import CSVSeries
 from amlnn.data.series.windows import SeriesWindows
 
 

@@ -159,7 +159,7 @@ def _checked_ratios(train: float, val: float, test: float) -> dict[str, float]:
     if abs(sum(ratios.values()) - 1) > 1e-6:
         rest = round(1 - train - test, 6)
         text = ' '.join(f'--{split}-ratio {ratio:g}' for split, ratio in ratios.items())
-        raise UsageError(f'{text} sum to {sum(ratios.values()):g}, not to 1', hint=(
+        raise UsageError(f'{text} sum to {sum(ratios.values()):.9g}, not to 1', hint=(
             f'--train-ratio {train:g} --val-ratio {rest:g} --test-ratio {test:g}' if rest >= 0
             else '--train-ratio 0.8 --val-ratio 0.1 --test-ratio 0.1'))
     return ratios

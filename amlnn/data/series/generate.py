@@ -12,6 +12,7 @@ import numpy as np
 from mmengine.registry import DATASETS
 
 from amlnn.data.series.series import Series
+from amlnn.data.series.time_grid import TimeGrid
 from amlnn.errors import DataError
 from amlnn.suggest import did_you_mean
 
@@ -119,7 +120,8 @@ class GeneratedSeries:
         step = np.timedelta64(self.parts['step_seconds'], 's')
         times = np.datetime64(self.parts['start'], 's') + step * np.arange(len(values))
         columns = [f'series_{place}' for place in range(self.count)]
-        return Series(values, observed, columns, times, truth)
+        grid = TimeGrid.parse(f'{self.parts["step_seconds"]} seconds')
+        return Series(values, observed, columns, times, truth, grid=grid)
 
     def components(self) -> dict[str, np.ndarray]:
         """The parts by name, [T, C] float64; 'gaps' is bool, True where the value is missing."""

@@ -51,8 +51,8 @@ class StandardScaler:
                                 hint=hint)
             # Not `deviation == 0`: the mean of equal numbers may miss them by a rounding error.
             if column.min() == column.max():
-                raise DataError(f'column `{name}` is {column[0]:g} in all {len(values)} training '
-                                'rows: its deviation is 0', hint=hint)
+                raise DataError(f'column `{name}` is {column[0]:.15g} in all {len(values)} '
+                                'training rows: its deviation is 0', hint=hint)
             mean[place], deviation[place] = column.mean(), column.std()
         return cls(mean, deviation)
 

@@ -14,13 +14,14 @@ from mmengine.registry import DATASETS
 from torch import Tensor
 
 from amlnn.config.kind import PARTS
+from amlnn.data.series.csv_table import NO_NAME
 from amlnn.data.series.overlap import OverlapReport, find_copies
 from amlnn.data.series.scaling import StandardScaler
-from amlnn.data.series.series import Series, guess_season
+from amlnn.data.series.series import Series
+from amlnn.data.series.time_grid import infer_grid
 from amlnn.errors import DataError
-from amlnn.suggest import did_you_mean
 
-__all__ = ['SeriesWindows', 'split_borders']
+__all__ = ['SeriesWindows', 'check_end', 'split_borders']
 
 _NAMES = {'train': 'training', 'val': 'validation', 'test': 'test'}
 
@@ -70,7 +71,8 @@ class SeriesWindows:
             used. None for `ratios`.
         ratios: Shares of the three parts, where there are no borders.
         stride: Rows from one window of this part to the next.
-        targets: Columns to forecast, None for all that are not extra.
+        targets: Columns to forecast, None for all that are not extra, less those that count rows,
+            hold ids or repeat the date (the notes name them).
         extra: Columns that are input only.
         scale: False leaves values as they are.
         season: Rows of the main cycle; None to guess it from the distance of the rows in time.
@@ -79,7 +81,8 @@ class SeriesWindows:
 
     Raises:
         DataError: no window fits into a part, a column is not there, or does not change in the
-            training part.
+            training part, the last rows have no target, or a column has no name and `targets`
+            does not say whether it is one.
     """
 
     kind = 'forecasting'
@@ -104,28 +107,35 @@ class SeriesWindows:
         series = (source if hasattr(source, 'read') else DATASETS.build(source)).read()
         self.look_back, self.horizon, self.split, self.stride = look_back, horizon, split, stride
         self.times, self._step_seconds = series.times, series.step_seconds
-        self.season = season or guess_season(series.step_seconds)
+        self._clock = series.clock
+        self._grid = series.grid if series.times is None or series.grid \
+            else infer_grid(series.times, series.clock)
+        self.season = season or series.season
         self.borders = _check_borders(len(series.values), borders, ratios)
         self._starts = {part: self._find_starts(part) for part in PARTS}
         if not len(self._starts[split]):
             raise DataError(f'the {_NAMES[split]} part has no row',
                             hint=f'the parts end at rows {self.borders}: see ratios and borders')
 
-        places, self.columns, self.extra_columns = _choose(series, targets, extra)
-        values, observed = series.values[:, places], series.observed[:, places]
+        self.columns, self.extra_columns = _choose(series, targets, extra)
+        names = [*self.columns, *self.extra_columns]
+        values, observed = series.select(names)
+        if series.truth is None:  # of a generated series the end is known, a gap or not
+            check_end(series, observed[:, :len(self.columns)])
+        self._notes = list(series.notes)
         train_end = self.borders[0]
-        self.scaler = StandardScaler.identity(len(places))
+        self.scaler = StandardScaler.identity(len(names))
         if scaler is not None:
             self.scaler = StandardScaler.from_dict(scaler)
         elif scale:
             self.scaler = StandardScaler.fit(values[:train_end], observed[:train_end],
-                                             [*self.columns, *self.extra_columns])
+                                             names)
         scaled = np.where(observed, self.scaler.transform(values), 0)
         # Column by column: a window is then copied in long runs, and a model that treats columns as
         # series of their own folds them into its batch without another copy.
         self._values = torch.from_numpy(np.ascontiguousarray(scaled.T, dtype=np.float32))
         self._observed = None if observed.all() else torch.from_numpy(observed.T.copy())
-        self._truth = self._scale_truth(series.truth, places[:len(self.columns)])
+        self._truth = self._scale_truth(series)
         self._inputs, self._targets = self._views(self._values)
         if self._observed is not None:
             self._input_observed, self._target_observed = self._views(self._observed)
@@ -134,13 +144,32 @@ class SeriesWindows:
     def metainfo(self) -> dict:
         """What a model and its checkpoint need to know, in plain lists and numbers.
 
-        `scaler` holds the targets' columns, then the extra ones; `step_seconds` and `season` are
-        None where they are not known.
+        `scaler` holds the targets' columns, then the extra ones; `step` is the name of the time
+        grid, `step_seconds` the usual distance of two rows; these and `season` are None where they
+        are not known.
         """
         return dict(kind='series', columns=list(self.columns),
                     extra_columns=list(self.extra_columns), scaler=self.scaler.to_dict(),
                     look_back=self.look_back, horizon=self.horizon,
-                    step_seconds=self._step_seconds, season=self.season)
+                    step=self._grid and self._grid.name, step_seconds=self._step_seconds,
+                    season=self.season)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was concluded from the file, a sentence each: its step first."""
+        if self._grid is None:
+            return list(self._notes)
+        first, last = self._clock.written(self.times[[0, -1]])
+        return [f'{len(self.times):,} rows from {first} to {last}, step: {self._grid.name}',
+                *self._notes]
+
+    def time_names(self, rows: np.ndarray) -> list[str]:
+        """What rows of the series are called: their times with the offset, else their numbers."""
+        if self.times is None:
+            return [str(row) for row in rows]
+        if self._clock.zone is None:
+            return self.times[rows].astype(str).tolist()
+        return self._clock.written(self.times[rows])
 
     def __len__(self) -> int:
         return len(self._starts[self.split])
@@ -231,12 +260,13 @@ class SeriesWindows:
         return (values_FT.unfold(1, self.look_back, 1).transpose(0, 1),
                 targets.unfold(1, self.horizon, 1).transpose(0, 1))
 
-    def _scale_truth(self, truth: np.ndarray | None, places: list[int]) -> np.ndarray | None:
-        if truth is None:
+    def _scale_truth(self, series: Series) -> np.ndarray | None:
+        if series.truth is None:
             return None
-        count = len(places)
+        count = len(self.columns)
         scaler = StandardScaler(self.scaler.mean[:count], self.scaler.deviation[:count])
-        return scaler.transform(truth[:, places])
+        return scaler.transform(
+            series.truth[:, [series.columns.index(name) for name in self.columns]])
 
 
 def _take(view: Tensor, rows: Tensor) -> Tensor:
@@ -258,25 +288,51 @@ def _check_borders(rows: int, borders: Sequence[int] | None,
     return borders
 
 
+def check_end(series: Series, observed: np.ndarray) -> None:
+    """Refuse last rows in which no target was observed: they are the future, and no history.
+
+    Args:
+        series: For messages.
+        observed: [T, C] bool, of the targets.
+
+    Raises:
+        DataError: counts the rows, and names the first.
+    """
+    known = np.flatnonzero(observed.any(axis=1))
+    count = len(observed) - (known[-1] + 1 if len(known) else 0)
+    if not count or not len(known):
+        return
+    first = len(observed) - count
+    when = '' if series.times is None else f' (`{series.shown(first)}` on)'
+    several = f'the last {count:,} rows have' if count > 1 else 'the last row has'
+    raise DataError(f'{series.where(first)}: {several} no value of what is forecast{when}',
+                    hint='take rows of the future out of the file, or leave them out with '
+                    f'rows=(0, {first}) of the source: a forecast begins after the last row')
+
+
 def _choose(series: Series, targets: Sequence[str] | None,
-            extra: Sequence[str]) -> tuple[list[int], list[str], list[str]]:
-    """Places of targets and extra columns in the series, and the names of both."""
+            extra: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names of targets and extra columns."""
     for name, value in (('targets', targets), ('extra', extra)):
         if isinstance(value, str):
             raise DataError(f'{name} is the text `{value}`', hint=f'{name}=[{value!r}]')
     extra = list(extra)
     if targets is None:
         targets = [name for name in series.columns if name not in extra]
+        nameless = [name for name in series.aside
+                    if name.startswith(NO_NAME) and name not in extra]
+        if nameless:
+            raise DataError(
+                f'`{series.path}`: column `{nameless[0]}` has no name: is it meant to be forecast?',
+                hint=f'targets={targets} leaves it out, or columns=... of the source; pandas '
+                'writes row numbers there, without index=False')
     names = [*targets, *extra]
     for name in names:
-        if name not in series.columns:
-            nearest = did_you_mean(name, series.columns)
-            raise DataError(f'the series has no column `{name}`',
-                            hint=nearest or f'it has {", ".join(series.columns)}')
+        series.select([name])
         if names.count(name) > 1:
             raise DataError(f'column `{name}` is chosen twice',
                             hint='a column is a target or extra, once')
     if not targets:
         raise DataError('no column is left to forecast',
                         hint='targets names columns that are not extra')
-    return [series.columns.index(name) for name in names], list(targets), extra
+    return list(targets), extra

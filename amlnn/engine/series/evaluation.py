@@ -147,9 +147,12 @@ def write_components(path: Path, parts: SeriesParts) -> None:
 
 
 def window_names(dataset: SeriesWindows, count: int) -> np.ndarray:
-    """[N] str: the time of each window's first target, or its row in a series without times."""
+    """[N] str: the time of each window's first target, or its row in a series without times.
+
+    A series that knows its zone has times as clocks show them, with their offset.
+    """
     rows = dataset.window_start_rows(np.arange(count)) + dataset.look_back
-    return (rows if dataset.times is None else dataset.times[rows]).astype(str)
+    return np.array(dataset.time_names(rows))
 
 
 def interval_bounds(intervals: list[dict], point: np.ndarray, quantiles: np.ndarray | None

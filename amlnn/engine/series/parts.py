@@ -19,6 +19,7 @@ from torch import nn
 
 from amlnn.config.kind import PARTS
 from amlnn.config.load import LoadedConfig
+from amlnn.data.series.continuation import check_step
 from amlnn.data.series.series import Series
 from amlnn.data.series.window_loader import WindowLoader
 from amlnn.data.series.windows import SeriesWindows
@@ -62,7 +63,7 @@ class SeriesParts:
         Raises:
             DataError: the series cannot be read, or no window fits into a part.
             ConfigError: the parts are not of one series.
-            CheckpointError: the checkpoint is of other columns, look-back or horizon.
+            CheckpointError: the checkpoint is of other columns, look-back, horizon or step.
         """
         if part not in self._datasets:
             section = self.section(part)
@@ -75,6 +76,8 @@ class SeriesParts:
                 self.check_fits(_names_and_sizes(section))
                 section['scaler'] = self.trained['scaler']
             dataset = DATASETS.build(section)
+            if self.trained:
+                check_step(dataset.metainfo, self.trained, self.checkpoint)
             for other, known in self._datasets.items():
                 self._check_same(part, dataset.metainfo, other, known.metainfo)
             self._datasets[part] = dataset

@@ -34,11 +34,12 @@ def test_it_survives_a_checkpoint_to_the_bit():
     assert np.array_equal(again.deviation, scaler.deviation)
 
 
-@pytest.mark.parametrize('value', [0.0, 0.1, 1e9])
-def test_a_constant_column_is_named(value):
+@pytest.mark.parametrize(('value', 'shown'), [
+    (0.0, '0'), (0.1, '0.1'), (1e9, '1000000000'), (1234567890.25, '1234567890.25')])
+def test_a_constant_column_is_named(value, shown):
     values = VALUES.copy()
     values[:, 1] = value
-    message = re.escape(f'`b` is {value:g} in all 50 training rows')
+    message = re.escape(f'`b` is {shown} in all 50 training rows')
     with pytest.raises(DataError, match=message) as caught:
         StandardScaler.fit(values, columns=['a', 'b', 'c'])
     assert 'leave `b` out' in caught.value.hint

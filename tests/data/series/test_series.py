@@ -5,7 +5,9 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from amlnn.data.series.series import ArraySeries, CSVSeries, Series, guess_season
+from amlnn.data.series.array_series import ArraySeries
+from amlnn.data.series.csv_series import CSVSeries
+from amlnn.data.series.series import Series, guess_season
 from amlnn.errors import DataError
 
 GOOD = 'date,a,b\n2016-07-01 00:00:00,1,2.5\n2016-07-01 01:00:00,-3,4e1\n'
@@ -78,7 +80,8 @@ def test_other_times_are_read_by_their_format(write):
     series = CSVSeries(path, date_column='when', date_format='%d.%m.%Y %H:%M',
                        delimiter=';').read()
     assert series.times.tolist() == [datetime(2019, 12, 31, 23), datetime(2020, 1, 1)]
-    refused(CSVSeries(path, date_column='when', delimiter=';'), ':2`', '31.12.2019', 'date_format')
+    other = CSVSeries(path, date_column='when', date_format='%Y/%m/%d')
+    refused(other, ':2`', '31.12.2019', 'date_format')
 
 
 def test_quotes_spaces_a_byte_order_mark_and_windows_line_ends_do_no_harm(write):
@@ -142,14 +145,14 @@ def test_duplicated_times_name_both_lines(write, rows, line, first):
     ('date\n2020\n', ['no column of numbers']),
     ('time,a\n2020,1\n', ['`date`', '`time`', 'date_column']),
     ('dat,a\n2020,1\n', ['did you mean `dat`']),
-    ('date;a\n2020;1\n', ['delimiter']),
+    ('date a\n2020 1\n', ['delimiter']),
     ('date,a,a\n2020,1,2\n', [':1`', 'two columns', '`a`']),
     ('date,a\n2020,1\n2021\n', [':3`', '1 cells', '2']),
     ('date,a\n2020,1\n2021,1,2\n', [':3`', '3 cells', '2']),
     ('date,a\n2020,1\nyesterday,2\n', [':3`', '`yesterday`', 'date_format']),
     ('date,a\n2020,1\n,2\n', [':3`', 'not a time']),
     ('date,a\n2020-01-01 00:00:00.5,1\n', [':2`', 'fraction']),
-    (b'date,\xff\n2020,1\n', ['UTF-8']),
+    (b'date,\x81\xff\n2020,1\n', ['UTF-8', 'encoding=']),
     ('date,a\n2020,"1\n', ['x.csv', ':']),
 ])
 def test_a_file_that_is_wrong_is_refused(write, text, pieces):

@@ -11,7 +11,8 @@ from generated import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amlnn.data.series.series import CSVSeries, Series
+from amlnn.data.series.csv_series import CSVSeries
+from amlnn.data.series.series import Series
 from amlnn.data.series.window_loader import WindowLoader
 from amlnn.data.series.windows import SeriesWindows, split_borders
 from amlnn.errors import DataError
@@ -201,7 +202,7 @@ def test_metainfo_is_plain_and_says_what_a_checkpoint_needs():
         'kind': 'series', 'columns': ['c'], 'extra_columns': ['a'], 'look_back': 5, 'horizon': 3,
         'scaler': {'mean': pytest.approx(values[:70, [2, 0]].mean(axis=0)),
                    'deviation': pytest.approx(values[:70, [2, 0]].std(axis=0))},
-        'step_seconds': 3600.0, 'season': 24}
+        'step': '1 hour', 'step_seconds': 3600.0, 'season': 24}
     assert pickle.loads(pickle.dumps(info)) == info
     assert make().metainfo['season'] is None and make().metainfo['step_seconds'] is None
     assert make(season=12).metainfo['season'] == 12

@@ -1,0 +1,222 @@
+"""The grid that the rows of a series lie on: an hour apart, business days, ends of months.
+
+T rows.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from amlnn.data.series.clock import NO_ZONE, Clock
+from amlnn.errors import DataError
+
+__all__ = ['TimeGrid', 'infer_grid']
+
+_SECONDS = {'second': 1, 'minute': 60, 'hour': 3600, 'day': 86400, 'week': 7 * 86400}
+_MONTHS = {'month': 1, 'quarter': 3, 'year': 12}
+_DAY_NAMES = ('Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun')
+_BUSINESS = '1111100'
+_LAST_DAY, _LAST_WEEKDAY, _FIRST_WEEKDAY = 31, -1, -2
+_ANCHORS = {'start': 1, 'end': _LAST_DAY, 'last weekday': _LAST_WEEKDAY,
+            'first weekday': _FIRST_WEEKDAY}
+_NAME = re.compile(r'(?:(\d+) )?(second|minute|hour|day|week|month|quarter|year)s?'
+                   r'(?:(?:,? )(start|end|last weekday|first weekday|day (\d+))s?)?')
+
+
+@dataclass(frozen=True)
+class TimeGrid:
+    """Equal steps in seconds, days, given days of the week, or months.
+
+    >>> ahead = TimeGrid.parse('month end').ahead(np.datetime64('2024-01-31T00:00:00'), 2)
+    >>> [str(time)[:10] for time in ahead]
+    ['2024-02-29', '2024-03-31']
+    """
+
+    unit: str
+    """'second', 'day', 'weekday' or 'month'."""
+    count: int = 1
+    """Units of a step."""
+    days: str = '1111111'
+    """Of a 'weekday': 1 for each day of the week, Monday first, that has a row."""
+    anchor: int = 1
+    """Of a 'month': its day, 31 for the last one, or -1, -2 for the last, first weekday."""
+
+    @classmethod
+    def parse(cls, name: str) -> 'TimeGrid':
+        """The grid of a name as `name` gives it.
+
+        Raises:
+            DataError: it is not a step.
+
+        >>> TimeGrid.parse('15 minutes'), TimeGrid.parse('quarter end').name
+        (TimeGrid(unit='second', count=900, days='1111111', anchor=1), 'quarter end')
+        """
+        text = name.strip().lower()
+        if text in ('business day', 'business days'):
+            return cls('weekday', days=_BUSINESS)
+        days = [day.strip().capitalize()[:3] for day in text.split(',')]
+        if set(days) <= set(_DAY_NAMES) and 1 < len(set(days)) < 7:
+            return cls('weekday', days=''.join(str(int(day in days)) for day in _DAY_NAMES))
+        found = _NAME.fullmatch(text)
+        count = int(found[1] or 1) if found else 0
+        if count and found[2] in _MONTHS:
+            anchor = int(found[4]) if found[4] else _ANCHORS[found[3] or 'start']
+            if anchor <= _LAST_DAY and anchor:
+                return cls('month', count * _MONTHS[found[2]], anchor=anchor)
+        if count and found[2] in _SECONDS and not found[3]:
+            days, rest = divmod(count * _SECONDS[found[2]], 86400)
+            return cls('second', 86400 * days + rest) if rest else cls('day', days)
+        raise DataError(f'step={name!r} is not a step in time',
+                        hint="step='15 minutes', 'hour', '1 day', 'week', 'business days', "
+                        "'month start', 'month end', 'quarter end', 'year', say")
+
+    @property
+    def name(self) -> str:
+        """In words: '1 hour', '15 minutes', 'business days', 'month end'."""
+        if self.unit == 'weekday':
+            return 'business days' if self.days == _BUSINESS else ', '.join(
+                day for day, taken in zip(_DAY_NAMES, self.days, strict=True) if taken == '1')
+        if self.unit == 'month':
+            unit = 'quarter' if self.count == 3 else 'month' if self.count % 12 else 'year'
+            known = {anchor: word for word, anchor in _ANCHORS.items()}
+            ending = ' ' + known[self.anchor] if self.anchor in known else f', day {self.anchor}'
+            return _counted(self.count // _MONTHS[unit], unit, single='') + ending
+        seconds = self.count * (86400 if self.unit == 'day' else 1)
+        unit = max((unit for unit, size in _SECONDS.items() if seconds % size == 0),
+                   key=_SECONDS.get)
+        return _counted(seconds // _SECONDS[unit], unit)
+
+    def same_step(self, other: 'TimeGrid') -> bool:
+        """Whether a model of one suits the other: ends of months follow each other as starts do."""
+        return (self.unit, self.count, self.days) == (other.unit, other.count, other.days)
+
+    def positions(self, times: np.ndarray, clock: Clock = NO_ZONE) -> np.ndarray:
+        """[T] int64: steps from the first row to each; -1 for a row that is not on the grid."""
+        if self.unit == 'second':
+            position, rest = np.divmod(_int(times - times[0], 's'), self.count)
+            return np.where((rest == 0) & (position >= 0), position, -1)
+        wall = clock.wall(times)
+        dates = wall.astype('datetime64[D]')
+        days = _int(dates - dates[0], 'D')
+        # Not the wall's time of day: on some days clocks skip midnight.
+        good = clock.times(dates + _time_of_day(wall)) == times
+        if self.unit == 'day':
+            position, rest = np.divmod(days, self.count)
+            good &= rest == 0
+        elif self.unit == 'weekday':
+            good &= np.is_busday(dates, self.days)
+            position = np.busday_count(dates[0], dates, self.days)
+        else:
+            months = dates.astype('datetime64[M]')
+            position, rest = np.divmod(_int(months - months[0], 'M'), self.count)
+            good &= (rest == 0) & (_day_of(months, self.anchor) == dates)
+        return np.where(good & (position >= 0), position, -1)
+
+    def at(self, first: np.datetime64, positions: np.ndarray, clock: Clock = NO_ZONE) -> np.ndarray:
+        """[N] datetime64[s]: the times so many steps after a row.
+
+        Args:
+            first: Time of the row.
+            positions: [N] int64.
+            clock: Of the series.
+        """
+        steps = np.asarray(positions, dtype=np.int64) * self.count
+        if self.unit == 'second':
+            return first + steps * np.timedelta64(1, 's')
+        wall = clock.wall(np.array([first], dtype='datetime64[s]'))
+        date = wall.astype('datetime64[D]')
+        if self.unit == 'day':
+            dates = date + steps
+        elif self.unit == 'weekday':
+            dates = np.busday_offset(date, steps, roll='forward', weekmask=self.days)
+        else:
+            dates = _day_of(date.astype('datetime64[M]') + steps, self.anchor)
+        return clock.times((dates + (wall - date)).astype('datetime64[s]'))
+
+    def ahead(self, last: np.datetime64, count: int, clock: Clock = NO_ZONE) -> np.ndarray:
+        """[count] datetime64[s], the times that follow a row."""
+        return self.at(last, np.arange(1, count + 1), clock)
+
+
+def infer_grid(times: np.ndarray, clock: Clock = NO_ZONE) -> TimeGrid | None:
+    """The grid that most rows lie on; None of fewer than two.
+
+    Args:
+        times: [T] datetime64[s], strictly rising.
+        clock: Their zone.
+
+    >>> infer_grid(np.array(['2024-01-31', '2024-02-29', '2024-03-31'], 'M8[s]')).name
+    'month end'
+    """
+    if len(times) < 2:
+        return None
+    step = _most_common(_int(np.diff(times), 's'))
+    wall = clock.wall(times)
+    on_wall = _most_common(_int(np.diff(wall), 's'))
+    if (on_wall % 86400 and step % 86400) or min(step, on_wall) < 86400 - 7200:
+        return TimeGrid('second', step)
+    # As they stand: a row at another time of day is a row that is off the grid, not another day.
+    dates = wall.astype('datetime64[D]')
+    days = _int(np.diff(dates), 'D')
+    return _monthly(dates, days) or _weekdays(dates, days) \
+        or TimeGrid('day', max(_most_common(days), 1))
+
+
+def _monthly(dates: np.ndarray, days: np.ndarray) -> TimeGrid | None:
+    if np.median(days) < 28 or days.min() < 25:
+        return None
+    months = dates.astype('datetime64[M]')
+    apart = _int(np.diff(months), 'M')
+    in_month = _int(dates - months, 'D') + 1
+    # The most usual day, the last before the 28th of a February; then the weekdays.
+    usual = [_most_common(in_month), int(in_month.max())]
+    for anchor in (_LAST_DAY, *usual, _LAST_WEEKDAY, _FIRST_WEEKDAY):
+        held = np.mean(_day_of(months, anchor) == dates)
+        if held == 1 or (anchor > 0 and len(dates) > 12 and held > 0.9):
+            return TimeGrid('month', max(_most_common(apart), 1), anchor=anchor)
+    return None
+
+
+def _weekdays(dates: np.ndarray, days: np.ndarray) -> TimeGrid | None:
+    """Business days, or other days of the week, where that explains more steps than days do."""
+    taken = np.bincount((_int(dates - np.datetime64('1970-01-05'), 'D')) % 7, minlength=7) > 0
+    found = [''.join(str(int(each)) for each in taken)]
+    if not taken[5:].any():
+        found.insert(0, _BUSINESS)
+    if _int(dates[-1] - dates[0], 'D') < 21:  # too short to tell another week from a chance
+        found = [each for each in found if each == _BUSINESS]
+    best, explained = None, np.mean(days == _most_common(days))
+    for each in found:
+        share = np.mean(np.diff(np.busday_count(dates[0], dates, each)) == 1)
+        if 1 < each.count('1') < 7 and share > explained:
+            best, explained = TimeGrid('weekday', days=each), share
+    return best
+
+
+def _day_of(months: np.ndarray, anchor: int) -> np.ndarray:
+    """[N] datetime64[D], the day of each month."""
+    first, last = months.astype('datetime64[D]'), (months + 1).astype('datetime64[D]') - 1
+    if anchor == _LAST_WEEKDAY:
+        return np.busday_offset(last, 0, roll='backward')
+    if anchor == _FIRST_WEEKDAY:
+        return np.busday_offset(first, 0, roll='forward')
+    return np.minimum(first + (anchor - 1), last)
+
+
+def _time_of_day(wall: np.ndarray) -> np.timedelta64:
+    return np.timedelta64(_most_common(_int(wall - wall.astype('datetime64[D]'), 's')), 's')
+
+
+def _most_common(numbers: np.ndarray) -> int:
+    """The one that occurs most, the least of several."""
+    values, counts = np.unique(numbers, return_counts=True)
+    return int(values[counts.argmax()])
+
+
+def _int(times: np.ndarray, unit: str) -> np.ndarray:
+    return times.astype(f'timedelta64[{unit}]').astype(np.int64)
+
+
+def _counted(count: int, unit: str, single: str = '1 ') -> str:
+    return f'{single}{unit}' if count == 1 else f'{count} {unit}s'

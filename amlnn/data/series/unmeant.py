@@ -1,0 +1,136 @@
+"""Columns of a table that nobody means to forecast: row numbers, ids, what the date says already.
+
+T rows.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from amlnn.data.series.csv_table import NO_NAME
+
+__all__ = ['SeveralSeries', 'several_series', 'unmeant']
+
+_PART_OF_TIME = re.compile(r'(?i).*(hour|time|stunde|zeit|minute|period|interval|month|day)s?')
+_TIME_OF_DAY = re.compile(r'\d{1,2}:\d{2}(:\d{2})?( ?[AaPp][Mm])?')
+
+_LEAST = 10  # rows: in fewer, numbers count by chance
+_ID = re.compile(r'(?i:(?:.*[ _.\-])?ids?)|.*[a-z](?:Id|ID)|(?i:index|row|rownum|row_number)')
+
+
+def unmeant(name: str, values: np.ndarray, times: np.ndarray | None) -> str | None:
+    """Why a column of numbers is not one to forecast; None if it is.
+
+    Args:
+        name: Its name.
+        values: [T] float64, NaN where missing.
+        times: [T] datetime64[s] as they are read on the wall, None without.
+
+    >>> unmeant('nr', np.arange(30.0), None)
+    'counts the rows'
+    """
+    if name.startswith(NO_NAME):
+        return 'has no name'
+    if len(values) < _LEAST or np.isnan(values).any():
+        return None
+    if (np.diff(values) == 1).all():
+        return 'counts the rows'
+    if (values == np.round(values)).all() and _ID.fullmatch(name):
+        return 'holds ids'
+    if times is None or (values == values[0]).all():
+        return None
+    for what, derived in _calendar(times):
+        if np.array_equal(values, derived):
+            return f'is the {what} of the date'
+    return None
+
+
+@dataclass(frozen=True)
+class SeveralSeries:
+    """Series one below the other, and the column that tells them apart."""
+
+    column: str
+    names: list[str]
+    """In order."""
+    named_so: bool
+    """Whether its name, or words in it, say that it holds ids."""
+
+    @property
+    def part_of_time(self) -> bool:
+        """Whether it says the hour, say, of dates in another column: then it is one series."""
+        return bool(_PART_OF_TIME.fullmatch(self.column)) \
+            or all(_TIME_OF_DAY.fullmatch(name.strip()) for name in self.names)
+
+
+def several_series(columns: Sequence[tuple[str, list[str]]], times: np.ndarray,
+                   jumps: np.ndarray) -> SeveralSeries | None:
+    """The column whose value says which series a row is of, if there is one.
+
+    Args:
+        columns: Names and cells [T] of all columns but the times.
+        times: [T] datetime64[s].
+        jumps: [J] rows at which time does not go on as it does elsewhere.
+    """
+    found, stay = [], np.diff(times).astype(np.int64)
+    often = len(times) > 1.5 * len(np.unique(times))
+    for name, cells in columns:
+        names, codes = np.unique(np.array(cells), return_inverse=True)
+        if not 2 <= len(names) <= len(cells) / 3 or not _names_things(cells):
+            continue
+        changes = np.flatnonzero(np.diff(codes)) + 1
+        blocks = len(changes) + 1 == len(names)
+        if (stay <= 0).any():  # times repeat, or begin anew: not within one name
+            order = np.argsort(codes, kind='stable')
+            same = np.diff(codes[order]) == 0
+            rising = np.diff(times[order]).astype(np.int64) > 0
+            explained = np.mean(rising[same]) > 0.99 and (blocks or often)
+        else:
+            explained = blocks and np.isin(changes, jumps).all()
+        if explained:
+            words, id_name = not _are_numbers(cells), bool(_ID.fullmatch(name))
+            found.append((not words, not id_name, len(found), SeveralSeries(
+                name, list(dict.fromkeys(cells)), words or id_name)))
+    return min(found, key=lambda each: each[:3])[-1] if found else None
+
+
+def _names_things(cells: list[str]) -> bool:
+    """Whether cells may be ids: words, or whole numbers."""
+    if not _are_numbers(cells):
+        return all(cells)
+    numbers = np.array(cells, dtype=np.float64)
+    return bool(np.isfinite(numbers).all() and (numbers == np.round(numbers)).all())
+
+
+def _are_numbers(cells: list[str]) -> bool:
+    try:
+        np.array(cells, dtype=np.float64)
+    except ValueError:
+        return False
+    return True
+
+
+def _calendar(times: np.ndarray):
+    """What a date says, by name, [T] each, in the ways people count it."""
+    days, months, years = (times.astype(f'datetime64[{unit}]') for unit in 'DMY')
+    seconds = times.astype('datetime64[s]').astype(np.int64)
+    year = years.astype(np.int64) + 1970
+    month = months.astype(np.int64) % 12 + 1
+    day = (days - months).astype(np.int64) + 1
+    hour = seconds // 3600 % 24
+    weekday = (days.astype(np.int64) + 3) % 7
+    yield 'year', year
+    yield 'quarter', (month + 2) // 3
+    yield 'month', month
+    yield 'day', day
+    yield 'day of the year', (days - years).astype(np.int64) + 1
+    yield 'hour', hour
+    yield 'minute', seconds // 60 % 60
+    for first in range(7):  # Monday first, Sunday first; from 0 or 1
+        yield 'day of the week', (weekday + first) % 7
+        yield 'day of the week', (weekday + first) % 7 + 1
+    yield 'weekend', weekday >= 5
+    yield 'date as a number', (year * 100 + month) * 100 + day
+    for unit in (1, 1000, 10 ** 6, 10 ** 9):
+        yield 'time in seconds since 1970', seconds * unit
