@@ -125,13 +125,13 @@ class CSVSeries:
         names = self._choose(table, notes)
         plain = {name: _plain(table.column(name)) for name in names}
         try:
-            style, said = self._style(table, plain)
+            style, written = self._style(table, plain)
             numbers = {name: self._numbers(table, name, style, plain[name]) for name in names}
         except DataError:  # a word in a column may be the name of a series
             self._refuse_several(table, times)
             raise
         aside, why = self._set_aside(table, numbers, None if times is None else clock.wall(times))
-        notes = [*notes, *[said] * (said is not None), *why]
+        notes = [*notes, *filter(None, [written]), *why]
         self._check_missing_cells(table, {name: numbers[name] for name in numbers
                                           if name not in aside})
         names = [name for name in names if name not in aside]

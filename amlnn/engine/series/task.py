@@ -121,7 +121,10 @@ class SeriesTask(Task):
 
     def loader(self, part: str) -> WindowLoader:
         """See `Task`."""
-        return self.parts.loader(part)
+        loader = self.parts.loader(part)
+        # What was concluded from the file is said once, whatever the number of parts.
+        self.plan.notes += [note for note in loader.dataset.notes if note not in self.plan.notes]
+        return loader
 
     def first_batch(self, loader, at_most: int | None = None) -> FirstBatch:
         """See `Task`."""
