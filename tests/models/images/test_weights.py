@@ -4,7 +4,8 @@ from mmpretrain.models.backbones import ResNet
 from test_freezing import classifier
 
 from amlnn.errors import WeightsError
-from amlnn.models.images.weights import find_weights, load_pretrained
+from amlnn.models.images.weights import load_pretrained
+from amlnn.models.images.weights_place import find_weights
 
 
 def resnet18() -> torch.nn.Module:
