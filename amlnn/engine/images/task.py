@@ -30,7 +30,7 @@ from amlnn.errors import ConfigError, DataError, UsageError
 from amlnn.models.images.freezing import freeze_model, stage_table
 from amlnn.models.images.networks import refuse_other_models
 from amlnn.models.images.weights import load_pretrained, refuse_frozen_gaps
-from amlnn.models.images.weights_place import find_weights
+from amlnn.models.images.weights_place import find_init_weights, find_weights
 from amlnn.records import FrozenStage, TestRecord
 from amlnn.registry import import_components
 
@@ -154,7 +154,10 @@ class ImageTask(Task):
         model = build(section)
         loaded = None
         if weights:
+            if not source:
+                find_init_weights(section)  # what is wrong with it is said before it is loaded
             initialise(model)
+            source = source or find_init_weights(section)
             if source:
                 loaded = load_pretrained(model, source, options.pretrained_head)
         if options.frozen_stages is not None:

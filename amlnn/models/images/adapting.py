@@ -9,6 +9,7 @@ What is known to a library is done by that library: timm's networks bring a func
 
 import math
 import sys
+import warnings
 from collections.abc import Mapping
 
 import torch
@@ -49,6 +50,14 @@ def adapt(tensors: Mapping[str, Tensor], network: nn.Module) -> tuple[dict[str, 
     Returns:
         The tensors, and what was done to which, in words.
     """
+    with warnings.catch_warnings():
+        # timm indexes with lists, of which torch speaks at every table.
+        warnings.filterwarnings('ignore', module=r'timm\.')
+        return _adapt(tensors, network)
+
+
+def _adapt(tensors: Mapping[str, Tensor],
+           network: nn.Module) -> tuple[dict[str, Tensor], list[str]]:
     target = network.state_dict()
     fitted = _by_timm(tensors, network, target)
     done: dict[str, list[str]] = {}

@@ -46,7 +46,8 @@ class LoadedWeights:
         share = f'{self.matched} of {self.total} {self.part} tensors'
         lines = [f'{share}{" and the head" if self.head else ""} from {self.path}', *self.notes]
         if self.missing:
-            lines.append(f'{_tensors(len(self.missing))} of the {self.part} stay random: '
+            stays = 'stays' if len(self.missing) == 1 else 'stay'
+            lines.append(f'{_tensors(len(self.missing))} of the {self.part} {stays} random: '
                          f'{_with_reasons(self.missing)}')
         if self.unused:
             lines.append(f'{_tensors(len(self.unused))} of the file not used: '
@@ -90,8 +91,9 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedW
     network.load_state_dict(matched, strict=False)
     if head and not layers:
         _load_head(model.head, tensors, path)
-    unused = [name for name in source if name not in matched and name not in missing
-              and not name.endswith(_COUNTER) and not (head and _is_head(name))]
+    unused = [name.removeprefix('timm_model.') for name in source
+              if name not in matched and name not in missing and not name.endswith(_COUNTER)
+              and not (head and _is_head(name))]
     return LoadedWeights(
         path, len(wanted) - len(missing), len(wanted), head, missing, tuple(unused),
         (*file.notes, *_prefix_notes(prefix, apart), *adapted), part)

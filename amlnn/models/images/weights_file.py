@@ -113,9 +113,15 @@ def _plain_classes() -> list:
     rebuild = np._core.multiarray
     kinds = {type(np.dtype(name)) for name in (
         'f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'u8', 'bool', 'c8', 'c16')}
-    return [argparse.Namespace, pathlib.PosixPath, HistoryBuffer, np.ndarray, np.dtype, *kinds,
+    return [argparse.Namespace, pathlib.PosixPath, np.ndarray, np.dtype, *kinds,
+            # MMEngine's curves, whose functions are not needed: nothing is looked up.
+            HistoryBuffer, (_nothing, 'builtins.getattr'),
             *((function, f'numpy.{core}.multiarray.{function.__name__}')
               for core in ('core', '_core') for function in (rebuild._reconstruct, rebuild.scalar))]
+
+
+def _nothing(*arguments) -> None:
+    return None
 
 
 def _is_array(value) -> bool:

@@ -161,7 +161,8 @@ _HARMLESS = ('torch._utils.', 'torch.FloatStorage', 'torch.LongStorage', 'torch.
              'collections.OrderedDict', '__builtin__.set', 'builtins.set', 'numpy.', 'torch.serial',
              'torch.HalfStorage', 'torch.BoolStorage', 'torch.IntStorage', 'torch.Size',
              'torch.BFloat16Storage', 'torch.DoubleStorage', '_codecs.encode', 'argparse.Namespace',
-             'torch._C._nn.', 'torch.nn.parameter.', 'torch.device')
+             'torch._C._nn.', 'torch.nn.parameter.', 'torch.device', 'pathlib.PosixPath',
+             'mmengine.logging.history_buffer.')
 
 
 def _whole_model(path: Path, name: str, strings: list[str]) -> WeightsError:

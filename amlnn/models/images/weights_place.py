@@ -6,9 +6,10 @@ from pathlib import Path
 import torch
 
 from amlnn.errors import WeightsError
+from amlnn.models.images.weights_file import read_file
 from amlnn.suggest import nearest
 
-__all__ = ['find_weights']
+__all__ = ['find_init_weights', 'find_weights']
 
 _ENVIRONMENT = 'AMLNN_WEIGHTS'
 _LOCAL_FOLDER = 'weights'
@@ -34,6 +35,32 @@ def find_weights(source: str) -> Path:
         return _find_timm(name)
     raise WeightsError(f'`{source}` begins with the unknown scheme `{scheme}://`',
                        hint='use torchvision://<model>, timm://<model>, or a path')
+
+
+def find_init_weights(section: dict) -> Path | None:
+    """The file that MMEngine loads for a model whose `backbone.init_cfg` names one.
+
+    MMEngine says nothing of what stays random then; the file is for whoever asks.
+
+    Args:
+        section: The model's section of a config.
+
+    Returns:
+        None where no file is named, or one that is not downloaded yet.
+
+    Raises:
+        WeightsError: it is nowhere, or no file of weights.
+    """
+    init = (section.get('backbone') or {}).get('init_cfg')
+    if not isinstance(init, dict) or init.get('type') not in ('Pretrained', 'PretrainedInit'):
+        return None
+    source = str(init.get('checkpoint'))
+    if '://' in source:
+        cached = Path(torch.hub.get_dir()) / 'checkpoints' / source.rpartition('/')[2]
+        return cached if source.startswith('http') and cached.is_file() else None
+    path = _find_path(source)
+    read_file(path)
+    return path
 
 
 def _find_path(source: str) -> Path:
