@@ -16,11 +16,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from amlnn.quiet import quiet_imports
-
-with quiet_imports():
-    from mmpretrain.models.utils import resize_pos_embed
-
 __all__ = ['adapt', 'computed_names']
 
 # The last part of the name.
@@ -149,6 +144,7 @@ def _positions(name: str, given: Tensor, wanted: Tensor, network: nn.Module) -> 
             break
     else:
         return None
+    from mmpretrain.models.utils import resize_pos_embed  # brings in MMPretrain
     mode = getattr(owner, 'interpolate_mode', 'bicubic')
     patches = resize_pos_embed(given[:, theirs:].float(), before, grid, mode, 0)
     tokens, words = _extra_tokens(given[:, :theirs].float(), extra)

@@ -6,7 +6,6 @@ models of MMPretrain (self-supervised, multimodal, retrieval) are no classifiers
 """
 
 from mmengine.model import BaseModel
-from mmengine.registry import MODELS
 from torch import nn
 
 from amlnn.errors import ConfigError
@@ -31,6 +30,7 @@ def refuse_other_models(section: dict) -> None:
     ...
     amlnn.errors.ConfigError: `model.type` is `ResNet`, which is a part of a model, not a whole one
     """
+    from mmpretrain.registry import MODELS  # brings in MMPretrain
     kind = section.get('type')
     found = MODELS.get(kind) if isinstance(kind, str) else kind
     if not isinstance(found, type):

@@ -220,7 +220,8 @@ def best_prefix(tensors: Mapping[str, Tensor],
     counts = {prefix: count(without(tensors, prefix)) for prefix in prefixes}
     most = max(counts.values())
     best = sorted((prefix for prefix in prefixes if counts[prefix] == most), key=lambda prefix: (
-        any(word in prefix for word in _SECOND_CHOICE), prefix.count('.')))
+        any(word in prefix for word in _SECOND_CHOICE), not prefix.endswith('backbone.'),
+        prefix.count('.')))
     first = best[0]
     apart = [other for other in best[1:] if most and not (
         first.startswith(other) or other.startswith(first))]

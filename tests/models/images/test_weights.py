@@ -1,5 +1,6 @@
 import pytest
 import torch
+from backbone_samples import classifier as sampled
 from mmpretrain.models.backbones import ResNet
 from test_freezing import classifier
 
@@ -161,7 +162,7 @@ def test_wrapped_weights_are_those_that_were_wrapped_and_their_head_too(wrap, tm
 
 
 def test_best_weights_of_another_head_give_their_backbone(tmp_path):
-    other = classifier(dict(type='ResNet', depth=18), classes=7)
+    other = sampled(dict(type='ResNet', depth=18), classes=7)
     path = save({'meta': {'epoch': 3}, 'state_dict': other.state_dict()}, tmp_path / 'best.pth')
     model = resnet18()
     loaded = load_pretrained(model, path)
