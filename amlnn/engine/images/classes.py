@@ -7,6 +7,9 @@ from amlnn.errors import ConfigError, DataError
 
 __all__ = ['cut_topk', 'derive_classes']
 
+# Their classification layer is inside, and they take the class count themselves.
+_WHOLE_NETWORKS = ('TimmClassifier', 'mmpretrain.TimmClassifier')
+
 
 def derive_classes(loaded, config, names, class_count, section, from_checkpoint) -> int | None:
     """Set the class count where the config leaves it out; what it is, or None.
@@ -23,24 +26,26 @@ def derive_classes(loaded, config, names, class_count, section, from_checkpoint)
         ConfigError: the config types another number.
         DataError: nobody knows it.
     """
-    head = config['model'].get('head')
-    takes = isinstance(head, dict) and _takes_class_count(head)
+    whole = config['model'].get('type') in _WHOLE_NETWORKS
+    head, key = (config['model'], 'model.num_classes') if whole else \
+        (config['model'].get('head'), 'model.head.num_classes')
+    takes = whole or (isinstance(head, dict) and _takes_class_count(head))
     typed = head.get('num_classes') if isinstance(head, dict) else None
     count = len(names) if names else class_count
     data_root, layout = section.get('data_root'), layout_of(section)
     source = 'the checkpoint' if from_checkpoint \
         else str(Path(data_root or '') / layout.classes_file)
     if typed is not None and count is not None and typed != count:
-        place = loaded.origins.get('model.head.num_classes', loaded.path)
+        place = loaded.origins.get(key, loaded.path)
         raise ConfigError(
-            f'{place}: `model.head.num_classes` is {typed}, and {source} has {count} classes',
-            hint=f'set model.head.num_classes={count}, or leave it out: it is derived')
+            f'{place}: `{key}` is {typed}, and {source} has {count} classes',
+            hint=f'set {key}={count}, or leave it out: it is derived')
     count = count or typed
     if takes and typed is None:
         if count is None:
             raise DataError(
                 f'the class count is not known: {source} does not exist',
-                hint=f'{layout.how_to_get(data_root or "DST")}, or set model.head.num_classes')
+                hint=f'{layout.how_to_get(data_root or "DST")}, or set {key}')
         head['num_classes'] = count
     for place in (config.get('data_preprocessor'), config['model'].get('data_preprocessor')):
         if place and count and place.get('num_classes', count) != count:

@@ -2,7 +2,9 @@
 
 from amlnn.config.load import LoadedConfig
 from amlnn.errors import ConfigError
-from amlnn.models.images.weights import count_head_classes, find_weights, read_tensors
+from amlnn.models.images.weights import count_head_classes
+from amlnn.models.images.weights_file import read_tensors
+from amlnn.models.images.weights_place import find_weights
 
 __all__ = ['IMAGENET_CLASSES', 'head_classes']
 

@@ -29,8 +29,10 @@ from amlnn.engine.run.runner import FolderRunner
 from amlnn.engine.run.versions import vision_versions
 from amlnn.engine.task import PRETRAINED, Task, Weights
 from amlnn.errors import ConfigError, DataError, UsageError
-from amlnn.models.images.freezing import freeze, stage_table
-from amlnn.models.images.weights import find_weights, load_pretrained
+from amlnn.models.images.freezing import freeze_model, stage_table
+from amlnn.models.images.networks import refuse_other_models
+from amlnn.models.images.weights import load_pretrained, refuse_frozen_gaps
+from amlnn.models.images.weights_place import find_init_weights, find_weights
 from amlnn.records import FrozenStage, TestRecord
 from amlnn.registry import import_components
 
@@ -107,6 +109,7 @@ class ImageTask(Task):
             DataError: none is known.
         """
         known = known or KnownClasses()
+        refuse_other_models(loaded.config['model'])
         task = cls(make_plan(loaded, device, seed, pretrained))
         config, plan = task.plan.config, task.plan
         section = _first_dataset(config) or {}
@@ -151,18 +154,23 @@ class ImageTask(Task):
         if plan.config.get('data_preprocessor') is not None:
             section.setdefault('data_preprocessor', copy.deepcopy(plan.config['data_preprocessor']))
         model = build(section)
-        said = None
+        loaded = None
         if weights:
+            if not source:
+                find_init_weights(section)  # what is wrong with it is said before it is loaded
             initialise(model)
+            source = source or find_init_weights(section)
             if source:
-                said = str(load_pretrained(model, source, options.pretrained_head))
+                loaded = load_pretrained(model, source, options.pretrained_head)
         if options.frozen_stages is not None:
-            freeze(model.backbone, options.frozen_stages, options.trainable)
+            freeze_model(model, options.frozen_stages, options.trainable)
         elif options.trainable:
             raise ConfigError('`model.trainable` re-opens parts of frozen stages, and '
                               '`model.frozen_stages` is not set',
                               hint="set model.frozen_stages='all'")
-        return plan.policy.place(model.to(plan.device)), said
+        if loaded:
+            refuse_frozen_gaps(model, loaded)
+        return plan.policy.place(model.to(plan.device)), str(loaded) if loaded else None
 
     def loader(self, part: str) -> DataLoader:
         """The data loader of a part, its items being views (see `build_loader`)."""

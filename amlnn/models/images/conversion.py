@@ -28,8 +28,10 @@ def convert(tensors: Mapping[str, Tensor], backbone: nn.Module) -> dict[str, Ten
     >>> list(convert({'features.3.bias': torch.zeros(128)}, VGG(11)))
     ['features.2.conv.bias']
     """
+    # Networks of timm's and torchvision's, taken whole, have the same class names and their own.
     row = next((_CONVERSIONS[base.__name__] for base in type(backbone).__mro__
-                if base.__name__ in _CONVERSIONS), None)
+                if base.__name__ in _CONVERSIONS
+                and not base.__module__.startswith(('timm.', 'torchvision.'))), None)
     rename = row(backbone) if row else lambda name: name
     return {rename(name.removeprefix('backbone.')): tensor for name, tensor in tensors.items()}
 

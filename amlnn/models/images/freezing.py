@@ -10,11 +10,13 @@ from collections.abc import Sequence, Set
 from torch import nn
 
 from amlnn.errors import ConfigError
+from amlnn.models.images.networks import classifier_layers, network_of
 from amlnn.models.images.stages import STEM, backbone_kind, list_stages, supported_backbones
 from amlnn.models.parameters import parameter_row
 from amlnn.records import FrozenStage
 
-__all__ = ['freeze', 'held_in_eval', 'hold_in_eval', 'stage_table']
+__all__ = ['freeze', 'freeze_model', 'frozen_tensors', 'held_in_eval', 'hold_in_eval',
+           'stage_table']
 
 
 def freeze(backbone: nn.Module, frozen_stages: int | str, trainable: Sequence[str] = ()) -> None:
@@ -62,12 +64,57 @@ def freeze(backbone: nn.Module, frozen_stages: int | str, trainable: Sequence[st
         hold_in_eval(backbone)
 
 
+def freeze_model(model: nn.Module, frozen_stages: int | str, trainable: Sequence[str] = ()) -> None:
+    """Freeze the first stages of a classifier's backbone; see `freeze`.
+
+    A network of another library that has its classification layer inside has no stages: -1 and
+    'all', which leaves that layer to be trained, are what it takes.
+
+    Raises:
+        ConfigError: as `freeze`; or stages are asked of a model that has none.
+    """
+    asked = f'`model.frozen_stages` is {frozen_stages!r}'
+    layers = classifier_layers(model)
+    if frozen_stages == -1 and not trainable and getattr(model, 'backbone', None) is None:
+        return
+    network = network_of(model, asked)
+    if network is getattr(model, 'backbone', None):
+        freeze(network, frozen_stages, trainable)
+        return
+    kind = type(model).__name__
+    if frozen_stages not in (-1, 'all'):
+        raise ConfigError(
+            f'{asked}, and {kind} takes a network whole, without stages',
+            hint="use -1 or 'all'; or model.type='ImageClassifier' with the backbone TIMMBackbone "
+            'and a head, whose stages are known for '
+            f'{", ".join(name for name in supported_backbones() if "TIMM" in name)}')
+    if frozen_stages == 'all' and not (layers or trainable):
+        raise ConfigError(f'{asked}, and {kind} has no classification layer: nothing would train',
+                          hint='use -1, or name what is trained: model.trainable')
+    freeze(network, frozen_stages, (*layers, *(name.removeprefix('model.') for name in trainable)))
+
+
+def frozen_tensors(network: nn.Module) -> set[str]:
+    """Names of the parameters and buffers that training does not move."""
+    held = held_in_eval(network)
+    names = set()
+    for place, module in network.named_modules():
+        parameters = list(module.parameters(recurse=False))
+        still = place in held or (
+            bool(parameters) and not any(each.requires_grad for each in parameters))
+        start = f'{place}.' if place else ''
+        names |= {start + name for name, each in module.named_parameters(recurse=False)
+                  if not each.requires_grad}
+        names |= {start + name for name, _ in module.named_buffers(recurse=False) if still}
+    return names
+
+
 def stage_table(model: nn.Module) -> list[FrozenStage]:
     """What is frozen in a classifier, stage by stage, then neck and head."""
     parts: list[tuple[str, list[nn.Parameter]]] = []
     backbone = getattr(model, 'backbone', None)
     if backbone is None:
-        parts.append(('model', list(model.parameters())))
+        parts.extend(_parts_of_whole(model))
     else:
         stages = list_stages(backbone)
         named = list(backbone.named_parameters())
@@ -81,6 +128,16 @@ def stage_table(model: nn.Module) -> list[FrozenStage]:
             if parameters:
                 parts.append((name, parameters))
     return [parameter_row(name, parameters) for name, parameters in parts]
+
+
+def _parts_of_whole(model: nn.Module) -> list[tuple[str, list[nn.Parameter]]]:
+    layers = classifier_layers(model)
+    if not layers:
+        return [('model', list(model.parameters()))]
+    head = {id(parameter) for layer in layers
+            for parameter in model.model.get_submodule(layer).parameters()}
+    return [('network', [each for each in model.parameters() if id(each) not in head]),
+            ('head', [each for each in model.parameters() if id(each) in head])]
 
 
 def _frozen_test(backbone, frozen_stages):

@@ -1,23 +1,29 @@
-"""Pretrained weights: finding the file, loading it, counting what matched."""
+"""Pretrained weights: loading a file, counting what matched, saying what did not."""
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import operator
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from amlnn.errors import WeightsError
+from amlnn.models.images.adapting import adapt, computed_names
 from amlnn.models.images.conversion import convert
+from amlnn.models.images.freezing import frozen_tensors
+from amlnn.models.images.networks import classifier_layers, network_of
 from amlnn.models.images.stages import backbone_kind
+from amlnn.models.images.weights_file import best_prefix, read_file, without
 
-__all__ = ['LoadedWeights', 'count_head_classes', 'find_weights', 'load_pretrained', 'read_tensors']
+__all__ = ['LoadedWeights', 'count_head_classes', 'load_pretrained', 'refuse_frozen_gaps']
 
-_ENVIRONMENT = 'AMLNN_WEIGHTS'
-_LOCAL_FOLDER = 'weights'
 _LEAST_MATCHED = 0.95
+_MOST_NAMED = 20
 _HEAD_PREFIXES = ('head.', 'fc.', 'classifier.', 'last_linear.')
+_USUAL_PREFIXES = ('', 'backbone.', 'module.')
+_ABSENT = 'is not in the file'
+_COUNTER = 'num_batches_tracked'  # of seen batches: no weight, and old files do not have it
 
 
 @dataclass(frozen=True)
@@ -28,64 +34,33 @@ class LoadedWeights:
     matched: int
     total: int
     head: bool
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Tensors of the network that stay random, and why."""
+    unused: tuple[str, ...] = ()
+    """Tensors of the file that were not taken."""
+    notes: tuple[str, ...] = ()
+    """What was taken of the file, and what was adapted."""
+    part: str = 'backbone'
 
     def __str__(self):
-        share = f'{self.matched} of {self.total} backbone tensors'
-        return f'pretrained: {share}{" and the head" if self.head else ""} from {self.path}'
-
-
-def find_weights(source: str) -> Path:
-    """Find a file of weights: in `$AMLNN_WEIGHTS`, weights/, the libraries' caches, then online.
-
-    Args:
-        source: 'torchvision://resnet50', 'torchvision://resnet50.imagenet1k_v2',
-            'timm://inception_v4', or a path.
-
-    Raises:
-        WeightsError: it is nowhere to be had; names the file and the folder to put it in.
-    """
-    scheme, separator, name = source.partition('://')
-    if not separator:
-        return _find_path(source)
-    if scheme == 'torchvision':
-        return _find_torchvision(name)
-    if scheme == 'timm':
-        return _find_timm(name)
-    raise WeightsError(f'`{source}` begins with the unknown scheme `{scheme}://`',
-                       hint='use torchvision://<model>, timm://<model>, or a path')
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a weights file, without the containers and prefixes around them.
-
-    Raises:
-        WeightsError: the file is not one, or holds more than tensors and plain values.
-    """
-    try:
-        if path.suffix == '.safetensors':
-            from safetensors.torch import load_file
-            content = load_file(path)
-        else:
-            content = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:
-        reason = ' '.join(str(error).split())[:150]
-        raise WeightsError(f'`{path}` cannot be read as weights: {reason}',
-                           hint='the file is damaged, or is no file of PyTorch weights') from None
-    for container in ('state_dict', 'model', 'model_state'):
-        if isinstance(content, Mapping) and isinstance(content.get(container), Mapping):
-            content = content[container]
-    tensors = {name.removeprefix('module.'): value for name, value in content.items()
-               if isinstance(value, Tensor)} if isinstance(content, Mapping) else {}
-    if not tensors:
-        raise WeightsError(f'`{path}` holds no weights', hint='expected names mapped to tensors')
-    return tensors
+        share = f'{self.matched} of {self.total} {self.part} tensors'
+        lines = [f'{share}{" and the head" if self.head else ""} from {self.path}', *self.notes]
+        if self.missing:
+            stays = 'stays' if len(self.missing) == 1 else 'stay'
+            lines.append(f'{_tensors(len(self.missing))} of the {self.part} {stays} random: '
+                         f'{_with_reasons(self.missing)}')
+        if self.unused:
+            lines.append(f'{_tensors(len(self.unused))} of the file not used: '
+                         f'{_listed(self.unused)}')
+        return '\n'.join(f'pretrained: {line}' for line in lines)
 
 
 def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedWeights:
     """Load a file's weights into a classifier's backbone, and with `head` into its head.
 
     Args:
-        model: An ImageClassifier: has `backbone` and `head`.
+        model: An ImageClassifier, with `backbone` and `head`; or a classifier that holds a whole
+            network of timm's or transformers'.
         path: From `find_weights`.
         head: Load the classification layers too; their number, shapes and classes must agree.
 
@@ -93,26 +68,135 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedW
         WeightsError: fewer than 95 % of the backbone's tensors match by name and shape, or the
             head's do not.
     """
-    tensors = read_tensors(path)
-    target = model.backbone.state_dict()
-    # Counters of seen batches are no weights; files without them are complete.
-    wanted = [name for name in target if not name.endswith('num_batches_tracked')]
-    source = convert(tensors, model.backbone)
+    network = network_of(model, '`model.pretrained` is set')
+    file = read_file(path)
+    layers = classifier_layers(model)
+    target = {name: tensor for name, tensor in network.state_dict().items()
+              if head or not _inside(name, layers)}
+    computed = computed_names(network)
+    wanted = [name for name in target if name not in computed and not name.endswith(_COUNTER)]
+    prefix, apart = best_prefix(file.tensors, _count_of(target, network))
+    tensors = without(file.tensors, prefix)
+    converted = {name: tensor for name, tensor in convert(tensors, network).items()
+                 if name not in computed}
+    source, adapted = adapt(converted, network)
     matched = {name: source[name] for name in target
-               if name in source and source[name].shape == target[name].shape}
-    count = sum(name in matched for name in wanted)
+               if name in source and _why_not(source[name], target[name]) is None}
+    missing = {name: _why_not(source.get(name), target[name]) for name in wanted
+               if name not in matched}
+    part = 'backbone' if network is getattr(model, 'backbone', None) else 'network'
+    _check_share(path, network, wanted, missing)
+    if layers and head:
+        _check_layers(path, layers, missing, source, target)
+    network.load_state_dict(matched, strict=False)
+    if head and not layers:
+        _load_head(model.head, tensors, path)
+    unused = [name.removeprefix('timm_model.') for name in source
+              if name not in matched and name not in missing and not name.endswith(_COUNTER)
+              and not (head and _is_head(name))]
+    return LoadedWeights(
+        path, len(wanted) - len(missing), len(wanted), head, missing, tuple(unused),
+        (*file.notes, *_prefix_notes(prefix, apart), *adapted), part)
+
+
+def refuse_frozen_gaps(model: nn.Module, loaded: LoadedWeights) -> None:
+    """Ask of a model, once it is frozen, whether its weights left anything random in what is.
+
+    Raises:
+        WeightsError: they did; names it.
+    """
+    frozen = frozen_tensors(network_of(model, '`model.pretrained` is set'))
+    gaps = {name: reason for name, reason in loaded.missing.items() if name in frozen}
+    if gaps:
+        modules = dict.fromkeys(name.rpartition('.')[0] or name for name in gaps)
+        trained = ', '.join(f"'{name}'" for name in list(modules)[:3])
+        raise WeightsError(
+            f'`{loaded.path}` does not give {_tensors(len(gaps))} of what is frozen, which would '
+            f'stay random: {_with_reasons(gaps)}',
+            hint=f'train what is missing: model.trainable=[{trained}'
+            f'{", ..." if len(modules) > 3 else ""}]; or freeze nothing: model.frozen_stages=-1; '
+            'or take weights of this very network')
+
+
+def _tensors(count: int) -> str:
+    return f'{count} tensor{"s" if count != 1 else ""}'
+
+
+def _inside(name: str, modules: Iterable[str]) -> bool:
+    return any(name.startswith(f'{module}.') for module in modules)
+
+
+def _is_head(name: str) -> bool:
+    return name.removeprefix('timm_model.').startswith(_HEAD_PREFIXES)
+
+
+def _count_of(target: Mapping[str, Tensor], network: nn.Module) -> Callable[[dict], int]:
+    """How many names of a network are among tensors; equal shapes decide between equal names."""
+    def count(tensors: dict[str, Tensor]) -> int:
+        names = convert(tensors, network)
+        found = [name for name in target if name in names]
+        return 2 * len(found) + sum(names[name].shape == target[name].shape for name in found)
+    return count
+
+
+def _why_not(given: Tensor | None, wanted: Tensor) -> str | None:
+    """Why a tensor of a file does not fit; None where it does."""
+    if given is None:
+        return _ABSENT
+    if given.shape != wanted.shape:
+        return f'has shape {tuple(given.shape)}, not {tuple(wanted.shape)}'
+    if given.is_quantized or (wanted.is_floating_point() and not given.is_floating_point()):
+        return f'holds {str(given.dtype).removeprefix("torch.")}, which are no weights'
+    return None
+
+
+def _check_share(path: Path, network: nn.Module, wanted: list[str],
+                 missing: Mapping[str, str]) -> None:
+    count = len(wanted) - len(missing)
     if count < _LEAST_MATCHED * len(wanted):
-        example = next(name for name in wanted if name not in matched)
-        found = f'has shape {tuple(source[example].shape)}, not {tuple(target[example].shape)}' \
-            if example in source else 'is not in the file'
+        # A name that is there in another shape tells more than one that is not.
+        example = min(missing, key=lambda name: missing[name] == _ABSENT)
         raise WeightsError(
             f'`{path}` fits {count} of the {len(wanted)} tensors of '
-            f'{backbone_kind(model.backbone)}: `{example}` {found}',
+            f'{backbone_kind(network)}: `{example}` {missing[example]}',
             hint='the weights belong to another architecture')
-    model.backbone.load_state_dict(matched, strict=False)
-    if head:
-        _load_head(model.head, tensors, path)
-    return LoadedWeights(path, count, len(wanted), head)
+
+
+def _check_layers(path: Path, layers: Iterable[str], missing: Mapping[str, str],
+                  source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
+    """Refuse a file whose classification layer is not that of a whole network."""
+    for name, reason in missing.items():
+        if not _inside(name, layers):
+            continue
+        classes = f'has {len(source[name])} classes, the model has {len(target[name])}' \
+            if name in source else f'is incomplete: `{name}` {reason}'
+        raise WeightsError(f'the head in `{path}` {classes}',
+                           hint='set model.pretrained_head=False to train a new head')
+
+
+def _prefix_notes(prefix: str, apart: list[str]) -> list[str]:
+    if not apart and prefix in _USUAL_PREFIXES:
+        return []
+    beside = f'; `{apart[0]}` fits as well' if apart else ''
+    return [f'took the tensors under `{prefix}`{beside}']
+
+
+def _with_reasons(missing: Mapping[str, str]) -> str:
+    absent = [name for name, reason in missing.items() if reason == _ABSENT]
+    said = [f'`{name}` {reason}' for name, reason in missing.items() if reason != _ABSENT]
+    if absent:
+        said.append(f'{_listed(absent)} {"is" if len(absent) == 1 else "are"} not in the file')
+    return '; '.join(said)
+
+
+def _listed(names: Iterable[str]) -> str:
+    """All names where they are few, else how many there are in each part."""
+    names = list(names)
+    if len(names) <= _MOST_NAMED // 2:
+        return ', '.join(f'`{name}`' for name in names)
+    parts = Counter(map(operator.itemgetter(0), (name.partition('.') for name in names)))
+    return ', '.join(f'`{part}.*` ({count})' if count > 1 else f'`{part}`'
+                     for part, count in parts.items())
 
 
 def count_head_classes(tensors: Mapping[str, Tensor]) -> int | None:
@@ -174,82 +258,3 @@ def _layer_in(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor] | N
     if weight.shape[2:].numel() == 1:  # some heads of timm's are convolutions of one pixel
         weight = weight.flatten(1)
     return {'weight': weight, 'bias': bias}
-
-
-def _find_path(source: str) -> Path:
-    given = Path(source).expanduser()
-    folders = [Path(), *_folders()] if not given.is_absolute() else [Path()]
-    for folder in folders:
-        if (folder / given).is_file():
-            return folder / given
-    raise WeightsError(f'no weights at `{source}`',
-                       hint='give the path of a .pth file; names are also looked for in '
-                       f'${_ENVIRONMENT} and {_LOCAL_FOLDER}/')
-
-
-def _folders() -> list[Path]:
-    named = os.environ.get(_ENVIRONMENT)
-    return ([Path(named).expanduser()] if named else []) + [Path(_LOCAL_FOLDER)]
-
-
-def _find_torchvision(name: str) -> Path:
-    from torchvision.models import get_model_weights
-    model, _, version = name.partition('.')
-    try:
-        choices = get_model_weights(model)
-    except ValueError:
-        raise WeightsError(f'torchvision has no model `{model}`',
-                           hint='python -c "import torchvision; '
-                           'print(torchvision.models.list_models())"') from None
-    member = (version or 'imagenet1k_v1').upper()
-    if member not in choices.__members__:
-        raise WeightsError(f'torchvision has no weights `{member}` for `{model}`',
-                           hint=f'one of {", ".join(choices.__members__)}')
-    url = choices[member].url
-    file = url.rpartition('/')[2]
-    cache = Path(torch.hub.get_dir()) / 'checkpoints'
-    found = _first_file([folder / file for folder in (*_folders(), cache)])
-    return found or _download(url, cache / file)
-
-
-def _find_timm(name: str) -> Path:
-    import timm
-    if not timm.is_model(name):
-        near = timm.list_models(f'{name[:6]}*')[:3] or ['timm.list_models()']
-        raise WeightsError(f'timm has no model `{name}`', hint=f'see {", ".join(near)}')
-    cache = Path(torch.hub.get_dir()) / 'checkpoints'
-    files = [f'{name}{ending}' for ending in ('.pth', '.safetensors')]
-    found = _first_file([folder / file for folder in (*_folders(), cache) for file in files])
-    if found:
-        return found
-    try:
-        tensors = timm.create_model(name, pretrained=True).state_dict()
-    except Exception as error:
-        raise _unreachable(f'timm://{name}', files[0], error) from None
-    path = cache / files[0]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(tensors, path)
-    return path
-
-
-def _first_file(paths: list[Path]) -> Path | None:
-    return next((path for path in paths if path.is_file()), None)
-
-
-def _download(url: str, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        # Names end in the first digits of the file's SHA-256; the download is checked against it.
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition('-')[2])
-    except Exception as error:
-        raise _unreachable(url.rpartition('/')[2], path.name, error) from None
-    return path
-
-
-def _unreachable(what: str, file: str, error: Exception) -> WeightsError:
-    reason = ' '.join(str(getattr(error, 'reason', error)).split())[:100]
-    return WeightsError(
-        f'the pretrained weights `{what}` are not on this machine and cannot be downloaded '
-        f'({reason})',
-        hint=f'put `{file}` into {_LOCAL_FOLDER}/ or ${_ENVIRONMENT}, name another file with '
-        '--cfg-options model.pretrained=FILE, or train from scratch with --pretrained none')
