@@ -85,11 +85,9 @@ def test_a_forecast_is_dated_as_the_calendar_goes_on(trained, run_tool, tmp_path
 @pytest.mark.parametrize('named', [False, True])
 def test_offsets_are_kept_where_clocks_change(trained, run_tool, tmp_path, end, named):
     """Written in the file, or those of a zone that the config names."""
-    last = end.replace(tzinfo=BERLIN).astimezone(UTC)
-    instants = [(last + timedelta(hours=place)).astimezone(BERLIN) for place in range(-399, 7)]
-    if not named:  # so that the file itself knows summer and winter
-        instants = [(last + timedelta(hours=place)).astimezone(BERLIN)
-                    for place in range(-5400, 7)]
+    last = end.replace(tzinfo=BERLIN).astimezone(UTC) - timedelta(days=0 if named else 1)
+    step = timedelta(hours=1 if named else 12)  # so that the file itself knows the other half year
+    instants = [(last + place * step).astimezone(BERLIN) for place in range(-450, 7)]
     cells = [(each.replace(tzinfo=None) if named else each).isoformat() for each in instants]
     file = write_rows(tmp_path / 'series.csv', cells[:-6])
     config, checkpoint = trained(file, "timezone='Europe/Berlin'" if named else '')
