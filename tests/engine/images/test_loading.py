@@ -36,7 +36,7 @@ def run(tmp_path, data):
 @pytest.fixture
 def count_decoding(monkeypatch):
     """Counts the images that this process decodes."""
-    from mmcv.transforms import LoadImageFromFile
+    from amlnn.data.images.reader import LoadImageFromFile
     counted = []
     original = LoadImageFromFile.transform
 
