@@ -208,7 +208,7 @@ def _bias_table(name: str, given: Tensor, wanted: Tensor, network: nn.Module) ->
     if not name.endswith('relative_position_bias_table') or given.ndim != 2 \
             or given.shape[1] != wanted.shape[1]:
         return None
-    from timm.layers import resize_rel_pos_bias_table
+    from timm.layers.pos_embed_rel import resize_rel_pos_bias_table
     window = getattr(network.get_submodule(name.rpartition('.')[0]), 'window_size', None)
     window = (window, window) if isinstance(window, int) else window
     try:

@@ -12,6 +12,7 @@ import pathlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +111,7 @@ def _content(path: Path):
 def _plain_classes() -> list:
     """What files of trainings hold beside tensors, and what does nothing when it is read."""
     from mmengine.logging.history_buffer import HistoryBuffer
-    rebuild = np._core.multiarray
+    rebuild = import_module('numpy._core.multiarray')
     kinds = {type(np.dtype(name)) for name in (
         'f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'u8', 'bool', 'c8', 'c16')}
     return [argparse.Namespace, pathlib.PosixPath, np.ndarray, np.dtype, *kinds,
