@@ -1,4 +1,4 @@
-"""One step of training on a copy of the model, before a run begins.
+"""A first step of training on a copy of the model, before a run begins.
 
 What config, data and libraries do not agree on shows in the first step or in the last batch of an
 epoch: the number of classes of a loss, soft labels for a hard one, batch norm and a single image,
@@ -14,13 +14,16 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
+from mmengine.registry import HOOKS
 from torch import nn
 
 from amlnn.engine.memory import is_out_of_memory
 from amlnn.errors import AmlnnError, ConfigError, RunFailed
 
-__all__ = ['as_config_error', 'kept_generators', 'rehearse']
+__all__ = ['FewSamples', 'StopHook', 'acts_in_rehearsal', 'as_config_error', 'kept_generators',
+           'take_step']
 
 # What a library says, in small letters, and what helps.
 _HINTS = (
@@ -36,11 +39,13 @@ _HINTS = (
      'model.head.loss.use_sigmoid out, or set model.data_preprocessor.to_onehot=True'),
     ('pos_weight', 'model.head.loss.pos_weight needs one number a class'),
 )
+_WRITERS = ('LoggerHook', 'NPUProfilerHook', 'NaiveVisualizationHook', 'ProfilerHook',
+            'RunCheckpointHook', 'VisualizationHook')
 _USUAL_HINT = 'compare model.head, its loss and optim_wrapper with the number of classes; run ' \
     'again with --traceback for the place in the code'
 
 
-def rehearse(model: nn.Module, batch: dict, optimizer_section, what: str) -> None:
+def take_step(model: nn.Module, batch: dict, optimizer_section, what: str) -> None:
     """Take one step of training on a copy of a model, which stays as it is.
 
     Args:
@@ -58,6 +63,45 @@ def rehearse(model: nn.Module, batch: dict, optimizer_section, what: str) -> Non
         wrapper = build_optim_wrapper(twin, copy.deepcopy(optimizer_section))
         wrapper.initialize_count_status(twin, 0, 1)
         twin.train_step(batch, wrapper)
+
+
+class FewSamples:
+    """A loader of the first batch of another, as long as the other.
+
+    Args:
+        few: The loader of one batch.
+        loader: The other.
+    """
+
+    def __init__(self, few, loader):
+        self._few = few
+        self._length = len(loader)
+        self.dataset = loader.dataset
+        self.batch_size = loader.batch_size
+        self.sampler = None
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[dict]:
+        return iter(self._few)
+
+
+class StopHook(Hook):
+    """Ends a training with its first epoch."""
+
+    def after_train_epoch(self, runner) -> None:
+        runner.train_loop.stop_training = True
+
+
+def acts_in_rehearsal(section: dict) -> bool:
+    """Whether a hook of a config does its work in a rehearsal: not one's own, which may count, and
+    none that only writes.
+    """
+    kind = section if not isinstance(section, dict) else HOOKS.get(str(section.get('type')))
+    module = getattr(kind, '__module__', '')
+    return module.startswith(('mmengine.', 'mmpretrain.', 'mmcv.', 'amlnn.')) \
+        and kind.__name__ not in _WRITERS
 
 
 @contextmanager

@@ -241,16 +241,16 @@ class Task(ABC):
 
     # Training.
 
-    @abstractmethod
-    def try_out(self, model: nn.Module, loaders: dict, evaluator: Evaluator | None) -> dict:
-        """Ask of a new model, before a run begins, whether it and its data go together.
-
-        Returns:
-            What the metrics say of a few samples, whatever its type; {} without an evaluator.
+    def try_out(self, model: nn.Module, loaders: dict) -> None:
+        """Ask of a new model what only this kind asks, before a first step is rehearsed.
 
         Raises:
-            AmlnnError: they do not.
+            AmlnnError: the model and its data do not go together.
         """
+
+    def few(self) -> int:
+        """How many samples a first step is rehearsed on."""
+        return 2
 
     def fast_path(self, model: nn.Module):
         """How training skips what is frozen (see `TrunkPath`); None where it does not."""

@@ -1,11 +1,13 @@
 """Trains what a config describes into a run folder."""
 
+import copy
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmengine.registry import HOOKS
 from rich.console import Console
 from rich.table import Table
 from torch import nn
@@ -23,6 +25,13 @@ from amlnn.engine.measured import check_monitors
 from amlnn.engine.memory import is_out_of_memory
 from amlnn.engine.new_record import new_record
 from amlnn.engine.options import TrainOptions
+from amlnn.engine.rehearsal import (
+    FewSamples,
+    StopHook,
+    acts_in_rehearsal,
+    as_config_error,
+    kept_generators,
+)
 from amlnn.engine.run.checkpoint import CheckpointFolder, read_checkpoint
 from amlnn.engine.run.folder import (
     RunLock,
@@ -160,12 +169,9 @@ class Training:
                         if task.plan.config.get(f'{part}_dataloader')}
         if checkpoint:  # a trunk is a copy of the weights, so they must be those of the run
             self.model.load_state_dict(checkpoint['state_dict'])
-        # What is wrong with a metric is said before any training.
-        self.evaluator = task.evaluator('val', self.loaders['val']) if 'val' in self.loaders \
-            else None
         if checkpoint is None:
-            check_monitors(task.plan.config,
-                           task.try_out(self.model, self.loaders, self.evaluator))
+            task.try_out(self.model, self.loaders)
+            rehearse(task, self.model, self.loaders, self.config)
         self.path = task.fast_path(self.model)
         return said
 
@@ -243,7 +249,7 @@ def _out_of_memory(task: Task, folder: Path, record: RunRecord, error: BaseExcep
 
 
 def make_runner(folder: Path, task: Task, model: nn.Module, loaders: dict, stored_config,
-                recorder: Recorder, progress: TrainingProgress, path=None):
+                recorder: Recorder, progress: TrainingProgress, path=None, hooks=None):
     """The Runner of a training.
 
     Args:
@@ -255,10 +261,14 @@ def make_runner(folder: Path, task: Task, model: nn.Module, loaders: dict, store
         recorder: Of the run.
         progress: Of the run.
         path: The fast path.
+        hooks: (default, custom) in place of those of the config.
     """
     config, plan = task.plan.config, task.plan
     log_interval = (config['default_hooks'].get('logger') or {}).get('interval', 20)
     epoch_hook = EpochHook(recorder, progress, plan.seed, log_interval)
+    default_hooks, custom_hooks = hooks or (config['default_hooks'],
+                                            config.get('custom_hooks') or [])
+    finite = [] if hooks else [FiniteLossHook(1 if plan.device == 'cpu' else 20)]
     validation = {}
     if 'val' in loaders:
         validation = dict(
@@ -270,12 +280,12 @@ def make_runner(folder: Path, task: Task, model: nn.Module, loaders: dict, store
         model=model,
         train_dataloader=loaders['train'], train_cfg=config['train_cfg'], **validation,
         optim_wrapper=config['optim_wrapper'], param_scheduler=config.get('param_scheduler'),
-        auto_scale_lr=config.get('auto_scale_lr'), default_hooks=config['default_hooks'],
-        custom_hooks=[*(config.get('custom_hooks') or []), epoch_hook,
-                      FiniteLossHook(1 if plan.device == 'cpu' else 20)],
+        auto_scale_lr=config.get('auto_scale_lr'), default_hooks=default_hooks,
+        custom_hooks=[*custom_hooks, epoch_hook, *finite],
         env_cfg=config.get('env_cfg') or dict(dist_cfg=dict(backend='nccl')),
         log_processor=config.get('log_processor'), log_level=config.get('log_level', 'INFO'),
-        visualizer=config.get('visualizer'), default_scope=config.get('default_scope'),
+        visualizer=None if hooks else config.get('visualizer'),
+        default_scope=config.get('default_scope'),
         randomness={**(config.get('randomness') or {}), 'seed': plan.seed})
 
 
@@ -289,6 +299,41 @@ def _check_epochs(loaded: LoadedConfig) -> None:
         raise ConfigError(
             f'`{loaded.path}` trains by iterations; runs here are counted in epochs',
             hint='train_cfg = dict(_delete_=True, by_epoch=True, max_epochs=10, val_interval=1)')
+
+
+def rehearse(task: Task, model: nn.Module, loaders: dict, stored_config) -> None:
+    """Train and validate a copy of a model on a few samples, in a folder that is gone then.
+
+    Hooks of one's own are built, and wait for the run itself.
+
+    Raises:
+        ConfigError: config, data and libraries do not go together.
+    """
+    config = task.plan.config
+    few = {part: FewSamples(task.first_batch(loader, task.few()), loader)
+           for part, loader in loaders.items() if part != 'test'}
+    what = f'a first step on {task.few()} {task.samples}'
+    with tempfile.TemporaryDirectory(prefix='amlnn-rehearsal-') as name, kept_generators(), \
+            as_config_error(what):
+        for section in [*config['default_hooks'].values(), *(config.get('custom_hooks') or [])]:
+            if isinstance(section, dict):
+                HOOKS.build(copy.deepcopy(section))
+        record = new_record(task, stored_config, model, _counts(loaders), sys.argv)
+        hooks = ({key: hook if hook is None or acts_in_rehearsal(hook) else None
+                  for key, hook in config['default_hooks'].items()},
+                 [*filter(acts_in_rehearsal, config.get('custom_hooks') or []), StopHook()])
+        twin = copy.deepcopy(model)
+        runner = make_runner(Path(name), task, twin, few, stored_config,
+                             Recorder(Path(name), record), TrainingProgress(Console(quiet=True)),
+                             hooks=hooks)
+        runner.train()
+        measured = {}
+        if 'val' in few:
+            if runner.val_loop.last is None:  # the first epoch is not validated
+                runner.val_loop.run()
+            measured = {**runner.val_loop.last.arrays, **runner.val_loop.last.metrics}
+        runner.close()
+    check_monitors(config, measured)
 
 
 def _counts(loaders: dict) -> dict[str, int]:
@@ -348,8 +393,8 @@ def _dry_run(task: Task, console: Console) -> None:
                     raise
                 # Split 8:2, a data set has no test part, and training does not need one.
                 say(console, error.message, 'note')
-        check_monitors(config, task.try_out(
-            model, loaders, task.evaluator('val', loaders['val']) if 'val' in loaders else None))
+        task.try_out(model, loaders)
+        rehearse(task, model, loaders, task.plan.effective_config())
         stored = task.plan.effective_config()
         record = new_record(task, stored, model, _counts(loaders), sys.argv)
         record.max_epochs = 1

@@ -118,6 +118,11 @@ class ViewDataset:
         """The wrapped data set's, as MMEngine reads it."""
         return getattr(self.dataset, 'metainfo', {})
 
+    @property
+    def CLASSES(self) -> list[str] | None:  # noqa: N802 - so ClassNumCheckHook asks
+        """The class names."""
+        return self.metainfo.get('classes')
+
     def __len__(self) -> int:
         return len(self.dataset)
 
@@ -206,6 +211,11 @@ class ViewSampler:
             repeat = drawn.get(index, 0)
             drawn[index] = repeat + 1
             yield View(int(index), view, repeat)
+
+    @property
+    def CLASSES(self) -> list[str] | None:  # noqa: N802 - so ClassNumCheckHook asks
+        """The class names."""
+        return self.metainfo.get('classes')
 
     def __len__(self) -> int:
         return len(self.sampler)

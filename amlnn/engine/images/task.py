@@ -24,7 +24,7 @@ from amlnn.engine.images.pretrained import IMAGENET_CLASSES, head_classes
 from amlnn.engine.images.sizes import fixed_size, spread_images
 from amlnn.engine.images.tta import augment_pipeline, averaging
 from amlnn.engine.plan import make_plan
-from amlnn.engine.rehearsal import as_config_error, kept_generators, rehearse
+from amlnn.engine.rehearsal import kept_generators, take_step
 from amlnn.engine.run.runner import FolderRunner
 from amlnn.engine.run.versions import vision_versions
 from amlnn.engine.task import PRETRAINED, Task, Weights
@@ -212,34 +212,28 @@ class ImageTask(Task):
         """The vision libraries' too."""
         return vision_versions()
 
-    def try_out(self, model: nn.Module, loaders: dict, evaluator) -> dict:
-        """Take a step on two images, one on a last batch of one, and evaluate two.
+    def try_out(self, model: nn.Module, loaders: dict) -> None:
+        """Look at sizes and head, and take a step on a last batch of one image.
 
         Raises:
-            ConfigError: images, model, loss, optimizer and metrics do not go together.
+            ConfigError: images come in several sizes, or the model cannot take them so.
         """
         loader = loaders['train']
         with kept_generators():
             images = spread_images(loader.dataset, fixed_size(self.plan.config))
 
-            def batch(count: int) -> dict:  # a preprocessor writes into its samples
-                return loader.collate_fn(copy.deepcopy(images[:count]))
+            def batch() -> dict:  # a preprocessor writes into its samples
+                return loader.collate_fn(copy.deepcopy(images[:1]))
 
-            self._check_head(model, batch(1))
-        section = self.plan.config['optim_wrapper']
-        size = min(2, loader.batch_size, len(images))
-        rehearse(model, batch(size), section,
-                 f'a batch of {size} image{"s" * (size > 1)}')
-        left = 0 if loader.drop_last else len(loader.dataset) % loader.batch_size
-        if left == 1 and size > 1:
-            rehearse(model, batch(1), section,
-                     f'the last batch, of 1 image ({len(loader.dataset)} by {loader.batch_size}),')
-        if evaluator is None:
-            return {}
-        few = self.first_batch(loaders['val'], 2)
-        with kept_generators(), as_config_error('evaluating 2 images with val_evaluator'):
-            found = self.evaluate(model, few, evaluator)
-        return {**found.arrays, **found.metrics}
+            self._check_head(model, batch())
+            left = 0 if loader.drop_last else len(loader.dataset) % loader.batch_size
+            if left == 1:
+                take_step(model, batch(), self.plan.config['optim_wrapper'], 'the last batch, of 1 '
+                          f'image ({len(loader.dataset)} by {loader.batch_size}),')
+
+    def few(self) -> int:
+        """Not as many as there are classes, or a wrong shape could fit by chance."""
+        return 3 if len(self.classes or ()) == 2 else 2
 
     @torch.no_grad()
     def _check_head(self, model: nn.Module, batch: dict) -> None:

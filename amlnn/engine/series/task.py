@@ -12,7 +12,6 @@ from amlnn.console import say
 from amlnn.data.series.window_loader import WindowLoader
 from amlnn.engine.build import build, initialise
 from amlnn.engine.plan import Plan, make_plan
-from amlnn.engine.rehearsal import as_config_error, kept_generators, rehearse
 from amlnn.engine.series.evaluation import (
     ForecastEvaluation,
     evaluate_forecaster,
@@ -143,21 +142,6 @@ class SeriesTask(Task):
     def write_predictions(self, path: Path, evaluation: ForecastEvaluation) -> None:
         """See `Task`."""
         write_forecasts(path, evaluation, self.parts.metainfo)
-
-    def try_out(self, model: nn.Module, loaders: dict, evaluator) -> dict:
-        """Take a step on two windows, and evaluate two.
-
-        Raises:
-            ConfigError: windows, model, loss, optimizer and metrics do not go together.
-        """
-        batch = next(iter(self.first_batch(loaders['train'], 2)))
-        rehearse(model, batch, self.plan.config['optim_wrapper'], 'a batch of 2 windows')
-        if evaluator is None:
-            return {}
-        few = self.first_batch(loaders['val'], 2)
-        with kept_generators(), as_config_error('evaluating 2 windows with val_evaluator'):
-            found = self.evaluate(model, few, evaluator)
-        return {**found.arrays, **found.metrics}
 
     def runner_class(self) -> type[ForecastRunner]:
         """ForecastRunner."""
