@@ -13,7 +13,7 @@ from amlnn.config.facts import VOCABULARY
 __all__ = ['SCAN_VERSION', 'scan_module']
 
 # To be raised with every change of what is returned: older caches are then read no more.
-SCAN_VERSION = 6
+SCAN_VERSION = 7
 
 # Registries go by several variable names.
 _SAME_REGISTRY = dict(EVALUATORS='EVALUATOR', BACKBONES='MODELS', NECKS='MODELS', HEADS='MODELS',
@@ -30,6 +30,7 @@ def scan_module(path: Path, name: str) -> dict:
     Returns:
         `imports` {local name: dotted name}, `stars` [module], `missing` [packages it needs],
         `classes`, `functions`, `registered` [[registry, registered name, local dotted name]],
+        `forced` [registered names that may replace others],
         `gated` [names or modules that are only there with MMPretrain's multimodal extra].
     """
     try:
@@ -48,7 +49,7 @@ class _Scanner:
     def __init__(self, package: str):
         self.package = package
         self.found = {'imports': {}, 'stars': [], 'needs': [], 'classes': {}, 'functions': {},
-                      'registered': [], 'gated': []}
+                      'registered': [], 'forced': [], 'gated': []}
 
     def statements(self, body: list[ast.stmt], guarded: bool, gated: bool = False) -> None:
         for node in body:
@@ -133,7 +134,7 @@ class _Scanner:
                 continue
             names = _names_of(call) or [node.name]
             for name in names:
-                self._register(target, name, node.name)
+                self._register(target, name, node.name, call)
 
     def _registration_call(self, call: ast.Call):
         if not (isinstance(call.func, ast.Attribute) and call.func.attr == 'register_module'):
@@ -142,13 +143,15 @@ class _Scanner:
         local = _dotted(module) if module is not None else ''
         if local:
             for name in _names_of(call) or [local.rpartition('.')[2]]:
-                self._register(call.func, name, local)
+                self._register(call.func, name, local, call)
 
-    def _register(self, target: ast.Attribute, name: str, local: str):
+    def _register(self, target: ast.Attribute, name: str, local: str, call: ast.Call | None):
         registry = _dotted(target.value).rpartition('.')[2]
         if registry.isupper():
             registry = _SAME_REGISTRY.get(registry, registry)
             self.found['registered'].append([registry, name, local])
+            if call and any(word.arg == 'force' for word in call.keywords):
+                self.found['forced'].append(name)
 
 
 def _names_of(call: ast.Call | None) -> list[str]:

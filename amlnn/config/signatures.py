@@ -14,7 +14,8 @@ from amlnn.config.library_facts import (
     FACTS,
     OPTIMIZER_NAMES,
 )
-from amlnn.config.modules import custom_modules, is_installed, read_modules
+from amlnn.config.modules import is_installed, read_modules
+from amlnn.config.own_modules import OwnModule, belonging, custom_modules, source_files
 
 __all__ = ['Component', 'Library', 'Parameter', 'Signature', 'library', 'library_of']
 
@@ -57,13 +58,18 @@ class Signature:
 
 
 @lru_cache(maxsize=8)
-def library(extra_modules: tuple[str, ...] = ()) -> 'Library':
-    """All that can be named, once a process.
+def _library(own: tuple[OwnModule, ...], stamp: tuple) -> 'Library':
+    return Library(read_modules(own), own)
+
+
+def library(own: tuple[OwnModule, ...] = ()) -> 'Library':
+    """All that can be named, read once a process, and again where a user's module changed.
 
     Args:
-        extra_modules: Dotted names of a user's own modules (`custom_imports`).
+        own: A user's own modules (`custom_imports`).
     """
-    return Library(read_modules(extra_modules))
+    files = [file for module in own for path in belonging(module) for file in source_files(path)]
+    return _library(own, tuple((str(file), file.stat().st_mtime_ns) for file in files))
 
 
 def library_of(config: dict) -> 'Library':
@@ -72,10 +78,11 @@ def library_of(config: dict) -> 'Library':
 
 
 class Library:
-    """Modules by dotted name, as `scan_module` describes them."""
+    """Modules by dotted name, as `scan_module` describes them; a user's own come last."""
 
-    def __init__(self, modules: dict[str, dict]):
+    def __init__(self, modules: dict[str, dict], own: tuple[OwnModule, ...] = ()):
         self.modules = modules
+        self.own = own
         self._signatures: dict[tuple[str, str], Signature] = {}
         self._facts: dict[tuple[str, str, str], Facts] = {}
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from amlnn.config.files import place_of
 from amlnn.config.located import Located, Place, Written, executing, located
+from amlnn.config.names import BASE, Names
+from amlnn.config.structure import TOP_LEVEL
 from amlnn.errors import ConfigError
 from amlnn.suggest import did_you_mean, nearest
 
 __all__ = ['RESERVED', 'Source', 'read_source']
 
-BASE = '_base_'
 # Names of MMEngine's config language; a name that looks like one of them is a slip.
 RESERVED = ('_base_', '_delete_', '_scope_', '_deprecation_')
 _CALL = '__written_here__'
@@ -37,6 +38,8 @@ class Source:
     """Top-level names that begin with `_`."""
     read: set[str]
     """Top-level names that the file itself reads."""
+    used: set[str]
+    """Top-level names from which the file makes, straight or over others, a key of a config."""
     inherited: set[str]
     """Top-level names of its bases that the file reads or changes through `_base_`."""
     deprecation: str = ''
@@ -60,7 +63,7 @@ def read_source(path: Path, inherit) -> Source:
     bases = _bases(tree, place)
     tree.body = [node for node in tree.body if not _is_heavy_import(node, place)]
     base = inherit(bases, place)
-    names = _Names(tree)
+    names = Names(tree)
     if not place.shipped:
         _check_private_names(names, place)
     values = _execute(tree, path, place, base, names)
@@ -74,6 +77,7 @@ def read_source(path: Path, inherit) -> Source:
         here = place._replace(line=names.written.get(key))
         top.put(key, located(value, here), here)
     return Source(path=path, place=place, values=top, private=private, read=names.read,
+                  used=names.used(TOP_LEVEL),
                   inherited=names.inherited, deprecation=_deprecation(deprecation), bases=bases)
 
 
@@ -161,61 +165,7 @@ def _is_heavy_import(node: ast.stmt, place: Place) -> bool:
     return bool(heavy)
 
 
-class _Names(ast.NodeVisitor):
-    """Which top-level names a file writes and reads."""
-
-    def __init__(self, tree: ast.Module):
-        self.written: dict[str, int] = {}
-        self.read: set[str] = set()
-        self.inherited: set[str] = set()
-        self.imported: set[str] = set()
-        self._in_function = 0
-        self.visit(tree)
-
-    def visit_Name(self, node):
-        if isinstance(node.ctx, ast.Load):
-            self.read.add(node.id)
-        elif not self._in_function:
-            self.written[node.id] = node.lineno
-
-    def visit_AugAssign(self, node):
-        self.generic_visit(node)
-        if isinstance(node.target, ast.Name):
-            self.read.add(node.target.id)
-
-    def visit_Attribute(self, node):
-        self.generic_visit(node)
-        if isinstance(node.value, ast.Name) and node.value.id == BASE:
-            self.inherited.add(node.attr)
-
-    def visit_Subscript(self, node):
-        self.generic_visit(node)
-        if isinstance(node.value, ast.Name) and node.value.id == BASE \
-                and isinstance(node.slice, ast.Constant):
-            self.inherited.add(node.slice.value)
-
-    def visit_Import(self, node):
-        self.imported.update(alias.asname or alias.name.partition('.')[0]
-                             for alias in node.names)
-
-    visit_ImportFrom = visit_Import  # noqa: N815
-
-    def visit_FunctionDef(self, node):
-        self.written[node.name] = node.lineno
-        self._in_function += 1
-        self.generic_visit(node)
-        self._in_function -= 1
-
-    def visit_Lambda(self, node):
-        self._in_function += 1
-        self.generic_visit(node)
-        self._in_function -= 1
-
-    # What a comprehension counts with is no name of the file.
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_Lambda  # noqa: N815
-
-
-def _check_private_names(names: _Names, place: Place) -> None:
+def _check_private_names(names: Names, place: Place) -> None:
     for name, line in names.written.items():
         if not name.startswith('_') or name in RESERVED or name == '_':
             continue

@@ -7,7 +7,7 @@ from rich.progress import Progress
 from torch import nn
 
 from amlnn.atomic import write_text
-from amlnn.config.resolved import resolved_text
+from amlnn.config.own_imports import keep_own_modules
 from amlnn.console import say
 from amlnn.engine.device import choose_device, device_name
 from amlnn.engine.new_record import new_record
@@ -103,7 +103,8 @@ def _folder(task: Task, model: nn.Module, samples: dict[str, int], options: Test
     record.pretrained = task.plan.model_options.pretrained or str(options.checkpoint)
     folder = create_run_folder(Path('work_dirs') / task.plan.loaded.name,
                                new_run_name(record.config_hash))
-    write_text(folder / 'config.py', resolved_text(config))
+    keep_own_modules(config, folder)
+    write_text(folder / 'config.py', task.config_text(config))
     write_record(folder / 'run.json', record)
     point_latest(folder)
     return folder

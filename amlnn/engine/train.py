@@ -15,7 +15,8 @@ from amlnn.config.check import check_parameters
 from amlnn.config.experiment import identity
 from amlnn.config.kind import PARTS
 from amlnn.config.load import LoadedConfig
-from amlnn.config.resolved import config_hash, resolved_text
+from amlnn.config.own_imports import check_unchanged, keep_own_modules
+from amlnn.config.resolved import config_hash
 from amlnn.console import say
 from amlnn.engine.device import choose_device
 from amlnn.engine.memory import is_out_of_memory
@@ -71,7 +72,8 @@ def train(options: TrainOptions, draw: Draw | None = None,
         folder = _folder(options, task)
         config = task.plan.effective_config()
         with RunLock(folder):
-            write_text(folder / 'config.py', resolved_text(config))
+            task.plan.notes += keep_own_modules(config, folder)
+            write_text(folder / 'config.py', task.config_text(config))
             place = RunPlace(folder, resumed=options.resume is not None)
             Training(task, place, config, console, draw).run()
     return folder
@@ -97,6 +99,7 @@ def _folder(options: TrainOptions, task: Task) -> Path:
         return create_run_folder(parent, new_run_name(config_hash(config)))
     run = find_run(options.resume, parent, config, task.data_hash(),
                    options.pretrained is not None)
+    check_unchanged(config, run.folder)
     if options.pretrained is None:
         task.plan.model_options.pretrained = run.pretrained
     return run.folder
