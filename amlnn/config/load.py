@@ -103,10 +103,15 @@ class _Resolution:
         if source.deprecation:
             self.notes.append(f'{source.place}: {source.deprecation}')
         shipped = source.place.shipped
-        self.note_helpers(source.values, base, source.read if shipped else source.used, shipped)
+        values = source.values
+        if source.whole:
+            values = Located({key: values[key] for key in values if key in source.written})
+            values.places.update(source.values.places)
+            self.helpers |= source.used - set(TOP_LEVEL)
+        self.note_helpers(values, base, source.read if shipped else source.used, shipped)
         for key in source.inherited - set(TOP_LEVEL):
             self.helpers.add(key)
-        config = merge(source.values, base)
+        config = source.values if source.whole else merge(source.values, base)
         return _with_scope(config, scope) if scope else config
 
     def note_helpers(self, values: Located, base: Located, used: set[str],
