@@ -9,7 +9,7 @@ from typing import Any
 from amlnn.config.facts import Metric
 
 __all__ = ['ACTIVATIONS', 'ACTIVATION_MODULE', 'CLOSED', 'COMPUTED', 'DEFAULT_CLASSES', 'FACTS',
-           'LOOP_OF_ITERATIONS', 'OPTIMIZER_NAMES']
+           'LOCAL_BACKEND', 'LOOP_OF_ITERATIONS', 'OPTIMIZER_NAMES', 'TRACKERS']
 
 # What MMEngine's Runner and amlnn build where a config names no `type`, by top-level key: a
 # registered name, or module and class.
@@ -23,6 +23,14 @@ DEFAULT_CLASSES: dict[str, str | tuple[str, str]] = dict(
 
 # The training loop where `by_epoch` is False.
 LOOP_OF_ITERATIONS = 'IterBasedTrainLoop'
+
+# The backend of MMEngine's visualizer that writes what scalars.jsonl has, and the packages that
+# others import once they are built.
+LOCAL_BACKEND = 'LocalVisBackend'
+TRACKERS: dict[str, tuple[str, ...]] = dict(
+    TensorboardVisBackend=('tensorboard',), WandbVisBackend=('wandb',),
+    MLflowVisBackend=('mlflow',), ClearMLVisBackend=('clearml',), NeptuneVisBackend=('neptune',),
+    DVCLiveVisBackend=('dvclive', 'pygit2'), AimVisBackend=('aim',))
 
 # Classes whose constructors take nothing that a config could give.
 CLOSED = ('torch.nn.modules.module:Module', 'torch.utils.data.dataset:Dataset',

@@ -15,7 +15,8 @@ from amlnn.config.library_facts import (
     FACTS,
     OPTIMIZER_NAMES,
 )
-from amlnn.config.modules import custom_modules, is_installed, read_modules
+from amlnn.config.modules import is_installed, read_modules
+from amlnn.config.own_modules import OwnModule, belonging, custom_modules, source_files
 from amlnn.config.scan import Call, Module
 
 __all__ = ['Component', 'Library', 'Parameter', 'Signature', 'library', 'library_of']
@@ -58,23 +59,24 @@ class Signature:
     """The `type` that a dict argument gets where it names none."""
 
 
-def library(extra_modules: tuple[str, ...] = ()) -> 'Library':
-    """All that can be named, once a process.
+@lru_cache(maxsize=8)
+def _library(own: tuple[OwnModule, ...], stamp: tuple[tuple[str, int], ...]) -> 'Library':
+    return Library(read_modules(own), own)
+
+
+def library(own: tuple[OwnModule, ...] = ()) -> 'Library':
+    """All that can be named, read once a process, and again where a user's module changed.
 
     Args:
-        extra_modules: Dotted names of a user's own modules (`custom_imports`).
+        own: A user's own modules (`custom_imports`).
 
     >>> library().find('MODELS', 'ResNet').module
     'mmpretrain.models.backbones.resnet'
     >>> library().signature('torch.optim.sgd', 'SGD').parameters['lr'].default
     '0.001'
     """
-    return _library(extra_modules)
-
-
-@lru_cache(maxsize=8)
-def _library(extra_modules: tuple[str, ...]) -> 'Library':
-    return Library(read_modules(extra_modules))
+    files = [file for module in own for path in belonging(module) for file in source_files(path)]
+    return _library(own, tuple((str(file), file.stat().st_mtime_ns) for file in files))
 
 
 def library_of(config: Mapping[str, Any]) -> 'Library':
@@ -87,10 +89,11 @@ def library_of(config: Mapping[str, Any]) -> 'Library':
 
 
 class Library:
-    """Modules by dotted name, as `scan_module` describes them."""
+    """Modules by dotted name, as `scan_module` describes them; a user's own come last."""
 
-    def __init__(self, modules: dict[str, Module]):
+    def __init__(self, modules: dict[str, Module], own: tuple[OwnModule, ...] = ()):
         self.modules = modules
+        self.own = own
         self._signatures: dict[tuple[str, str], Signature] = {}
         self._facts: dict[tuple[str, str, str], Facts] = {}
 
