@@ -31,8 +31,9 @@ def build_loader(plan: Plan, part: str, classes: list[str] | None = None) -> Dat
     section = copy.deepcopy(plan.config[f'{part}_dataloader'])
     sampler = section.get('sampler') or dict(type='DefaultSampler', shuffle=part == 'train')
     if str(sampler.get('type')).rpartition('.')[2] == 'InfiniteSampler':
-        raise ConfigError(f'{plan.loaded.origins.get(f"{part}_dataloader.sampler.type", part)}: an '
-                          'InfiniteSampler never ends an epoch, and runs here are counted in epochs',
+        place = plan.loaded.origins.get(f'{part}_dataloader.sampler.type', plan.loaded.path)
+        raise ConfigError(f'{place}: an InfiniteSampler never ends an epoch, and runs here are '
+                          'counted in epochs',
                           hint="sampler=dict(type='DefaultSampler', shuffle=True)")
     section['dataset'] = dict(type='ViewDataset', dataset=section['dataset'], seed=plan.seed)
     section['sampler'] = dict(type='ViewSampler', sampler=sampler,
