@@ -212,11 +212,6 @@ class ViewSampler:
             drawn[index] = repeat + 1
             yield View(int(index), view, repeat)
 
-    @property
-    def CLASSES(self) -> list[str] | None:  # noqa: N802 - so ClassNumCheckHook asks
-        """The class names."""
-        return self.metainfo.get('classes')
-
     def __len__(self) -> int:
         return len(self.sampler)
 

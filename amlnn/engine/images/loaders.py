@@ -12,7 +12,7 @@ from amlnn.data.images.views import ViewDataset
 from amlnn.data.prepare.integrity import check_files
 from amlnn.data.prepare.manifest import SPLIT_FOLDERS
 from amlnn.engine.plan import Plan
-from amlnn.errors import AmlnnError, DataError
+from amlnn.errors import AmlnnError, ConfigError, DataError
 
 __all__ = ['build_loader']
 
@@ -30,6 +30,11 @@ def build_loader(plan: Plan, part: str, classes: list[str] | None = None) -> Dat
     """
     section = copy.deepcopy(plan.config[f'{part}_dataloader'])
     sampler = section.get('sampler') or dict(type='DefaultSampler', shuffle=part == 'train')
+    if str(sampler.get('type')).rpartition('.')[2] == 'InfiniteSampler':
+        place = plan.loaded.origins.get(f'{part}_dataloader.sampler.type', plan.loaded.path)
+        raise ConfigError(f'{place}: an InfiniteSampler never ends an epoch, and runs here are '
+                          'counted in epochs',
+                          hint="sampler=dict(type='DefaultSampler', shuffle=True)")
     section['dataset'] = dict(type='ViewDataset', dataset=section['dataset'], seed=plan.seed)
     section['sampler'] = dict(type='ViewSampler', sampler=sampler,
                               views=plan.policy.views if part == 'train' else 1)

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+from generated import write_data_set
+from tiny_runs import write_tiny_config
 from torchvision.models import resnet18
 
 WHOLE = '''
@@ -65,13 +67,14 @@ def test_models_that_are_no_classifiers_are_two_lines(write_config, run_tool, se
 
 
 def test_what_an_initialisation_of_mmpretrains_leaves_random_is_said_or_refused(
-        write_config, run_tool, tmp_path):
+        run_tool, tmp_path):
     state = resnet18().state_dict()
     del state['layer1.0.conv1.weight']
     torch.save(state, tmp_path / 'hole.pth')
-    config = write_config(f'''
+    data = write_data_set(tmp_path / 'data', sizes={'train': 4, 'val': 2, 'test': 2}, side=40)
+    config = write_tiny_config(tmp_path / 'small.py', data, f'''
         model = dict(head=dict(in_channels=512), backbone=dict(
-            stem_channels=64, base_channels=64,
+            _delete_=True, type='ResNet', depth=18,
             init_cfg=dict(type='Pretrained', checkpoint={str(tmp_path / 'hole.pth')!r})))
         ''')
     status, shown, errors = run_tool('train', config, '--device', 'cpu', '--dry-run')
