@@ -4,8 +4,9 @@ Each does what it does there, or is refused with what does it here. `--help` lis
 """
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from amlnn.errors import UsageError
 
@@ -26,12 +27,14 @@ class _Refused(argparse.Action):
         unless: A value that asks for nothing.
     """
 
-    def __init__(self, *args, instead: str, unless: str | None = None, **kwargs):
-        super().__init__(*args, help=argparse.SUPPRESS, **kwargs)
+    def __init__(self, option_strings: Sequence[str], dest: str, *, instead: str,
+                 unless: str | None = None, **kwargs: Any):
+        super().__init__(option_strings, dest, help=argparse.SUPPRESS, **kwargs)
         self.instead = instead
         self.unless = unless
 
-    def __call__(self, parser, namespace, values, option_string=None):
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
+                 values: str | Sequence[Any] | None, option_string: str | None = None) -> None:
         if self.unless is None or values != self.unless:
             raise UsageError(f"{option_string} is MMPretrain's, and does nothing here",
                              hint=self.instead)
@@ -60,7 +63,7 @@ def add_test_flags(parser: argparse.ArgumentParser) -> None:
     _add_launchers(parser)
 
 
-def train_options(args: argparse.Namespace, config: Mapping) -> list[str]:
+def train_options(args: argparse.Namespace, config: Mapping[str, Any]) -> list[str]:
     """What the flags of training change in a config, as of --cfg-options.
 
     Args:
@@ -91,7 +94,7 @@ def train_options(args: argparse.Namespace, config: Mapping) -> list[str]:
     return options
 
 
-def test_options(args: argparse.Namespace, config: Mapping) -> list[str]:
+def test_options(args: argparse.Namespace, config: Mapping[str, Any]) -> list[str]:
     """What the flags of testing change in a config, as of --cfg-options.
 
     Raises:
@@ -111,7 +114,7 @@ def test_options(args: argparse.Namespace, config: Mapping) -> list[str]:
     return options
 
 
-def _loader_options(args: argparse.Namespace, config: Mapping) -> list[str]:
+def _loader_options(args: argparse.Namespace, config: Mapping[str, Any]) -> list[str]:
     """What --no-pin-memory and --no-persistent-workers change in every part that a config has."""
     keys = [key for flag, key in (('no_pin_memory', 'pin_memory'),
                                   ('no_persistent_workers', 'persistent_workers'))
@@ -142,7 +145,8 @@ def resumed_run(given: str | None) -> str | None:
                      hint=f'--resume RUN names one; --pretrained {given} begins with its weights')
 
 
-def flagged(args: argparse.Namespace, load: Callable, options: Callable) -> list[str]:
+def flagged(args: argparse.Namespace, load: Callable[[str, list[str]], Any],
+            options: Callable[[argparse.Namespace, Mapping[str, Any]], list[str]]) -> list[str]:
     """Overrides that flags stand for; the config is read for them only where there are some."""
     flags = ('amp', 'no_validate', 'auto_scale_lr', 'no_pin_memory', 'no_persistent_workers',
              'out_item')
@@ -151,7 +155,7 @@ def flagged(args: argparse.Namespace, load: Callable, options: Callable) -> list
     return options(args, load(args.config, args.cfg_options).config)
 
 
-def write_items(args: argparse.Namespace, metrics: Mapping) -> None:
+def write_items(args: argparse.Namespace, metrics: Mapping[str, Any]) -> None:
     """Write --out as MMPretrain does for `--out-item metrics`: the metrics alone."""
     if args.out_item == 'metrics':
         from mmengine.fileio import dump

@@ -4,6 +4,7 @@ import ast
 import copy
 import json
 import re
+from typing import Any
 
 import yaml
 
@@ -20,6 +21,10 @@ def read_data(text: str, place: Place, ending: str) -> Written:
 
     Raises:
         ConfigError: it cannot be read, or is no mapping of names.
+
+    >>> values = read_data('model:\\n  depth: 18\\n', Place('small.yaml'), '.yaml')
+    >>> values['model'], str(values['model'].places['depth'])
+    ({'depth': 18}, 'small.yaml:2')
     """
     try:
         value = _json(text, place) if ending == '.json' else _yaml(text, place)
@@ -37,11 +42,15 @@ def read_data(text: str, place: Place, ending: str) -> Written:
     return value
 
 
-def fill_from_bases(value: object, base: dict, place: Place) -> object:
+def fill_from_bases(value: object, base: dict[str, Any], place: Place) -> object:
     """A value in which strings such as '{{_base_.model.head}}' are what the bases have there.
 
     Raises:
         ConfigError: the bases have no such key.
+
+    >>> fill_from_bases({'head': '{{_base_.model.head}}', 'lr': 0.1}, {'model': {'head': 'Linear'}},
+    ...                 Place('small.json'))
+    {'head': 'Linear', 'lr': 0.1}
     """
     if isinstance(value, dict):
         for key, item in dict.items(value):
@@ -52,7 +61,7 @@ def fill_from_bases(value: object, base: dict, place: Place) -> object:
     match = isinstance(value, str) and re.fullmatch(r'\{\{\s*_base_\.([\w\.]+)\s*\}\}', value)
     if not match:
         return value
-    found = base
+    found: Any = base
     for part in match[1].split('.'):
         if not isinstance(found, dict) or part not in found:
             raise ConfigError(f'{place}: `_base_.{match[1]}` is not there to be read',
@@ -72,11 +81,11 @@ def _json(text: str, place: Place) -> object:
 
 def _with_lines(value: object, node: ast.AST | None, place: Place) -> object:
     if isinstance(value, dict):
-        nodes = {key.value: (key.lineno, item)
-                 for key, item in zip(node.keys, node.values, strict=True)
-                 if isinstance(key, ast.Constant)} if isinstance(node, ast.Dict) else {}
-        lines = {key: place._replace(line=nodes.get(key, (None, None))[0]) for key in value}
-        return Written(lines, {key: _with_lines(item, nodes.get(key, (None, None))[1], place)
+        written = {key.value: (key.lineno, item)
+                   for key, item in zip(node.keys, node.values, strict=True)
+                   if isinstance(key, ast.Constant)} if isinstance(node, ast.Dict) else {}
+        lines = {key: place._replace(line=written.get(key, (None, None))[0]) for key in value}
+        return Written(lines, {key: _with_lines(item, written.get(key, (None, None))[1], place)
                                for key, item in value.items()})
     if isinstance(value, list):
         nodes = node.elts if isinstance(node, ast.List) else [None] * len(value)
@@ -85,7 +94,7 @@ def _with_lines(value: object, node: ast.AST | None, place: Place) -> object:
     return value
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
     """Plain values only; 1e-3 is a number, as everywhere but in YAML 1.1."""
 
 

@@ -100,7 +100,7 @@ class _Resolution:
     def resolve(self, path: Path, scope: str | None, chain: tuple[Path, ...]) -> Located:
         base = Located()
 
-        def inherit(bases: list[tuple[str, int]], place: Place) -> Located:
+        def inherit(bases: Sequence[tuple[str, int | None]], place: Place) -> Located:
             for name, line in bases:
                 where = place._replace(line=line)
                 file, base_scope = find_file(name, path.parent, f'{where}: ')

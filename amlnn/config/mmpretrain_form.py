@@ -14,6 +14,7 @@ The experiment, its hash and its identity are of what amlnn reads.
 
 import copy
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from amlnn.config.located import Located, located
 from amlnn.config.resolved import FOLDED, fold_back, resolved_text
@@ -32,12 +33,18 @@ _INSTEAD = {
 }
 
 
-def stored_text(config: Mapping, classes: int | None) -> str:
+def stored_text(config: Mapping[str, Any], classes: int | None) -> str:
     """What config.py of a run has: MMPretrain reads it as it is, and amlnn as `config`.
 
     Args:
         config: A resolved config.
         classes: How many the model has, where the config does not say.
+
+    >>> print(stored_text({'model': {'type': 'ImageClassifier', 'frozen_stages': 3}}, 2), end='')
+    model = dict(type='ImageClassifier')
+    default_scope = 'mmpretrain'
+    # What amlnn reads in place of what stands above.
+    amlnn = dict(keys={'model.frozen_stages': 3}, without=['default_scope'])
     """
     form = for_mmpretrain(config, classes)
     keys, without = {}, []
@@ -51,12 +58,19 @@ def stored_text(config: Mapping, classes: int | None) -> str:
         + resolved_text(kept)
 
 
-def exported_text(config: Mapping, classes: int | None) -> tuple[str, list[str]]:
+def exported_text(config: Mapping[str, Any], classes: int | None) -> tuple[str, list[str]]:
     """A config for MMPretrain's own tools, and lines that say what they will do otherwise.
 
     Args:
         config: A resolved config.
         classes: As of `stored_text`.
+
+    >>> text, notes = exported_text({'model': {'type': 'ImageClassifier', 'frozen_stages': 3}}, 2)
+    >>> print(text, end='')
+    model = dict(type='ImageClassifier')
+    default_scope = 'mmpretrain'
+    >>> notes
+    ['`model.frozen_stages` is 3, and MMPretrain has nothing like it']
     """
     form, notes = for_mmpretrain(config, classes), []
     for key in MODEL_KEYS:
@@ -77,12 +91,18 @@ def exported_text(config: Mapping, classes: int | None) -> tuple[str, list[str]]
     return resolved_text(form), notes
 
 
-def for_mmpretrain(config: Mapping, classes: int | None) -> dict:
+def for_mmpretrain(config: Mapping[str, Any], classes: int | None) -> dict[str, Any]:
     """A config whose model MMPretrain can build: amlnn's keys are out, its modules are imported.
 
     Args:
         config: A resolved config, which stays as it is.
         classes: As of `stored_text`.
+
+    >>> form = for_mmpretrain({'model': {'head': {'type': 'DenseHead'}, 'pretrained': None}}, 3)
+    >>> form['model']
+    {'head': {'type': 'DenseHead', 'num_classes': 3}}
+    >>> form['custom_imports']['imports']
+    ['amlnn.models.images.heads']
     """
     form = copy.deepcopy(dict(config))
     model = form['model']
@@ -108,12 +128,18 @@ def unfold(values: Located) -> Located:
 
     Raises:
         ConfigError: its key `amlnn` is not what amlnn wrote.
+
+    >>> from amlnn.config.located import Place
+    >>> unfold(located({'model': {'classes': 3}, 'default_scope': 'mmpretrain', 'amlnn': {
+    ...     'keys': {'model.frozen_stages': 1}, 'without': ['model.classes', 'default_scope']}},
+    ...     Place('config.py')))
+    {'model': {'frozen_stages': 1}}
     """
     if FOLDED not in values:
         return values
     place = values.place(FOLDED)
     try:
-        result = located(fold_back(values), place)
+        result: Located = located(fold_back(values), place)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise ConfigError(f'{place}: `{FOLDED}` is a key of config.py in run folders, and this is '
                           f'not what stands there ({error})', hint='take it out') from None
@@ -125,7 +151,8 @@ def unfold(values: Located) -> Located:
 _ABSENT = object()
 
 
-def _differences(was: Mapping, now: Mapping, at: str) -> Iterator[tuple[str, object]]:
+def _differences(was: Mapping[str, Any], now: Mapping[str, Any],
+                 at: str) -> Iterator[tuple[str, object]]:
     for key in {**was, **now}:
         dotted = f'{at}.{key}' if at else key
         left, right = was.get(key, _ABSENT), now.get(key, _ABSENT)
@@ -135,7 +162,7 @@ def _differences(was: Mapping, now: Mapping, at: str) -> Iterator[tuple[str, obj
             yield dotted, left
 
 
-def _modules(config: Mapping) -> list[str]:
+def _modules(config: Mapping[str, Any]) -> list[str]:
     """The modules of amlnn's that register what a config names and MMPretrain would build."""
     found, names = library_of(config), dict.fromkeys(_types(
         {key: value for key, value in config.items()

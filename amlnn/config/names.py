@@ -41,41 +41,41 @@ class Names(ast.NodeVisitor):
                 waiting += needs.get(name, ())
         return found & (needs.keys() | self.read) - {BASE}
 
-    def visit_Name(self, node):
+    def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
             self.read.add(node.id)
         elif not self._in_function:
             self.written[node.id] = node.lineno
 
-    def visit_AugAssign(self, node):
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
         self.generic_visit(node)
         if isinstance(node.target, ast.Name):
             self.read.add(node.target.id)
 
-    def visit_Attribute(self, node):
+    def visit_Attribute(self, node: ast.Attribute) -> None:
         self.generic_visit(node)
         if isinstance(node.value, ast.Name) and node.value.id == BASE:
             self.inherited.add(node.attr)
 
-    def visit_Subscript(self, node):
+    def visit_Subscript(self, node: ast.Subscript) -> None:
         self.generic_visit(node)
         if isinstance(node.value, ast.Name) and node.value.id == BASE \
-                and isinstance(node.slice, ast.Constant):
+                and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
             self.inherited.add(node.slice.value)
 
-    def visit_Import(self, node):
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
         self.imported.update(alias.asname or alias.name.partition('.')[0]
                              for alias in node.names)
 
     visit_ImportFrom = visit_Import  # noqa: N815
 
-    def visit_FunctionDef(self, node):
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         self.written[node.name] = node.lineno
         self._in_function += 1
         self.generic_visit(node)
         self._in_function -= 1
 
-    def visit_Lambda(self, node):
+    def visit_Lambda(self, node: ast.AST) -> None:
         self._in_function += 1
         self.generic_visit(node)
         self._in_function -= 1

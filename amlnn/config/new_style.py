@@ -9,6 +9,7 @@ import importlib.util
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NoReturn, TypeGuard
 
 from amlnn.config.located import Located, Place
 from amlnn.config.signatures import library
@@ -59,7 +60,7 @@ class Lazy(str):
             raise AttributeError(name)
         return Lazy(f'{self}.{name}')
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise ConfigError(f'a config may not call `{self}`: nothing of it is imported',
                           hint='write the value out, or the class as a dict: '
                           f"dict(type='{self.rpartition('.')[2]}')")
@@ -79,6 +80,11 @@ def take_imported_bases(tree: ast.Module, place: Place, folder: Path) -> Importe
     Raises:
         ConfigError: something else than `from ... import ...` stands there, or a base is imported
             without it.
+
+    >>> tree = ast.parse('with read_base():\\n    from .small import model as net\\ndepth = 18')
+    >>> found = take_imported_bases(tree, Place('child.py'), Path())
+    >>> found.files, found.names, ast.unparse(tree)
+    ([('small.py', 2)], [{'model': 'net'}], 'depth = 18')
     """
     found = None
     for node in list(tree.body):
@@ -107,6 +113,13 @@ def lazy_imports(tree: ast.Module) -> set[str]:
 
     Returns:
         The names that are bound so.
+
+    >>> tree = ast.parse('import math\\nfrom torch.optim import SGD')
+    >>> lazy_imports(tree)
+    {'SGD'}
+    >>> print(ast.unparse(tree))
+    import math
+    SGD = __class_by_name__('torch.optim.SGD')
     """
     replace = _Replace()
     replace.visit(tree)
@@ -114,8 +127,12 @@ def lazy_imports(tree: ast.Module) -> set[str]:
     return replace.bound
 
 
-def without_lazy(value: object) -> object:
-    """A value with plain strings in the place of names of classes."""
+def without_lazy(value: Any) -> Any:
+    """A value with plain strings in the place of names of classes.
+
+    >>> without_lazy({'type': Lazy('torch.optim.SGD'), 'of': [Lazy('torch.nn.functional.gelu')]})
+    {'type': 'SGD', 'of': ['torch.nn.functional.gelu']}
+    """
     if isinstance(value, Lazy):
         module, _, name = value.rpartition('.')
         return name if module and library().find_anywhere(name) else str(value)
@@ -126,7 +143,7 @@ def without_lazy(value: object) -> object:
     return type(value)(map(without_lazy, value)) if type(value) in (list, tuple) else value
 
 
-def _is_read_base(node: ast.stmt) -> bool:
+def _is_read_base(node: ast.stmt) -> TypeGuard[ast.With]:
     return isinstance(node, ast.With) and any(
         isinstance(item.context_expr, ast.Call)
         and ast.unparse(item.context_expr.func).rpartition('.')[2] == 'read_base'
@@ -148,24 +165,25 @@ def _file_of(node: ast.ImportFrom, place: Place, folder: Path) -> str:
 
 
 class _Replace(ast.NodeTransformer):
-    def __init__(self):
+    def __init__(self) -> None:
         self.bound: set[str] = set()
 
-    def visit_Import(self, node):
+    def visit_Import(self, node: ast.Import) -> ast.stmt | list[ast.stmt]:
         return self._names(node, [(alias, alias.name if alias.asname else
                                    alias.name.partition('.')[0]) for alias in node.names])
 
-    def visit_ImportFrom(self, node):
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt | list[ast.stmt]:
         module = node.module or ''
         if node.level or any(alias.name == '*' for alias in node.names):
             return node
         return self._names(node, [(alias, f'{module}.{alias.name}') for alias in node.names])
 
-    def _names(self, node, found):
+    def _names(self, node: ast.stmt, found: list[tuple[ast.alias, str]]) \
+            -> ast.stmt | list[ast.stmt]:
         heavy = [(alias, name) for alias, name in found if name.partition('.')[0] in HEAVY]
         if len(heavy) < len(found):
             return node
-        result = []
+        result: list[ast.stmt] = []
         for alias, name in heavy:
             bound = alias.asname or alias.name.partition('.')[0]
             self.bound.add(bound)

@@ -2,6 +2,7 @@
 
 from amlnn.config.findings import Findings
 from amlnn.config.located import Located
+from amlnn.config.scan import Module
 from amlnn.config.signatures import Library, library
 
 __all__ = ['check_own_modules']
@@ -16,6 +17,14 @@ def check_own_modules(config: Located, found: Library, findings: Findings) -> No
         config: The resolved config.
         found: What can be named.
         findings: Where to put what is wrong.
+
+    >>> from amlnn.config.located import Place, located
+    >>> from amlnn.config.signatures import library_of
+    >>> config = located(dict(custom_imports=dict(imports=['no_such_parts'])), Place('small.py', 3))
+    >>> findings = Findings()
+    >>> check_own_modules(config, library_of(config), findings)
+    >>> [(str(each.place), each.message) for each in findings.errors]
+    [('small.py:3', 'custom_imports names `no_such_parts`, and there is no such module')]
     """
     section = config.get('custom_imports')
     if not isinstance(section, Located):
@@ -57,9 +66,7 @@ def _check_names(found: Library, findings: Findings, section: Located) -> None:
                 hint=f'a name of its own: @{registry}.register_module(name=\'Own{local}\')', rank=0)
 
 
-def _replaces(registry: str, content: dict, other: str) -> bool:
+def _replaces(registry: str, content: Module, other: str) -> bool:
     """Whether a class that is registered by force takes the place of another module's."""
     package = content['imports'].get(registry, '').partition('.')[0]
     return (package == 'mmpretrain') == other.startswith('mmpretrain.')
-
-

@@ -11,7 +11,9 @@ import shutil
 import sys
 import traceback
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from amlnn.atomic import replacing
 from amlnn.config.own_modules import (
@@ -32,7 +34,7 @@ _read: dict[str, str] = {}
 """Module to what its source was when it was imported."""
 
 
-def import_own_modules(config: dict) -> None:
+def import_own_modules(config: Mapping[str, Any]) -> None:
     """Import what `custom_imports` of a config names, so that its classes are registered.
 
     The folders of modules that Python would not find go to its path, for the workers that load
@@ -41,6 +43,11 @@ def import_own_modules(config: dict) -> None:
     Raises:
         ConfigError: a module is not there, cannot be imported, registers what is registered
             already, or another of that name was imported before.
+
+    >>> import_own_modules({'custom_imports': {'imports': ['no_such_parts']}})
+    Traceback (most recent call last):
+        ...
+    amlnn.errors.ConfigError: custom_imports names `no_such_parts`, and there is no such module
     """
     section = config.get('custom_imports')
     if not isinstance(section, dict):
@@ -56,13 +63,21 @@ def import_own_modules(config: dict) -> None:
             warnings.warn(f'custom_imports: `{name}` is left out: {error}', stacklevel=2)
 
 
-def keep_own_modules(config: dict, folder: Path) -> list[str]:
+def keep_own_modules(config: Mapping[str, Any], folder: Path) -> list[str]:
     """Copy the modules that lie beside a config into a run folder, beside its config.py.
 
     What Python finds anyway stays where it is.
 
     Returns:
         Lines to be printed.
+
+    >>> from amlnn.config.located import Place
+    >>> path = write('parts/__init__.py', 'width = 3')
+    >>> module = OwnModule.found('parts', Path(), True, Place('small.py', 1))
+    >>> keep_own_modules({'custom_imports': {'imports': [module]}}, Path('run'))
+    []
+    >>> Path('run/parts/__init__.py').read_text()
+    'width = 3'
     """
     notes = []
     for module in custom_modules(config):
@@ -82,11 +97,20 @@ def keep_own_modules(config: dict, folder: Path) -> list[str]:
     return notes
 
 
-def check_unchanged(config: dict, folder: Path) -> None:
+def check_unchanged(config: Mapping[str, Any], folder: Path) -> None:
     """Refuse to go on with a run by other modules than it began with.
 
     Raises:
         UsageError: one that the run folder keeps is not what the config means now.
+
+    >>> from amlnn.config.located import Place
+    >>> path, kept = write('parts.py', 'width = 4'), write('run/parts.py', 'width = 3')
+    >>> module = OwnModule.found('parts', Path.cwd(), True, Place('small.py', 1))
+    >>> check_unchanged({'custom_imports': {'imports': [module]}},
+    ...                 Path('run'))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    amlnn.errors.UsageError: `...parts.py` is not what the run began with, which is `run/parts.py`
     """
     for module in custom_modules(config):
         for path in belonging(module) if module.beside else ():

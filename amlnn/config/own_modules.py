@@ -9,8 +9,9 @@ import hashlib
 import importlib.util
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from amlnn.config.located import Located, Place
 from amlnn.errors import ConfigError
@@ -79,6 +80,14 @@ def place_own_modules(config: Located, folder: Path) -> None:
 
     Raises:
         ConfigError: a module beside the config has a name that a run folder needs for itself.
+
+    >>> from amlnn.config.located import located
+    >>> path = write('configs/parts.py', 'width = 3')
+    >>> config = located(dict(custom_imports=dict(imports=['parts'])), Place('small.py', 1))
+    >>> place_own_modules(config, Path('configs'))
+    >>> module, = config['custom_imports']['imports']
+    >>> module, module.folder, module.beside
+    ('parts', 'configs', True)
     """
     section = config.get('custom_imports')
     if not isinstance(section, Located) or 'imports' not in section:
@@ -105,8 +114,12 @@ def place_own_modules(config: Located, folder: Path) -> None:
                      if isinstance(value, list | tuple) else find(value))
 
 
-def custom_modules(config: dict) -> tuple[OwnModule, ...]:
-    """The modules of a config's `custom_imports` that are not a library's."""
+def custom_modules(config: Mapping[str, Any]) -> tuple[OwnModule, ...]:
+    """The modules of a config's `custom_imports` that are not a library's.
+
+    >>> custom_modules({'custom_imports': {'imports': ['parts', 'mmpretrain.models']}})
+    ('parts',)
+    """
     section = config.get('custom_imports')
     names = section.get('imports', ()) if isinstance(section, dict) else ()
     names = [names] if isinstance(names, str) else names or ()
@@ -115,12 +128,21 @@ def custom_modules(config: dict) -> tuple[OwnModule, ...]:
 
 
 def is_librarys(name: str) -> bool:
-    """Whether a module is one of the libraries that configs can name classes of anyway."""
+    """Whether a module is one of the libraries that configs can name classes of anyway.
+
+    >>> is_librarys('mmpretrain.models'), is_librarys('mmpretrain_parts')
+    (True, False)
+    """
     return name.partition('.')[0] in LIBRARIES
 
 
 def module_path(top: str, folder: Path) -> Path | None:
-    """The file or the package called `top` in a folder; None where it has none."""
+    """The file or the package called `top` in a folder; None where it has none.
+
+    >>> path = write('parts.py', '')
+    >>> module_path('parts', Path()), module_path('other', Path())
+    (PosixPath('parts.py'), None)
+    """
     if (folder / f'{top}.py').is_file():
         return folder / f'{top}.py'
     return folder / top if (folder / top).is_dir() else None
@@ -130,6 +152,11 @@ def belonging(module: OwnModule) -> list[Path]:
     """The file or folder of a module, and those beside it that it imports, and so on.
 
     Empty where the module cannot be found.
+
+    >>> path, other = write('parts.py', 'import json, widths'), write('widths.py', '')
+    >>> module = OwnModule.found('parts', Path.cwd(), True, Place('small.py', 1))
+    >>> [path.name for path in belonging(module)]
+    ['parts.py', 'widths.py']
     """
     first = module.path
     if first is None:
@@ -155,14 +182,27 @@ def _siblings(path: Path) -> list[Path]:
 
 
 def source_files(path: Path) -> list[Path]:
-    """The Python files of a module or package."""
+    """The Python files of a module or package.
+
+    >>> path, data = write('parts/__init__.py', ''), write('parts/names.txt', '')
+    >>> [str(file) for file in source_files(Path('parts'))]
+    ['parts/__init__.py']
+    """
     if path.is_file():
         return [path]
     return sorted(file for file in path.rglob('*.py') if '__pycache__' not in file.parts)
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of the source of a module or package."""
+    """SHA-256 of the source of a module or package.
+
+    >>> path = write('parts.py', 'width = 3')
+    >>> before = content_hash(path)
+    >>> before == content_hash(write('elsewhere/parts.py', 'width = 3'))
+    True
+    >>> before == content_hash(write('parts.py', 'width = 4'))
+    False
+    """
     digest = hashlib.sha256()
     for file in source_files(path):
         name = file.relative_to(path) if file != path else ''

@@ -45,7 +45,7 @@ def read_resolved(text: str) -> dict[str, Any]:
                       if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)})
 
 
-def fold_back(config: dict) -> dict:
+def fold_back(config: dict[str, Any]) -> dict[str, Any]:
     """A config of a run as amlnn reads it: what its key `amlnn` says, in its place.
 
     Raises:

@@ -5,8 +5,9 @@ of runs that came from them, are let pass with a note. What is not listed has an
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from amlnn.config.kind import run_kind
 from amlnn.config.library_facts import DEFAULT_CLASSES, LOCAL_BACKEND, TRACKERS
@@ -27,7 +28,7 @@ def _asks(value: object) -> bool:
     return bool(value)
 
 
-def _other_class(name: str) -> Callable[[object], bool]:
+def _other_class(name: object) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, dict) and value.get('type', name) != name
 
 
@@ -35,7 +36,7 @@ _LOGGER = "nothing logs: default_hooks = dict(logger=dict(type='LoggerHook'), ti
     "type='IterTimerHook'), runtime_info=dict(type='RuntimeInfoHook'))"
 
 # Top-level key, what of its values asks for something, and what to write instead.
-_KEYS: tuple[tuple[str, Callable[[object], bool], str], ...] = (
+_KEYS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ('load_from', _asks, _LOADS),
     ('resume', _asks, '--resume goes on with a run'),
     ('launcher', lambda value: value not in (None, 'none'), f'{_SEVERAL}; take it out'),
@@ -59,7 +60,7 @@ _KEYS: tuple[tuple[str, Callable[[object], bool], str], ...] = (
 )
 
 # The same of keys inside a section.
-_INNER: tuple[tuple[str, str, Callable[[object], bool], str], ...] = (
+_INNER: tuple[tuple[str, str, Callable[[Any], bool], str], ...] = (
     ('val_cfg', 'fp16', _asks, "execution = dict(precision='fp16')"),
     ('test_cfg', 'fp16', _asks, "execution = dict(precision='fp16')"),
     ('randomness', 'diff_rank_seed', _asks, f'{_SEVERAL}; take it out'),
@@ -80,6 +81,12 @@ def check_run_keys(loaded: LoadedConfig) -> list[str]:
     Raises:
         ConfigError: names the key, and what to write instead; or the package of a tracker that is
             not installed.
+
+    >>> from amlnn.config.load import load_config
+    >>> check_run_keys(load_config(tiny_config('sync_bn = True')))
+    Traceback (most recent call last):
+        ...
+    amlnn.errors.ConfigError: tiny.py:2: `sync_bn` changes nothing here
     """
     notes = []
     for dotted, instead in idle_keys(loaded.config):
@@ -98,7 +105,7 @@ def check_run_keys(loaded: LoadedConfig) -> list[str]:
     return notes
 
 
-def idle_keys(config: dict) -> Iterator[tuple[str, str]]:
+def idle_keys(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The dotted keys that ask for something and change nothing, and what to write instead.
 
     >>> [key for key, _ in idle_keys({'launcher': 'pytorch', 'sync_bn': None, 'resume': False})]
@@ -157,7 +164,7 @@ def _is_lenient(place: str) -> bool:
         Path(file).name == 'config.py' and Path(file).with_name('run.json').is_file())
 
 
-def _backends(visualizer: dict) -> list[dict]:
+def _backends(visualizer: Mapping[str, Any]) -> list[dict[str, Any]]:
     given = visualizer.get('vis_backends') or []
     given = given if isinstance(given, list | tuple) else [given]
     return [backend for backend in given if isinstance(backend, dict)]
@@ -171,7 +178,7 @@ def _check_trackers(loaded: LoadedConfig) -> None:
         missing = [package for package in packages if not is_installed(package)]
         if missing:
             dotted = f'visualizer.vis_backends.{index}.type'
-            place = loaded.origins.get(dotted) or loaded.origins.get('visualizer', loaded.path)
+            place = loaded.origins.get(dotted) or loaded.origins.get('visualizer', str(loaded.path))
             raise ConfigError(
                 f'{place}: `visualizer` names {name}, which needs the package '
                 f'{" and ".join(missing)}: not installed',

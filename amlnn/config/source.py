@@ -5,7 +5,7 @@ import copy
 import os
 import re
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,10 +57,10 @@ class Source:
     whole: bool = False
     """Whether `values` are all there is: it imported its bases, and replaced what it set anew."""
     deprecation: str = ''
-    bases: list[tuple[str, int]] = field(default_factory=list)
+    bases: Sequence[tuple[str, int | None]] = field(default_factory=list)
 
 
-Inherit = Callable[[list[tuple[str, int]], Place], Located]
+Inherit = Callable[[Sequence[tuple[str, int | None]], Place], Located]
 
 
 def read_source(path: Path, inherit: Inherit) -> Source:
@@ -112,7 +112,7 @@ def read_source(path: Path, inherit: Inherit) -> Source:
                   inherited=names.inherited, deprecation=_deprecation(deprecation), bases=bases)
 
 
-def _read_data_source(path: Path, place: Place, text: str, inherit) -> Source:
+def _read_data_source(path: Path, place: Place, text: str, inherit: Inherit) -> Source:
     """A file of plain data: nothing in it can be private to it, or use a name of it."""
     values = read_data(text, place, path.suffix)
     line = values.places.get(BASE, place).line
@@ -244,7 +244,8 @@ class _Locate(ast.NodeTransformer):
         return self._call(node, {}, [node], [])
 
 
-def _execute(tree, path, place, base, names, imported) -> dict:
+def _execute(tree: ast.Module, path: Path, place: Place, base: Located, names: Names,
+             imported: Located) -> dict[str, Any]:
     locate = _Locate(place)
     tree = ast.fix_missing_locations(locate.visit(tree))
 
@@ -290,7 +291,8 @@ def _line_of(error: Exception, filename: str) -> int | None:
     return line
 
 
-def _execution_error(error, filename, place, base, names) -> ConfigError:
+def _execution_error(error: Exception, filename: str, place: Place, base: Located,
+                     names: Names) -> ConfigError:
     where = place._replace(line=_line_of(error, filename))
     if isinstance(error, NameError) and error.name:
         known = [name for name in names.written if name != error.name]
