@@ -47,6 +47,7 @@ def check_config(config: Located, helpers: Iterable[str] = ()) -> tuple[list[Fin
     findings = Findings()
     found = library_of(config)
     walk = Walk(found, findings)
+    check_own_modules(config, found, findings)  # first: it explains classes that are not there
     findings.know('', TOP_LEVEL)
     for key in list(config):
         if key not in TOP_LEVEL:
@@ -63,7 +64,6 @@ def check_config(config: Located, helpers: Iterable[str] = ()) -> tuple[list[Fin
         else:
             _visit_top(walk, key, config[key], slot, config)
     findings.judge_unknown()
-    check_own_modules(config, found, findings)
     _check_model_keys(config, found, findings)
     _check_monitors(config, found, findings)
     check_parts(config, found, findings)

@@ -9,7 +9,7 @@ from typing import Any
 from amlnn.config.facts import Metric
 
 __all__ = ['ACTIVATIONS', 'ACTIVATION_MODULE', 'CLOSED', 'COMPUTED', 'DEFAULT_CLASSES', 'FACTS',
-           'LOCAL_BACKEND', 'LOOP_OF_ITERATIONS', 'OPTIMIZER_NAMES', 'TRACKERS']
+           'LOCAL_BACKEND', 'LOOP_OF_ITERATIONS', 'OPTIMIZER_NAMES', 'RUNNER', 'TRACKERS']
 
 # What MMEngine's Runner and amlnn build where a config names no `type`, by top-level key: a
 # registered name, or module and class.
@@ -23,6 +23,9 @@ DEFAULT_CLASSES: dict[str, str | tuple[str, str]] = dict(
 
 # The training loop where `by_epoch` is False.
 LOOP_OF_ITERATIONS = 'IterBasedTrainLoop'
+
+# What `runner_type` names where it asks for nothing.
+RUNNER = 'Runner'
 
 # The backend of MMEngine's visualizer that writes what scalars.jsonl has, and the packages that
 # others import once they are built.

@@ -18,20 +18,11 @@ from typing import Any
 
 from amlnn.config.located import Located, located
 from amlnn.config.resolved import FOLDED, fold_back, resolved_text
-from amlnn.config.signatures import library_of
+from amlnn.config.signatures import Library, library_of
 from amlnn.errors import ConfigError
 from amlnn.registry import MODEL_KEYS, VALIDATION_LOSS
 
 __all__ = ['exported_text', 'for_mmpretrain', 'stored_text', 'unfold']
-
-# Amlnn's classes that need its own runner, and MMEngine's with what of their arguments these take.
-_INSTEAD = {
-    'RunCheckpointHook': ('CheckpointHook', ('interval', 'save_best', 'rule')),
-    'RunEarlyStoppingHook': ('EarlyStoppingHook', ('monitor', 'patience', 'rule', 'min_delta')),
-    'AutocastOptimWrapper': ('OptimWrapper', ('optimizer', 'clip_grad', 'paramwise_cfg',
-                                              'constructor', 'accumulative_counts')),
-}
-
 
 def stored_text(config: Mapping[str, Any], classes: int | None) -> str:
     """What config.py of a run has: MMPretrain reads it as it is, and amlnn as `config`.
@@ -79,7 +70,7 @@ def exported_text(config: Mapping[str, Any], classes: int | None) -> tuple[str, 
             notes.append(f'`model.{key}` is {value!r}, and MMPretrain has nothing like it')
     if form.pop('execution', None):
         notes.append('`execution` is left out: MMPretrain computes in fp32, or with --amp')
-    _replace(form, notes)
+    _replace(form, library_of(config), notes)
     hooks = form.get('default_hooks') or {}
     for section in [*hooks.values(), *(form.get('custom_hooks') or ())]:
         for key in ('monitor', 'save_best'):
@@ -182,15 +173,17 @@ def _types(value: object) -> Iterator[str]:
             yield from _types(item)
 
 
-def _replace(section: object, notes: list[str]) -> None:
+def _replace(section: object, found: Library, notes: list[str]) -> None:
+    """Put MMEngine's classes in the place of those that need amlnn's runner."""
     if isinstance(section, dict):
-        name = section.get('type')
-        if name in _INSTEAD:
-            section['type'], takes = _INSTEAD[name]
-            for key in [key for key in section if key not in (*takes, 'type', 'priority')]:
+        component = found.find_anywhere(str(section.get('type')))
+        other = component and found.facts_of(component.registry, component.name).stands_for
+        if other:
+            notes.append(f'{section["type"]} is {other[0]}')
+            section['type'] = other[0]
+            for key in [key for key in section if key not in (*other[1], 'type', 'priority')]:
                 dict.pop(section, key)
-            notes.append(f'{name} is {section["type"]}')
         section = list(section.values())
     if isinstance(section, list | tuple):
         for item in section:
-            _replace(item, notes)
+            _replace(item, found, notes)

@@ -198,7 +198,7 @@ def _failed(module: OwnModule, error: Exception) -> ConfigError:
     shown = f'{_at(module)}custom_imports names `{module}`, and `{_line(path, error)}` '
     text = ' '.join(str(error).split())[:200]
     if isinstance(error, KeyError) and 'already registered' in text:
-        name = text.strip('"').partition(' ')[0]
+        name = text.strip('"\'').partition(' ')[0]
         return ConfigError(f'{shown}registers `{name}` a second time',
                            hint=f'give the class another name, or: register_module(name=\'Own'
                            f'{name}\')')

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from amlnn.config.kind import run_kind
-from amlnn.config.library_facts import DEFAULT_CLASSES, LOCAL_BACKEND, TRACKERS
+from amlnn.config.library_facts import DEFAULT_CLASSES, LOCAL_BACKEND, RUNNER, TRACKERS
 from amlnn.config.load import LoadedConfig
 from amlnn.config.modules import is_installed
 from amlnn.errors import ConfigError
@@ -43,7 +43,7 @@ _KEYS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ('model_wrapper_cfg', _asks, f'{_SEVERAL}, whose model is not wrapped; take it out'),
     ('find_unused_parameters', _asks, f'{_SEVERAL}; take it out'),
     ('sync_bn', _asks, f'{_SEVERAL}, whose batch norm sees the whole batch; take it out'),
-    ('runner_type', lambda value: value not in (None, 'Runner'), 'runs have a runner of their own; '
+    ('runner_type', lambda value: value not in (None, RUNNER), 'runs have a runner of their own; '
      'take it out'),
     ('strategy', _asks, f'{_SEVERAL}; take it out'),
     ('compile', _asks, 'execution = dict(compile=True) compiles what is frozen'),

@@ -94,6 +94,8 @@ class Library:
     def __init__(self, modules: dict[str, Module], own: tuple[OwnModule, ...] = ()):
         self.modules = modules
         self.own = own
+        # A module beside a user's own is found once that one is imported.
+        self._tops = {name.partition('.')[0] for name in modules}
         self._signatures: dict[tuple[str, str], Signature] = {}
         self._facts: dict[tuple[str, str, str], Facts] = {}
 
@@ -340,7 +342,8 @@ class Library:
     def _needs(self, module: str, name: str, gated: tuple[str, ...]) -> tuple[str, ...]:
         if module.startswith('mmcv.ops'):
             return ("mmcv's compiled operators",)
-        needs = {need for need in self.modules[module]['needs'] if not is_installed(need)}
+        needs = {need for need in self.modules[module]['needs']
+                 if need not in self._tops and not is_installed(need)}
         if name in gated or any('.' in g and module.startswith(g) for g in gated):
             needs.update(need for need in ('transformers', 'pycocotools') if not is_installed(need))
         return tuple(sorted(needs))

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 BASE = '''
-depth = 18
-_hidden = 1
+_small = 18
+depth = _small
 model = dict(
     type='ImageClassifier',
     backbone=dict(type='ResNet', depth=depth),
@@ -51,14 +51,14 @@ def test_classes_are_names_and_nothing_is_imported(configs):
     before = set(sys.modules)
     loaded = configs.load('''\
         import torch.nn as nn
-        from mmpretrain.models import ResNet as Net, ImageClassifier
+        from mmpretrain.models import VGG as Net, ImageClassifier
         from torch.optim import AdamW
-        model = dict(type=ImageClassifier, backbone=dict(type=Net, depth=18,
+        model = dict(type=ImageClassifier, backbone=dict(type=Net, depth=11,
                                                          act_cfg=dict(type=nn.GELU)))
         optim_wrapper = dict(optimizer=dict(type=AdamW, lr=0.1))
         ''')
     assert loaded.config['model'] == dict(type='ImageClassifier', backbone=dict(
-        type='ResNet', depth=18, act_cfg=dict(type='GELU')))
+        type='VGG', depth=11, act_cfg=dict(type='GELU')))
     assert type(loaded.config['optim_wrapper']['optimizer']['type']) is str
     assert 'mmpretrain' not in set(sys.modules) - before
 
