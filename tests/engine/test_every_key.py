@@ -31,7 +31,7 @@ randomness = dict(seed=7, deterministic=True)
 env_cfg = dict(
     cudnn_benchmark=False, resource_limit=5000,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=3))
-train_cfg = dict(val_interval=2)
+train_cfg = dict(max_epochs=2, val_interval=2)
 optim_wrapper = dict(optimizer=dict(lr=0.01))
 param_scheduler = []
 default_hooks = dict(
@@ -52,7 +52,8 @@ def as_before():
     multiprocessing.set_start_method(method, force=True)
 
 
-def test_what_is_set_shows(tmp_path, data_set, as_before):
+def test_what_is_set_shows(tmp_path, data_set, as_before, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     config = write_tiny_config(tmp_path / 'c.py', data_set, KEYS, epochs=2)
     run = train(TrainOptions(config, device='cpu'))
     checkpoint = read_checkpoint(run / 'checkpoints/epoch_0002.pth')
@@ -101,8 +102,8 @@ def test_the_rate_of_a_forecaster_is_scaled_too(tmp_path):
         param_scheduler = []
         ''', epochs=1)
     run = train(TrainOptions(config, work_dir=tmp_path / 'w', device='cpu'))
-    record = json.loads((run / 'run.json').read_text())
-    assert record['epochs'][0]['lr'] == pytest.approx(0.005)  # batches of 16, not of 32
+    first = json.loads((run / 'scalars.jsonl').read_text().splitlines()[0])
+    assert first['lr'] == pytest.approx(0.005)  # batches of 16, not of 32
 
 
 @pytest.mark.parametrize('text', ['data_preprocessor = dict(mean=[0, 0, 0])',
