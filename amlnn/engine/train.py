@@ -21,6 +21,7 @@ from amlnn.config.load import LoadedConfig
 from amlnn.config.own_imports import check_unchanged, keep_own_modules
 from amlnn.config.resolved import config_hash
 from amlnn.config.run_keys import check_run_keys
+from amlnn.config.schedules import rising_again
 from amlnn.console import say
 from amlnn.engine.device import choose_device
 from amlnn.engine.measured import check_monitors
@@ -184,6 +185,7 @@ class Training:
         self.model, said = task.build_model(weights=checkpoint is None)
         self.loaders = {part: task.loader(part) for part in ('train', 'val')
                         if task.plan.config.get(f'{part}_dataloader')}
+        task.plan.notes += rising_again(task.plan.config, len(self.loaders['train']))
         if checkpoint:  # a trunk is a copy of the weights, so they must be those of the run
             self.model.load_state_dict(checkpoint['state_dict'])
         if checkpoint is None:
@@ -404,7 +406,10 @@ def _dry_run(task: Task, console: Console) -> None:
         loaders = {}
         for part in [part for part in PARTS if config.get(f'{part}_dataloader')]:
             try:
-                loaders[part] = task.first_batch(task.loader(part))
+                loader = task.loader(part)
+                if part == 'train':
+                    task.plan.notes += rising_again(config, len(loader))
+                loaders[part] = task.first_batch(loader)
             except DataError as error:
                 if part != 'test':
                     raise
