@@ -14,7 +14,7 @@ class Names(ast.NodeVisitor):
     Args:
         tree: The file, parsed.
 
-    >>> names = Names(ast.parse("root = 'a'; half = root; spare = 1; model = dict(path=half)"))
+    >>> names = Names(ast.parse("root = 'a'; half = root; spare = 1; model = {'path': half}"))
     >>> sorted(names.used(['model']))
     ['half', 'model', 'root']
     """
