@@ -34,6 +34,7 @@ from amlnn.engine.rehearsal import (
     acts_in_rehearsal,
     as_config_error,
     kept_generators,
+    written_into,
 )
 from amlnn.engine.run.checkpoint import CheckpointFolder, read_checkpoint
 from amlnn.engine.run.folder import (
@@ -340,7 +341,8 @@ def rehearse(task: Task, model: nn.Module, loaders: dict, stored_config) -> None
         record = new_record(task, stored_config, model, _counts(loaders), sys.argv)
         hooks = ({key: hook if hook is None or acts_in_rehearsal(hook) else None
                   for key, hook in config['default_hooks'].items()},
-                 [*filter(acts_in_rehearsal, config.get('custom_hooks') or []), StopHook()])
+                 [*(written_into(hook, name) for hook in config.get('custom_hooks') or []
+                    if acts_in_rehearsal(hook)), StopHook()])
         twin = copy.deepcopy(model)
         runner = make_runner(Path(name), task, twin, few, stored_config,
                              Recorder(Path(name), record), TrainingProgress(Console(quiet=True)),
