@@ -13,6 +13,11 @@ from amlnn.models.images.adapting import adapt, computed_names
 from amlnn.models.images.conversion import convert
 from amlnn.models.images.freezing import frozen_tensors
 from amlnn.models.images.networks import classifier_layers, network_of
+from amlnn.models.images.normalisation import (
+    contradiction,
+    normalisation_of_model,
+    normalisation_of_weights,
+)
 from amlnn.models.images.stages import backbone_kind
 from amlnn.models.images.weights_file import best_prefix, read_file, without
 
@@ -41,6 +46,8 @@ class LoadedWeights:
     notes: tuple[str, ...] = ()
     """What was taken of the file, and what was adapted."""
     part: str = 'backbone'
+    warning: str | None = None
+    """What contradicts them in the model."""
 
     def __str__(self):
         share = f'{self.matched} of {self.total} {self.part} tensors'
@@ -52,7 +59,8 @@ class LoadedWeights:
         if self.unused:
             lines.append(f'{_tensors(len(self.unused))} of the file not used: '
                          f'{_listed(self.unused)}')
-        return '\n'.join(f'pretrained: {line}' for line in lines)
+        shown = [f'pretrained: {line}' for line in lines]
+        return '\n'.join([*shown, f'warning: {self.warning}'] if self.warning else shown)
 
 
 def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedWeights:
@@ -96,7 +104,8 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedW
               and not (head and _is_head(name))]
     return LoadedWeights(
         path, len(wanted) - len(missing), len(wanted), head, missing, tuple(unused),
-        (*file.notes, *_prefix_notes(prefix, apart), *adapted), part)
+        (*file.notes, *_prefix_notes(prefix, apart), *adapted), part,
+        contradiction(normalisation_of_weights(path, network), normalisation_of_model(model)))
 
 
 def refuse_frozen_gaps(model: nn.Module, loaded: LoadedWeights) -> None:
