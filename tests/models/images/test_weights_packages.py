@@ -78,6 +78,36 @@ def test_a_copy_under_another_name_and_in_a_container_is_converted_too(tmp_path,
     assert torch.equal(model.head.fc.weight, tensors['_fc.weight'])
 
 
+@pytest.mark.parametrize('channels', [1, 4])
+def test_images_of_other_channels_and_heads_of_other_sizes_take_the_rest(channels):
+    section = dict(type='TIMMBackbone', model_name='tf_efficientnet_lite0', in_channels=channels)
+    model = classifier(section, classes=5)
+    path = find_weights('package://efficientnet_lite0')
+    loaded = load_pretrained(model, path)
+    assert loaded.matched == loaded.total == 245
+    weight = torch.load(path, weights_only=True)['_conv_stem.weight']
+    given = model.backbone.timm_model.conv_stem.weight
+    # One channel stands for three equal ones; four are red, green, blue, red, three quarters each.
+    expected = weight.sum(1, keepdim=True) if channels == 1 else weight[:, [0, 1, 2, 0]] * 0.75
+    torch.testing.assert_close(given, expected)
+    assert any('`timm_model.conv_stem.weight` 32 x 3 x 3 x 3' in note for note in loaded.notes)
+    with pytest.raises(WeightsError, match='1000 classes, the model has 5') as error:
+        load_pretrained(model, path, head=True)
+    assert 'model.pretrained_head=False' in error.value.hint
+
+
+def test_safetensors_of_a_wrapped_network_are_converted_too(tmp_path):
+    from safetensors.torch import save_file
+    tensors = torch.load(find_weights('package://efficientnet_lite0'), weights_only=True)
+    path = tmp_path / 'lite.safetensors'  # whose names come back in alphabetical order
+    save_file({f'_orig_mod.module.{name}': value.contiguous()
+               for name, value in tensors.items()}, path)
+    model = as_config('efficientnet_lite0')
+    assert load_pretrained(model, path, head=True).matched == 245
+    assert torch.equal(model.backbone.timm_model.blocks[6][0].conv_pwl.weight,
+                       tensors['_blocks.15._project_conv.weight'])
+
+
 def test_timm_networks_with_squeezing_take_the_names_of_that_package_too():
     network = timm.create_model('tf_efficientnet_b0')
     names = {'conv_stem': '_conv_stem', 'bn1': '_bn0', 'conv_head': '_conv_head', 'bn2': '_bn1',
