@@ -84,7 +84,11 @@ def test_the_quickstart_passes_95_percent_with_nothing_frozen_and_ends_in_a_repo
     done = subprocess.run([sys.executable, 'tools/quickstart.py'], cwd=tmp_path, text=True,
                           check=True, capture_output=True)
     shown = done.stdout
-    assert not done.stderr
+    assert all(line.startswith('pretrained: ') for line in done.stderr.splitlines())
+    first = shown.partition('writing the digits')[0]
+    for photograph, name in (('china.jpg', 'palace'), ('flower.jpg', 'daisy')):
+        (line,) = [line for line in first.splitlines() if line.startswith(photograph)]
+        assert name in line and len(line.split('  ')) == 6
     for name in ('digits_source', 'digits_frozen0'):
         tested = read_test(tmp_path / f'work_dirs/{name}/latest/test_test.json')
         assert tested.metrics['accuracy/top1'] > 95
