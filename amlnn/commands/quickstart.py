@@ -4,13 +4,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from amlnn.command import (
-    CommandParser,
-    command_line,
-    process_line,
-    shipped_config,
-    through_console,
-)
+from amlnn.command import CommandParser, command_line, process_line, shipped_config, through_console
 
 CONFIGS = 'configs/quickstart'
 SOURCE = 'digits_source'
