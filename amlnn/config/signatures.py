@@ -98,6 +98,8 @@ class Library:
         self._tops = {name.partition('.')[0] for name in modules}
         self._signatures: dict[tuple[str, str], Signature] = {}
         self._facts: dict[tuple[str, str, str], Facts] = {}
+        # By registry, package and name: two packages may have a class of one name.
+        self._scoped: dict[tuple[str, str, str], Component] = {}
 
     @cached_property
     def components(self) -> dict[str, dict[str, Component]]:
@@ -107,8 +109,9 @@ class Library:
         for module, content in self.modules.items():
             for registry, name, local in content['registered']:
                 needs = self._needs(module, name, gated)
-                found.setdefault(registry, {})[name] = Component(
-                    registry, name, module, local, needs)
+                component = Component(registry, name, module, local, needs)
+                found.setdefault(registry, {})[name] = component
+                self._scoped[registry, module.partition('.')[0], name] = component
         self._add_by_loops(found)
         return found
 
@@ -121,6 +124,8 @@ class Library:
         if name in known:
             return known[name]
         scope, _, short = name.partition('.')
+        if (registry, scope, short) in self._scoped:
+            return self._scoped[registry, scope, short]
         if short in known and known[short].module.partition('.')[0] in (scope, 'mmengine', 'mmcv',
                                                                         'torch', 'amlnn'):
             return known[short]
