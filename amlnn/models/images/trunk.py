@@ -79,12 +79,12 @@ def why_not(model: nn.Module, image_side: int = _PROBE_SIDE) -> str | None:
     if getattr(model.data_preprocessor, 'batch_augments', None):
         return 'batch augmentations (mixup, cutmix) mix images, and a mixture has no place in a ' \
             'cache of images'
+    if not any(not parameter.requires_grad for parameter in backbone.parameters()):
+        return 'nothing is frozen'
     kind = backbone_kind(backbone)
     stages = list_stages(backbone)
     if stages is None:
         return f'the stages of {kind} are not known'
-    if not any(not parameter.requires_grad for parameter in backbone.parameters()):
-        return 'nothing is frozen'
     held = held_in_eval(backbone)
     own = getattr(backbone, 'frozen_stages', -1)
     if not held and own is not None and own >= 0:
