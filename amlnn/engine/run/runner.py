@@ -86,6 +86,12 @@ class FolderRunner(Runner):
                 handler.setLevel(logging.ERROR)
         return logger
 
+    def _log_env(self, env_cfg: dict) -> None:
+        """MMEngine asks compilers for their versions, for seconds; run.json has what matters.
+
+        Where there is no compiler, the shell would say so in the middle of a run.
+        """
+
     def call_hook(self, fn_name: str, **kwargs) -> None:
         """Call the hooks that do something there.
 
