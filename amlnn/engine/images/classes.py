@@ -54,7 +54,8 @@ def derive_classes(loaded, config, names, class_count, section, from_checkpoint)
     if count:  # mixup makes one-hot labels, and a hook compares the numbers
         own = config['model'].get('data_preprocessor')
         place = own if isinstance(own, dict) else config.setdefault('data_preprocessor', {})
-        if place.get('type', _PREPROCESSOR).rpartition('.')[2] == _PREPROCESSOR:
+        if config['model'].get('train_cfg') \
+                or place.get('type', _PREPROCESSOR).rpartition('.')[2] == _PREPROCESSOR:
             place.setdefault('num_classes', count)
     return count
 
