@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 
 from amlnn.errors import AmlnnError, Terminated, UsageError
 
-__all__ = ['CONSOLE', 'SYSTEM_LIBRARIES', 'TOOLS', 'CommandParser', 'InsteadOf', 'as_called',
-           'command_line', 'example_as_called', 'process_line', 'run_command', 'shipped_config',
-           'through_console']
+__all__ = ['CONSOLE', 'SYSTEM_LIBRARIES', 'SYSTEM_PACKAGES', 'TOOLS', 'CommandParser', 'InsteadOf',
+           'as_called', 'command_line', 'example_as_called', 'process_line', 'run_command',
+           'shipped_config', 'through_console']
 
 TOOLS = {
     'preprocess': 'data_preprocess.py',
@@ -31,9 +31,12 @@ TOOLS = {
 CONSOLE = ('amlnn', 'python -m amlnn')
 """What the first of sys.argv is, where a command came through the one console command."""
 
+SYSTEM_PACKAGES = 'apt-get install libgl1 libglib2.0-0'
+"""What brings the libraries of the system that OpenCV's windows need."""
+
 SYSTEM_LIBRARIES = (
     'python -m amlnn.opencv puts opencv-python-headless, which needs no windows, in the place of '
-    'opencv-python; or apt-get install libgl1 libglib2.0-0')
+    f'opencv-python; or {SYSTEM_PACKAGES}')
 """What to do where OpenCV misses a library of the system."""
 
 _TOOL = re.compile(r'(?:python )?(?<![\w./-])('

@@ -15,7 +15,7 @@ import tempfile
 from argparse import Namespace
 from pathlib import Path
 
-from amlnn.command import SYSTEM_LIBRARIES, CommandParser, run_command
+from amlnn.command import SYSTEM_LIBRARIES, SYSTEM_PACKAGES, CommandParser, run_command
 from amlnn.errors import RunFailed, UsageError
 
 __all__ = ['main', 'missing_library', 'parser']
@@ -52,8 +52,7 @@ def main(args: Namespace) -> None:
                          hint=SYSTEM_LIBRARIES)
     _exchange(version)
     if (said := _import_error()) is not None:
-        raise RunFailed(f'OpenCV cannot be loaded: {said}', hint='apt-get install libgl1 '
-                        'libglib2.0-0')
+        raise RunFailed(f'OpenCV cannot be loaded: {said}', hint=SYSTEM_PACKAGES)
     print(f'OpenCV: this system has no {library}, so {_HEADLESS} {version} is in the place of '
           f'{_FULL}')
 
@@ -94,8 +93,8 @@ def _run(*command: str) -> None:
         raise RunFailed(f'`{command[0]}` cannot be run: {error}', hint=SYSTEM_LIBRARIES) from None
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ['it gives no reason'])[-1]
-        raise RunFailed(f'`{" ".join(command[-4:])}` failed: {said}', hint='apt-get install libgl1 '
-                        'libglib2.0-0 keeps opencv-python')
+        raise RunFailed(f'`{" ".join(command[-4:])}` failed: {said}', hint=f'{SYSTEM_PACKAGES} '
+                        'keeps opencv-python')
 
 
 def parser() -> CommandParser:

@@ -8,7 +8,8 @@ importing them.
 from importlib import import_module
 
 __all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'MODEL_KEYS', 'SERIES_MODULES',
-           'VALIDATION_LOSS', 'gain', 'import_components', 'usual_rule']
+           'VALIDATION_LOSS', 'WEIGHT_SCHEMES', 'WEIGHT_SOURCES', 'gain', 'import_components',
+           'usual_rule']
 
 # What a forecast needs. None of it brings in MMPretrain, whose import takes longer than many a
 # forecaster trains.
@@ -48,6 +49,10 @@ EXECUTION_CLASS = ('amlnn.engine.precision', 'ExecutionPolicy')
 
 # The name under which every run reports its mean loss on the validation part.
 VALIDATION_LOSS = 'val_loss'
+
+# How `model.pretrained` and --pretrained name weights that are no path, and all that they can name.
+WEIGHT_SCHEMES = ('torchvision', 'timm', 'package')
+WEIGHT_SOURCES = 'torchvision://<model>, timm://<model>, package://<weights>, or a path'
 
 
 _LESS_IS_BETTER = ('loss', 'mse', 'mae', 'mase', 'smape', 'crps', 'width')

@@ -16,11 +16,12 @@ from amlnn.config.parts import check_parts
 from amlnn.config.signatures import Library, library_of
 from amlnn.config.structure import BY_TOP_LEVEL, TOP_LEVEL, Slot, preprocessor_slot, slot_of_loader
 from amlnn.config.walk import Walk
+from amlnn.registry import WEIGHT_SCHEMES, WEIGHT_SOURCES
 from amlnn.suggest import did_you_mean, nearest
 
 __all__ = ['TOP_LEVEL', 'Finding', 'check_config', 'check_parameters']
 
-_SCHEMES = ('torchvision://', 'timm://', 'package://')
+_SCHEMES = tuple(f'{scheme}://' for scheme in WEIGHT_SCHEMES)
 
 
 def check_config(config: Located, helpers: Iterable[str] = ()) -> tuple[list[Finding], list[str]]:
@@ -150,8 +151,7 @@ def _check_pretrained(model: Located, findings: Findings) -> None:
         near = nearest(scheme + separator, _SCHEMES, 3)
         findings.add(place, f'`model.pretrained` is `{value}`, with the unknown scheme '
                      f'`{scheme}://`', hint=f'did you mean `{near[0]}{name}`?' if near else
-                     'use torchvision://<model>, timm://<model>, package://<weights>, or a path',
-                     rank=1)
+                     f'use {WEIGHT_SOURCES}', rank=1)
 
 
 def _check_conflicts(model: Located, backbone: Located, found: Library,

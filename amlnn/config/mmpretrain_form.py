@@ -24,6 +24,7 @@ from amlnn.registry import MODEL_KEYS, VALIDATION_LOSS
 
 __all__ = ['exported_text', 'for_mmpretrain', 'stored_text', 'unfold']
 
+
 def stored_text(config: Mapping[str, Any], classes: int | None) -> str:
     """What config.py of a run has: MMPretrain reads it as it is, and amlnn as `config`.
 
@@ -177,7 +178,7 @@ def _replace(section: object, found: Library, notes: list[str]) -> None:
     """Put MMEngine's classes in the place of those that need amlnn's runner."""
     if isinstance(section, dict):
         component = found.find_anywhere(str(section.get('type')))
-        other = component and found.facts_of(component.registry, component.name).stands_for
+        other = component and found.facts(component).stands_for
         if other:
             notes.append(f'{section["type"]} is {other[0]}')
             section['type'] = other[0]

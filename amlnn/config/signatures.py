@@ -98,20 +98,22 @@ class Library:
         self._tops = {name.partition('.')[0] for name in modules}
         self._signatures: dict[tuple[str, str], Signature] = {}
         self._facts: dict[tuple[str, str, str], Facts] = {}
-        # By registry, package and name: two packages may have a class of one name.
-        self._scoped: dict[tuple[str, str, str], Component] = {}
+
+    @cached_property
+    def _by_package(self) -> dict[tuple[str, str, str], Component]:
+        """By registry, package and registered name: two packages may have a class of one name."""
+        gated = self._gated()
+        return {(registry, module.partition('.')[0], name): Component(
+                    registry, name, module, local, self._needs(module, name, gated))
+                for module, content in self.modules.items()
+                for registry, name, local in content['registered']}
 
     @cached_property
     def components(self) -> dict[str, dict[str, Component]]:
-        """Registry name to registered name to component."""
+        """Registry name to registered name to component, of the package that comes last."""
         found: dict[str, dict[str, Component]] = {}
-        gated = self._gated()
-        for module, content in self.modules.items():
-            for registry, name, local in content['registered']:
-                needs = self._needs(module, name, gated)
-                component = Component(registry, name, module, local, needs)
-                found.setdefault(registry, {})[name] = component
-                self._scoped[registry, module.partition('.')[0], name] = component
+        for (registry, _, name), component in self._by_package.items():
+            found.setdefault(registry, {})[name] = component
         self._add_by_loops(found)
         return found
 
@@ -124,8 +126,8 @@ class Library:
         if name in known:
             return known[name]
         scope, _, short = name.partition('.')
-        if (registry, scope, short) in self._scoped:
-            return self._scoped[registry, scope, short]
+        if (registry, scope, short) in self._by_package:
+            return self._by_package[registry, scope, short]
         if short in known and known[short].module.partition('.')[0] in (scope, 'mmengine', 'mmcv',
                                                                         'torch', 'amlnn'):
             return known[short]

@@ -13,7 +13,7 @@ from amlnn.engine.task import Task
 from amlnn.models.parameters import count_parameters
 from amlnn.records import RunRecord
 
-__all__ = ['new_record']
+__all__ = ['count_samples', 'new_record']
 
 
 def new_record(task: Task, config, model: nn.Module, samples: dict[str, int],
@@ -38,3 +38,8 @@ def new_record(task: Task, config, model: nn.Module, samples: dict[str, int],
         precision=plan.precision, pretrained=plan.model_options.pretrained,
         frozen_stages=plan.model_options.frozen_stages, stages=task.stages(model),
         trainable_parameters=trainable, total_parameters=total)
+
+
+def count_samples(loaders: dict) -> dict[str, int]:
+    """How many samples each part has, from the loader of each."""
+    return {part: len(loader.dataset) for part, loader in loaders.items()}

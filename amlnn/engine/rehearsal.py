@@ -7,6 +7,8 @@ an optimizer that wants something else. It is a mistake of the config, and not o
 
 import copy
 import random
+import sys
+import tempfile
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -18,13 +20,20 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import HOOKS
+from rich.console import Console
 from torch import nn
 
+from amlnn.config.own_modules import is_librarys
+from amlnn.engine.make_runner import make_runner
+from amlnn.engine.measured import check_monitors
 from amlnn.engine.memory import is_out_of_memory
+from amlnn.engine.new_record import count_samples, new_record
+from amlnn.engine.run.progress import TrainingProgress
+from amlnn.engine.run.recorder import Recorder
+from amlnn.engine.task import Task
 from amlnn.errors import AmlnnError, ConfigError, RunFailed
 
-__all__ = ['FewSamples', 'StopHook', 'acts_in_rehearsal', 'as_config_error', 'kept_generators',
-           'take_step', 'written_into']
+__all__ = ['as_config_error', 'kept_generators', 'rehearse', 'take_step']
 
 # What a library says, in small letters, and what helps.
 _HINTS = (
@@ -104,8 +113,7 @@ def acts_in_rehearsal(section: dict) -> bool:
         with HOOKS.switch_scope_and_registry(None) as registry:  # as it will be built
             kind = registry.get(str(section.get('type')))
     module = getattr(kind, '__module__', '')
-    return module.startswith(('mmengine.', 'mmpretrain.', 'mmcv.', 'amlnn.')) \
-        and kind.__name__ not in _WRITERS
+    return is_librarys(module) and kind.__name__ not in _WRITERS
 
 
 def written_into(section, folder: str):
@@ -119,6 +127,42 @@ def written_into(section, folder: str):
     if isinstance(ready, dict) and ready.get('dir_name'):
         ready['dir_name'] = folder
     return section
+
+
+def rehearse(task: Task, model: nn.Module, loaders: dict, stored_config) -> None:
+    """Train and validate a copy of a model on a few samples, in a folder that is gone then.
+
+    Hooks of one's own are built, and wait for the run itself.
+
+    Raises:
+        ConfigError: config, data and libraries do not go together.
+    """
+    config = task.plan.config
+    few = {part: FewSamples(task.first_batch(loader, task.few()), loader)
+           for part, loader in loaders.items() if part != 'test'}
+    what = f'a first step on {task.few()} {task.samples}'
+    with tempfile.TemporaryDirectory(prefix='amlnn-rehearsal-') as name, kept_generators(), \
+            as_config_error(what):
+        for section in [*config['default_hooks'].values(), *(config.get('custom_hooks') or [])]:
+            if isinstance(section, dict):
+                HOOKS.build(copy.deepcopy(section))
+        record = new_record(task, stored_config, model, count_samples(loaders), sys.argv)
+        hooks = ({key: hook if hook is None or acts_in_rehearsal(hook) else None
+                  for key, hook in config['default_hooks'].items()},
+                 [*(written_into(hook, name) for hook in config.get('custom_hooks') or []
+                    if acts_in_rehearsal(hook)), StopHook()])
+        twin = copy.deepcopy(model)
+        runner = make_runner(Path(name), task, twin, few, stored_config,
+                             Recorder(Path(name), record), TrainingProgress(Console(quiet=True)),
+                             hooks=hooks)
+        runner.train()
+        measured = {}
+        if 'val' in few:
+            if runner.val_loop.last is None:  # the first epoch is not validated
+                runner.val_loop.run()
+            measured = {**runner.val_loop.last.arrays, **runner.val_loop.last.metrics}
+        runner.close()
+    check_monitors(config, measured)
 
 
 @contextmanager

@@ -1,16 +1,13 @@
 """Trains what a config describes into a run folder."""
 
-import copy
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmengine.registry import HOOKS
 from rich.console import Console
 from rich.table import Table
-from torch import nn
 
 from amlnn.atomic import write_text
 from amlnn.command import command_line, shipped_config
@@ -24,18 +21,11 @@ from amlnn.config.run_keys import check_run_keys
 from amlnn.config.schedules import rising_again
 from amlnn.console import say
 from amlnn.engine.device import choose_device
-from amlnn.engine.measured import check_monitors
+from amlnn.engine.make_runner import make_runner
 from amlnn.engine.memory import is_out_of_memory
-from amlnn.engine.new_record import new_record
+from amlnn.engine.new_record import count_samples, new_record
 from amlnn.engine.options import AUTO, TrainOptions
-from amlnn.engine.rehearsal import (
-    FewSamples,
-    StopHook,
-    acts_in_rehearsal,
-    as_config_error,
-    kept_generators,
-    written_into,
-)
+from amlnn.engine.rehearsal import rehearse
 from amlnn.engine.run.checkpoint import CheckpointFolder, read_checkpoint
 from amlnn.engine.run.folder import (
     RunLock,
@@ -44,7 +34,6 @@ from amlnn.engine.run.folder import (
     point_latest,
     remove_run_folder,
 )
-from amlnn.engine.run.hooks import EpochHook, FiniteLossHook
 from amlnn.engine.run.progress import TrainingProgress, duration
 from amlnn.engine.run.recorder import Recorder
 from amlnn.engine.run.resume import NothingToResume, RunPlace, find_run
@@ -198,7 +187,7 @@ class Training:
     def describe(self) -> RunRecord:
         """The record that the run begins or goes on with."""
         record = read_run(self.place.folder) if self.place.resumed else new_record(
-            self.task, self.config, self.model, _counts(self.loaders), sys.argv)
+            self.task, self.config, self.model, count_samples(self.loaders), sys.argv)
         record.status, record.error, record.finished = 'running', None, None
         record.trunk = self.path.notes[0] if self.path else None
         record.max_epochs = self.task.plan.config['train_cfg']['max_epochs']
@@ -268,47 +257,6 @@ def _out_of_memory(task: Task, folder: Path, record: RunRecord, error: BaseExcep
         'is short, fewer num_workers')
 
 
-def make_runner(folder: Path, task: Task, model: nn.Module, loaders: dict, stored_config,
-                recorder: Recorder, progress: TrainingProgress, path=None, hooks=None):
-    """The Runner of a training.
-
-    Args:
-        folder: The run folder.
-        task: The task.
-        model: With its weights, frozen.
-        loaders: By part.
-        stored_config: As config.py stores it.
-        recorder: Of the run.
-        progress: Of the run.
-        path: The fast path.
-        hooks: (default, custom) in place of those of the config.
-    """
-    config, plan = task.plan.config, task.plan
-    log_interval = (config['default_hooks'].get('logger') or {}).get('interval', 20)
-    epoch_hook = EpochHook(recorder, progress, plan.seed, log_interval)
-    default_hooks, custom_hooks = hooks or (config['default_hooks'],
-                                            config.get('custom_hooks') or [])
-    finite = [] if hooks else [FiniteLossHook(1 if plan.device == 'cpu' else 20)]
-    validation = {}
-    if 'val' in loaders:
-        validation = dict(
-            val_dataloader=loaders['val'],
-            val_evaluator=task.evaluator('val', loaders['val']),
-            val_cfg={})
-    return task.runner_class()(
-        folder, recorder, epoch_hook, progress, stored_config, task, path,
-        model=model,
-        train_dataloader=loaders['train'], train_cfg=config['train_cfg'], **validation,
-        optim_wrapper=config['optim_wrapper'], param_scheduler=config.get('param_scheduler'),
-        auto_scale_lr=config.get('auto_scale_lr'), default_hooks=default_hooks,
-        custom_hooks=[*custom_hooks, epoch_hook, *finite],
-        env_cfg=config.get('env_cfg') or dict(dist_cfg=dict(backend='nccl')),
-        log_processor=config.get('log_processor'), log_level=config.get('log_level', 'INFO'),
-        visualizer=None if hooks else config.get('visualizer'),
-        default_scope=config.get('default_scope'),
-        randomness={**(config.get('randomness') or {}), 'seed': plan.seed})
-
-
 def _check_epochs(loaded: LoadedConfig) -> None:
     section = loaded.config.get('train_cfg')
     if not section or not loaded.config.get('train_dataloader'):
@@ -319,46 +267,6 @@ def _check_epochs(loaded: LoadedConfig) -> None:
         raise ConfigError(
             f'`{loaded.path}` trains by iterations; runs here are counted in epochs',
             hint='train_cfg = dict(_delete_=True, by_epoch=True, max_epochs=10, val_interval=1)')
-
-
-def rehearse(task: Task, model: nn.Module, loaders: dict, stored_config) -> None:
-    """Train and validate a copy of a model on a few samples, in a folder that is gone then.
-
-    Hooks of one's own are built, and wait for the run itself.
-
-    Raises:
-        ConfigError: config, data and libraries do not go together.
-    """
-    config = task.plan.config
-    few = {part: FewSamples(task.first_batch(loader, task.few()), loader)
-           for part, loader in loaders.items() if part != 'test'}
-    what = f'a first step on {task.few()} {task.samples}'
-    with tempfile.TemporaryDirectory(prefix='amlnn-rehearsal-') as name, kept_generators(), \
-            as_config_error(what):
-        for section in [*config['default_hooks'].values(), *(config.get('custom_hooks') or [])]:
-            if isinstance(section, dict):
-                HOOKS.build(copy.deepcopy(section))
-        record = new_record(task, stored_config, model, _counts(loaders), sys.argv)
-        hooks = ({key: hook if hook is None or acts_in_rehearsal(hook) else None
-                  for key, hook in config['default_hooks'].items()},
-                 [*(written_into(hook, name) for hook in config.get('custom_hooks') or []
-                    if acts_in_rehearsal(hook)), StopHook()])
-        twin = copy.deepcopy(model)
-        runner = make_runner(Path(name), task, twin, few, stored_config,
-                             Recorder(Path(name), record), TrainingProgress(Console(quiet=True)),
-                             hooks=hooks)
-        runner.train()
-        measured = {}
-        if 'val' in few:
-            if runner.val_loop.last is None:  # the first epoch is not validated
-                runner.val_loop.run()
-            measured = {**runner.val_loop.last.arrays, **runner.val_loop.last.metrics}
-        runner.close()
-    check_monitors(config, measured)
-
-
-def _counts(loaders: dict) -> dict[str, int]:
-    return {part: len(loader.dataset) for part, loader in loaders.items()}
 
 
 def announce(task: Task, record: RunRecord, weights: str | None, place: RunPlace, path,
@@ -420,7 +328,7 @@ def _dry_run(task: Task, console: Console) -> None:
         task.try_out(model, loaders)
         rehearse(task, model, loaders, task.plan.effective_config())
         stored = task.plan.effective_config()
-        record = new_record(task, stored, model, _counts(loaders), sys.argv)
+        record = new_record(task, stored, model, count_samples(loaders), sys.argv)
         record.max_epochs = 1
         path = task.fast_path(model)
         if path:

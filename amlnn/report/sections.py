@@ -113,14 +113,17 @@ def _array_blocks(run: StoredRun) -> list[Block]:
 
 
 def _array_table(name: str, values: list, classes: Sequence[str]) -> Table:
-    rows = values if isinstance(values[0], list) else [[value] for value in values]
-    by_class = len(rows) == len(classes)
-    names = classes if by_class else [str(place) for place in range(1, len(rows) + 1)]
-    heads = [name] if not isinstance(values[0], list) else (
-        list(classes) if len(rows[0]) == len(classes) else
-        [str(place) for place in range(1, len(rows[0]) + 1)])
-    return Table(['class' if by_class else '', *heads],
+    several = isinstance(values[0], list)
+    rows = values if several else [[value] for value in values]
+    names = _numbered(len(rows), classes)
+    return Table(['class' if names is classes else '',
+                  *(_numbered(len(rows[0]), classes) if several else [name])],
                  [[each, *map(_array_text, row)] for each, row in zip(names, rows, strict=True)])
+
+
+def _numbered(count: int, classes: Sequence[str]) -> Sequence[str]:
+    """The classes where there are as many, else numbers from 1."""
+    return classes if count == len(classes) else [str(place) for place in range(1, count + 1)]
 
 
 def _array_text(value: object) -> str:

@@ -196,8 +196,8 @@ def _weekdays(dates: np.ndarray, days: np.ndarray) -> TimeGrid | None:
 
 def _day_of(months: np.ndarray, anchor: int) -> np.ndarray:
     """[N] datetime64[D], the day of each month."""
-    first, after = ((months + _units(count, 'M')).astype('datetime64[D]') for count in (0, 1))
-    last = after - _units(1, 'D')
+    first = months.astype('datetime64[D]')
+    last = (months + _units(1, 'M')).astype('datetime64[D]') - _units(1, 'D')
     if anchor == _LAST_WEEKDAY:
         return np.busday_offset(last, 0, roll='backward')
     if anchor == _FIRST_WEEKDAY:

@@ -7,6 +7,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from amlnn.config.kind import part_data_sets
+from amlnn.config.own_modules import is_librarys
 from amlnn.data.cache.cache_folder import cache_root
 from amlnn.data.images.views import ViewDataset
 from amlnn.data.prepare.integrity import check_files
@@ -80,7 +81,8 @@ def _check_sampler(sampler, part: str, plan: Plan) -> None:
 
     One of a user's own may count how often it is asked, and waits for the run.
     """
-    if not type(sampler).__module__.startswith(('mmengine.', 'mmpretrain.', 'torch.', 'amlnn.')):
+    module = type(sampler).__module__
+    if not is_librarys(module) and not module.startswith('torch.'):
         return
     place = plan.loaded.origins.get(f'{part}_dataloader.sampler.type', plan.loaded.path)
     with kept_generators(), as_config_error(f'{place}: {type(sampler).__name__}'):

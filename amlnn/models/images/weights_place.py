@@ -8,6 +8,7 @@ import torch
 from amlnn.errors import WeightsError
 from amlnn.models.images.weights_file import read_file
 from amlnn.models.images.weights_packages import find_packaged
+from amlnn.registry import WEIGHT_SOURCES
 from amlnn.suggest import nearest
 
 __all__ = ['find_init_weights', 'find_weights']
@@ -38,8 +39,7 @@ def find_weights(source: str) -> Path:
     if scheme == 'package':
         return find_packaged(name, _folders())
     raise WeightsError(f'`{source}` begins with the unknown scheme `{scheme}://`',
-                       hint='use torchvision://<model>, timm://<model>, package://<weights>, or '
-                       'a path')
+                       hint=f'use {WEIGHT_SOURCES}')
 
 
 def find_init_weights(section: dict) -> Path | None:

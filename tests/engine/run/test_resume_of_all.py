@@ -114,9 +114,7 @@ def texts():
         head = ARC if name == 'SetAdaptiveMarginsHook' else ''
         yield 'HOOKS', name, f'{head}custom_hooks = [{section}]\n'
     for name, section in WRAPPERS.items():
-        text = section.replace(')', ", optimizer=dict(type='SGD', lr=0.01, momentum=0.9))", 1) \
-            if section.count(')') == 1 else section[:-1] + \
-            ", optimizer=dict(type='SGD', lr=0.01, momentum=0.9))"
+        text = section[:-1] + ", optimizer=dict(type='SGD', lr=0.01, momentum=0.9))"
         yield 'OPTIM_WRAPPERS', name, f'optim_wrapper = {text}\n'
     for name, words in CONSTRUCTORS.items():
         yield 'OPTIM_WRAPPER_CONSTRUCTORS', name, \
