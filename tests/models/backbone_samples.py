@@ -63,6 +63,18 @@ BACKBONES: dict[str, Callable[[], torch.nn.Module]] = {
     'InceptionV4': lambda: TIMMBackbone('inception_v4'),
 }
 
+
+class OneStep(torch.nn.Module):
+    """A backbone that has no stages: one convolution."""
+
+    def __init__(self):
+        super().__init__()
+        self.only = torch.nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        return (self.only(x),)
+
+
 # The backbones of the studies, whole.
 STUDIED = ('ResNet50', 'ResNet101', 'ResNet50V2', 'ResNet101V2', 'ResNeXt', 'DenseNet121', 'VGG16',
            'VGG16-BN', 'VGG19', 'VGG19-BN', 'MobileNetV3-large', 'InceptionV3', 'InceptionV4')
