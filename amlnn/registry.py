@@ -7,8 +7,8 @@ importing them.
 
 from importlib import import_module
 
-__all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'MODEL_KEYS', 'SERIES_MODULES',
-           'VALIDATION_LOSS', 'gain', 'import_components', 'usual_rule']
+__all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'FROM_MODEL', 'FROM_MODEL_KEYS', 'MODEL_KEYS',
+           'SERIES_MODULES', 'VALIDATION_LOSS', 'gain', 'import_components', 'usual_rule']
 
 # What a forecast needs. None of it brings in MMPretrain, whose import takes longer than many a
 # forecaster trains.
@@ -37,11 +37,17 @@ COMPONENT_MODULES = (
     'amlnn.models.images.cnn',
     'amlnn.models.images.heads',
     'amlnn.models.images.inception',
+    'amlnn.models.images.necks',
     *SERIES_MODULES,
 )
 
 # Keys of `model` that amlnn reads and removes before the model is built.
 MODEL_KEYS = ('frozen_stages', 'trainable', 'pretrained', 'pretrained_head')
+
+# The word that a config has where an image's size or scale is that of the model's weights, and the
+# arguments that take it, of the preprocessor and of transforms.
+FROM_MODEL = 'model'
+FROM_MODEL_KEYS = ('mean', 'std', 'scale', 'crop_size', 'interpolation')
 
 # The arguments of this class are the keys of the top-level `execution`.
 EXECUTION_CLASS = ('amlnn.engine.precision', 'ExecutionPolicy')

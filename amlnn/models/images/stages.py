@@ -259,7 +259,8 @@ def run_stages(backbone: nn.Module, stages: Sequence[Stage], x: Tensor) -> Tenso
         x: Images, [B, 3, H, W], for the first stage; else the output of the stage before.
 
     Returns:
-        The last stage's output. After all stages the backbone's forward gives it as `(output,)`.
+        The last stage's output. After all stages the backbone's forward gives it as `(output,)`;
+        where that gives several, all of them.
     """
     for derived, group in groupby(stages, key=lambda stage: stage.span is not None):
         following = list(group)
@@ -282,18 +283,20 @@ def why_not_composed(backbone: nn.Module, image_BCHW: Tensor) -> str | None:
         image_BCHW: Any images of a size the backbone takes.
     """
     kind = backbone_kind(backbone)
+    row = _row_of(backbone)
     with in_eval_mode(backbone):
         outputs = backbone(image_BCHW)
-        if not isinstance(outputs, tuple) or len(outputs) != 1:
+        if row is not None and (not isinstance(outputs, tuple) or len(outputs) != 1):
             count = len(outputs) if isinstance(outputs, tuple | list) else 'no tuple of'
             return f'{kind} returns {count} feature maps (out_indices); one can be split, the last'
-        if _row_of(backbone) is None:
-            derived = _derived(backbone)
-            reason = derived if isinstance(derived, str) else derived.reason
-            if reason:
-                return f'{kind} cannot be split: {reason}'
+        derived = _derived(backbone) if row is None else None
+        reason = derived if isinstance(derived, str) else derived and derived.reason
+        if reason:
+            return f'{kind} cannot be split: {reason}'
         composed = run_stages(backbone, list_stages(backbone), image_BCHW)
-    if not equal(outputs[0], composed):
+    if isinstance(outputs, tuple) and len(outputs) == 1:
+        outputs = outputs[0]
+    if not equal(outputs, composed):
         indices = getattr(backbone, 'out_indices', None)
         place = f' (out_indices={indices})' if indices is not None else ''
         return f'the output of {kind}{place} is not that of its stages, run one after the other'

@@ -265,7 +265,9 @@ def extract_from(model: nn.Module, features: Tensor, split: int):
     if features.ndim == 4 and _is_channels_last(backbone) and stages[split - 1].span is None:
         features = features.contiguous(memory_format=torch.channels_last)
     hold_in_eval(backbone)  # as before the backbone's own forward, which is not called
-    outputs = (run_stages(backbone, stages[split:], features),)
+    outputs = run_stages(backbone, stages[split:], features)
+    if not isinstance(outputs, tuple):
+        outputs = (outputs,)
     return model.neck(outputs) if model.with_neck else outputs
 
 
