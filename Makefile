@@ -1,4 +1,4 @@
-# make setup | demo | test. Needs Python 3.11 to 3.13; everything else goes into .venv.
+# make setup | demo | test. Needs Python 3.11 to 3.15; everything else goes into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +10,7 @@ STAMP := $(VENV)/.ready
 
 help:
 	@echo "make setup     install everything into .venv"
-	@echo "make demo      train, freeze, test and report on embedded data (under 5 minutes on 2 cores)"
+	@echo "make demo      predict, train, freeze, test and report on embedded data (under 5 minutes on 2 cores)"
 	@echo "make test      lint and tests (under 5 minutes on 2 cores)"
 	@echo "make test-all  the same, with the slow tests"
 	@echo "make docs      make demo, and its table and picture into the README"
@@ -21,13 +21,14 @@ setup: $(STAMP)
 
 # uv rather than pip: one resolver for every platform, matching torch and torchvision, half a minute.
 $(STAMP): $(PACKAGES) requirements/constraints.txt pyproject.toml setup.py
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 15))' || \
 	    { echo "error: $$($(PYTHON) --version) is not supported" >&2; \
-	      echo "hint: make $(MAKECMDGOALS) PYTHON=python3.11 (3.11, 3.12 or 3.13)" >&2; exit 2; }
+	      echo "hint: make $(MAKECMDGOALS) PYTHON=python3.11 (3.11, 3.12, 3.13, 3.14 or 3.15)" >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt uv
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet -r requirements/runtime.txt -r requirements/dev.txt
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet --no-deps -e .
+	@$(BIN)/python -m amlnn.opencv
 	touch $@
 
 demo: $(STAMP)

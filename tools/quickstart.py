@@ -1,4 +1,4 @@
-"""Train, freeze, test, forecast and report on embedded data; about 4 minutes.
+"""Predict, train, freeze, test, forecast and report on embedded data; about 4 minutes.
 
 python tools/quickstart.py
 """

@@ -1,21 +1,16 @@
-"""Train, freeze, test, forecast and report on embedded data; about 4 minutes."""
+"""Predict, train, freeze, test, forecast and report on embedded data; about 4 minutes."""
 
 import shlex
 import subprocess
 from pathlib import Path
 
-from amlnn.command import (
-    CommandParser,
-    command_line,
-    process_line,
-    shipped_config,
-    through_console,
-)
+from amlnn.command import CommandParser, command_line, process_line, shipped_config, through_console
 
 CONFIGS = 'configs/quickstart'
 SOURCE = 'digits_source'
 FINE_TUNED = ('digits_frozen0', 'digits_frozen3', 'digits_frozenall')
 FORECAST = 'hourly_seggru'
+PRETRAINED = 'configs/imagenet/efficientnet_lite0.py'
 
 
 def step(name: str, *words: str) -> None:
@@ -32,11 +27,16 @@ def step(name: str, *words: str) -> None:
 
 def main(args) -> None:
     from amlnn.data.prepare.digits import write_digits
+    from amlnn.data.prepare.photographs import write_photographs
     from amlnn.errors import UsageError
     if not through_console() and not Path(CONFIGS).is_dir():
         raise UsageError(f'no `{CONFIGS}` here', hint='run it from the folder of the project')
+    photographs = Path('data/raw/photographs')
+    print(f'writing the two photographs of scikit-learn to {photographs}')
+    write_photographs(photographs)
+    step('predict', shipped_config(PRETRAINED), 'pretrained', str(photographs), '--topk', '5')
     raw = Path('data/raw/digits')
-    print(f'writing the digits of scikit-learn to {raw}')
+    print(f'\nwriting the digits of scikit-learn to {raw}')
     write_digits(raw)
     for part in ('digits_0_to_4', 'digits_5_to_9'):
         step('preprocess', f'{raw}/{part}', f'data/{part}', '--train-ratio', '0.6',

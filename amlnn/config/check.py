@@ -20,7 +20,7 @@ from amlnn.suggest import did_you_mean, nearest
 
 __all__ = ['TOP_LEVEL', 'Finding', 'check_config', 'check_parameters']
 
-_SCHEMES = ('torchvision://', 'timm://')
+_SCHEMES = ('torchvision://', 'timm://', 'package://')
 
 
 def check_config(config: Located, helpers: Iterable[str] = ()) -> tuple[list[Finding], list[str]]:
@@ -150,7 +150,8 @@ def _check_pretrained(model: Located, findings: Findings) -> None:
         near = nearest(scheme + separator, _SCHEMES, 3)
         findings.add(place, f'`model.pretrained` is `{value}`, with the unknown scheme '
                      f'`{scheme}://`', hint=f'did you mean `{near[0]}{name}`?' if near else
-                     'use torchvision://<model>, timm://<model>, or a path', rank=1)
+                     'use torchvision://<model>, timm://<model>, package://<weights>, or a path',
+                     rank=1)
 
 
 def _check_conflicts(model: Located, backbone: Located, found: Library,

@@ -372,7 +372,8 @@ def test_pretrained_weights_can_be_a_scheme_a_path_or_none(configs, value):
 
 @pytest.mark.parametrize(('value', 'hint'), [
     ('torchvison://resnet50', 'did you mean `torchvision://resnet50`?'), (3, ''), ('', ''),
-    ('https://a/b.pth', 'use torchvision://<model>, timm://<model>, or a path')])
+    ('https://a/b.pth',
+     'use torchvision://<model>, timm://<model>, package://<weights>, or a path')])
 def test_pretrained_weights_can_be_nothing_else(configs, value, hint):
     error = configs.error(model(pretrained=value))
     assert error.message.startswith('child.py:2: `model.pretrained`') and hint in error.hint

@@ -16,6 +16,7 @@ from amlnn.data.images.views import ViewDataset
 
 BASES = ROOT / 'configs/_base_/datasets'
 SIDES = {'tiny_imagenet': 224, 'tiny_imagenet_padded': 224, 'tiny_imagenet_299': 299,
+         'tiny_imagenet_cubic': 224, 'tiny_imagenet_cubic_240': 240, 'tiny_imagenet_cubic_260': 260,
          'tiny_imagenet_64': 64, 'tiny_imagenet_32': 32, 'cifar100': 32}
 AUGMENTED = {'tiny_imagenet_64', 'tiny_imagenet_32', 'cifar100'}
 

@@ -61,6 +61,7 @@ BACKBONES: dict[str, Callable[[], torch.nn.Module]] = {
     'MobileNetV3-large': lambda: MobileNetV3('large'),
     'InceptionV3': InceptionV3Features,
     'InceptionV4': lambda: TIMMBackbone('inception_v4'),
+    'EfficientNet-Lite0': lambda: TIMMBackbone('tf_efficientnet_lite0'),
 }
 
 

@@ -54,7 +54,11 @@ def moving_statistics(model: nn.Module) -> int:
     ('vgg16', (102_600, 14_817_288)), ('vgg16bn', (102_600, 14_825_736)),
     ('vgg19', (102_600, 20_126_984)), ('vgg19bn', (102_600, 20_137_992)),
     ('simple_cnn', (78_600, 134_920)), ('deep_cnn', (102_600, 4_816_808)),
-    ('resnet18', (102_600, 11_279_112))])
+    ('resnet18', (102_600, 11_279_112)),
+    # timm's totals with their 1000 classes taken off, 1280 x 1000 + 1000.
+    ('efficientnet_lite0', (256_200, 4_652_008 - 1_281_000 + 256_200)),
+    ('efficientnet_lite1', (256_200, 5_416_680 - 1_281_000 + 256_200)),
+    ('efficientnet_lite2', (256_200, 6_092_072 - 1_281_000 + 256_200))])
 def test_a_bases_counts_with_200_classes_are(name, expected):
     assert count_parameters(from_base(name)) == expected
 

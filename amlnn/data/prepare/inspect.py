@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from amlnn.command import SYSTEM_LIBRARIES
 from amlnn.data.prepare.manifest import Problem
 from amlnn.errors import AmlnnError
 
@@ -299,6 +300,6 @@ def _import_opencv() -> None:
         import cv2  # noqa: F401
     except ImportError as error:
         raise AmlnnError(f'OpenCV cannot be loaded: {error}',
-                         hint='sudo apt-get install libgl1 libglib2.0-0') from None
+                         hint=SYSTEM_LIBRARIES) from None
 
 

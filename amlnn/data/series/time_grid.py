@@ -127,11 +127,11 @@ class TimeGrid:
         wall = clock.wall(np.array([first], dtype='datetime64[s]'))
         date = wall.astype('datetime64[D]')
         if self.unit == 'day':
-            dates = date + steps
+            dates = date + _units(steps, 'D')
         elif self.unit == 'weekday':
             dates = np.busday_offset(date, steps, roll='forward', weekmask=self.days)
         else:
-            dates = _day_of(date.astype('datetime64[M]') + steps, self.anchor)
+            dates = _day_of(date.astype('datetime64[M]') + _units(steps, 'M'), self.anchor)
         return clock.times((dates + (wall - date)).astype('datetime64[s]'))
 
     def ahead(self, last: np.datetime64, count: int, clock: Clock = NO_ZONE) -> np.ndarray:
@@ -196,12 +196,18 @@ def _weekdays(dates: np.ndarray, days: np.ndarray) -> TimeGrid | None:
 
 def _day_of(months: np.ndarray, anchor: int) -> np.ndarray:
     """[N] datetime64[D], the day of each month."""
-    first, last = months.astype('datetime64[D]'), (months + 1).astype('datetime64[D]') - 1
+    first, after = ((months + _units(count, 'M')).astype('datetime64[D]') for count in (0, 1))
+    last = after - _units(1, 'D')
     if anchor == _LAST_WEEKDAY:
         return np.busday_offset(last, 0, roll='backward')
     if anchor == _FIRST_WEEKDAY:
         return np.busday_offset(first, 0, roll='forward')
-    return np.minimum(first + (anchor - 1), last)
+    return np.minimum(first + _units(anchor - 1, 'D'), last)
+
+
+def _units(count: int | np.ndarray, unit: str) -> np.ndarray:
+    # Without its unit a number is added to times only by older numpy.
+    return np.asarray(count, dtype=np.int64).astype(f'timedelta64[{unit}]')
 
 
 def _time_of_day(wall: np.ndarray) -> np.timedelta64:

@@ -151,6 +151,15 @@ def _inception_v4(network: nn.Module) -> list[Stage]:
             for name, span in spans.items()]
 
 
+def _efficientnet(network: nn.Module) -> list[Stage]:
+    # What timm calls a stage too; the convolution behind them belongs to the last.
+    last = len(network.blocks)
+    return [Stage(STEM, ('conv_stem', 'bn1')), *(
+        Stage(f'stage{number}', (f'blocks.{number - 1}', *(
+            ('conv_head', 'bn2', 'global_pool', 'classifier') if number == last else ())))
+        for number in range(1, last + 1))]
+
+
 def _plain_cnn(backbone: nn.Module) -> list[Stage]:
     # No stem: groups of convolutions, each with the pooling that ends it.
     return [Stage(f'stage{index + 1}', (f'groups.{index}',))
@@ -169,6 +178,7 @@ _TABLE: dict[str, Callable[[nn.Module], list[Stage] | None]] = {
 # By the class of the wrapped network, whose modules the stages are named from. What
 # `features_only=True` makes of a network is of another class, and returns other features.
 _TIMM_TABLE: dict[str, Callable[[nn.Module], list[Stage] | None]] = {
+    'EfficientNet': _efficientnet,
     'InceptionV4': _inception_v4,
     'ResNetV2': _resnet_v2,
 }

@@ -13,6 +13,11 @@ from amlnn.models.images.adapting import adapt, computed_names
 from amlnn.models.images.conversion import convert
 from amlnn.models.images.freezing import frozen_tensors
 from amlnn.models.images.networks import classifier_layers, network_of
+from amlnn.models.images.normalisation import (
+    contradiction,
+    normalisation_of_model,
+    normalisation_of_weights,
+)
 from amlnn.models.images.stages import backbone_kind
 from amlnn.models.images.weights_file import best_prefix, read_file, without
 
@@ -41,6 +46,8 @@ class LoadedWeights:
     notes: tuple[str, ...] = ()
     """What was taken of the file, and what was adapted."""
     part: str = 'backbone'
+    warning: str | None = None
+    """What contradicts them in the model."""
 
     def __str__(self):
         share = f'{self.matched} of {self.total} {self.part} tensors'
@@ -52,7 +59,8 @@ class LoadedWeights:
         if self.unused:
             lines.append(f'{_tensors(len(self.unused))} of the file not used: '
                          f'{_listed(self.unused)}')
-        return '\n'.join(f'pretrained: {line}' for line in lines)
+        shown = [f'pretrained: {line}' for line in lines]
+        return '\n'.join([*shown, f'warning: {self.warning}'] if self.warning else shown)
 
 
 def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedWeights:
@@ -85,7 +93,7 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedW
     missing = {name: _why_not(source.get(name), target[name]) for name in wanted
                if name not in matched}
     part = 'backbone' if network is getattr(model, 'backbone', None) else 'network'
-    _check_share(path, network, wanted, missing)
+    _check_share(path, network, wanted, missing, file.tensors)
     if layers and head:
         _check_layers(path, layers, missing, source, target)
     network.load_state_dict(matched, strict=False)
@@ -96,7 +104,8 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedW
               and not (head and _is_head(name))]
     return LoadedWeights(
         path, len(wanted) - len(missing), len(wanted), head, missing, tuple(unused),
-        (*file.notes, *_prefix_notes(prefix, apart), *adapted), part)
+        (*file.notes, *_prefix_notes(prefix, apart), *adapted), part,
+        contradiction(normalisation_of_weights(path, network), normalisation_of_model(model)))
 
 
 def refuse_frozen_gaps(model: nn.Module, loaded: LoadedWeights) -> None:
@@ -151,7 +160,7 @@ def _why_not(given: Tensor | None, wanted: Tensor) -> str | None:
 
 
 def _check_share(path: Path, network: nn.Module, wanted: list[str],
-                 missing: Mapping[str, str]) -> None:
+                 missing: Mapping[str, str], held: Iterable[str]) -> None:
     count = len(wanted) - len(missing)
     if count < _LEAST_MATCHED * len(wanted):
         # A name that is there in another shape tells more than one that is not.
@@ -159,7 +168,8 @@ def _check_share(path: Path, network: nn.Module, wanted: list[str],
         raise WeightsError(
             f'`{path}` fits {count} of the {len(wanted)} tensors of '
             f'{backbone_kind(network)}: `{example}` {missing[example]}',
-            hint='the weights belong to another architecture')
+            hint='the weights belong to another architecture: the file holds '
+            f'{_listed(name for name in held if not name.endswith(_COUNTER))}')
 
 
 def _check_layers(path: Path, layers: Iterable[str], missing: Mapping[str, str],
@@ -195,8 +205,10 @@ def _listed(names: Iterable[str]) -> str:
     if len(names) <= _MOST_NAMED // 2:
         return ', '.join(f'`{name}`' for name in names)
     parts = Counter(map(operator.itemgetter(0), (name.partition('.') for name in names)))
-    return ', '.join(f'`{part}.*` ({count})' if count > 1 else f'`{part}`'
-                     for part, count in parts.items())
+    shown = [f'`{part}.*` ({count})' if count > 1 else f'`{part}`'
+             for part, count in parts.items()]
+    more = len(shown) - _MOST_NAMED // 2
+    return ', '.join(shown[:_MOST_NAMED // 2]) + (f' and {more} parts more' if more > 0 else '')
 
 
 def count_head_classes(tensors: Mapping[str, Tensor]) -> int | None:

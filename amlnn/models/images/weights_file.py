@@ -21,6 +21,7 @@ from torch import Tensor
 
 from amlnn.errors import WeightsError
 from amlnn.models.images.weights_kinds import NUMPY, SAFETENSORS, file_kind, refuse_objects
+from amlnn.models.images.weights_packages import renamed
 
 __all__ = ['CONTAINERS', 'WeightsFile', 'best_prefix', 'read_file', 'read_tensors', 'unwrapped']
 
@@ -47,7 +48,8 @@ class WeightsFile:
     """What a file holds."""
 
     tensors: dict[str, Tensor]
-    """Under the names in the file, but for `_orig_mod.` and its like."""
+    """Under the names in the file, but for `_orig_mod.` and its like, and for names that a package
+    of weights has to have changed."""
     notes: list[str] = field(default_factory=list)
     """What was taken, where the file holds several."""
 
@@ -78,7 +80,7 @@ def read_file(path: Path) -> WeightsFile:
         taken = "']['".join(places)
         notes.append(f"took ['{taken}'] of the file" + (
             f', which has {_listed(beside)} too' if beside else ''))
-    return WeightsFile(tensors, notes)
+    return WeightsFile(renamed(tensors), notes)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ import torch
 
 from amlnn.errors import WeightsError
 from amlnn.models.images.weights_file import read_file
+from amlnn.models.images.weights_packages import find_packaged
 from amlnn.suggest import nearest
 
 __all__ = ['find_init_weights', 'find_weights']
@@ -21,7 +22,8 @@ def find_weights(source: str) -> Path:
 
     Args:
         source: 'torchvision://resnet50', 'torchvision://resnet50.imagenet1k_v2',
-            'timm://inception_v4', or a path: of a file, or of a run folder, whose best.pth it is.
+            'timm://inception_v4', 'package://efficientnet_lite0' for a file in an installed
+            package, or a path: of a file, or of a run folder, whose best.pth it is.
 
     Raises:
         WeightsError: it is nowhere to be had; names the file and the folder to put it in.
@@ -33,8 +35,11 @@ def find_weights(source: str) -> Path:
         return _find_torchvision(name)
     if scheme == 'timm':
         return _find_timm(name)
+    if scheme == 'package':
+        return find_packaged(name, _folders())
     raise WeightsError(f'`{source}` begins with the unknown scheme `{scheme}://`',
-                       hint='use torchvision://<model>, timm://<model>, or a path')
+                       hint='use torchvision://<model>, timm://<model>, package://<weights>, or '
+                       'a path')
 
 
 def find_init_weights(section: dict) -> Path | None:

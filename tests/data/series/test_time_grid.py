@@ -78,10 +78,10 @@ def test_a_row_that_is_missing_leaves_a_hole_and_the_others_their_place(name):
 
 def test_a_row_beside_the_grid_has_no_position():
     times = array(GRIDS['1 hour'])
-    times[5] += 60
+    times[5] += np.timedelta64(60, 's')
     assert infer_grid(times).positions(times)[4:7].tolist() == [4, -1, 6]
     days = array(GRIDS['business days']).copy()
-    days[4] += 86400  # a Friday's row, on Saturday
+    days[4] += np.timedelta64(86400, 's')  # a Friday's row, on Saturday
     assert TimeGrid.parse('business days').positions(days)[3:6].tolist() == [3, -1, 5]
 
 

@@ -16,8 +16,10 @@ pytestmark = pytest.mark.slow
 
 # Batch norms that read a sum, a concatenation or a pooled map, and fold into nothing: of each block
 # of a ResNetV2 the first, of each layer of a DenseNet too and its transitions', and the last one.
+# And those behind a convolution that pads by the size of its image, as TensorFlow does: the five
+# that halve the map of an EfficientNet-Lite.
 UNFOLDED = {'ResNet18V2': 8 + 1, 'ResNet50V2': 16 + 1, 'ResNet101V2': 33 + 1,
-            'DenseNet-narrow': 9 + 3 + 1, 'DenseNet121': 58 + 3 + 1}
+            'DenseNet-narrow': 9 + 3 + 1, 'DenseNet121': 58 + 3 + 1, 'EfficientNet-Lite0': 5}
 LABELS = [DataSample().set_gt_label(label) for label in (0, 1, 2, 0)]
 
 

@@ -69,8 +69,11 @@ def test_half_precision_weights_with_prefix_and_container_load(tmp_path):
 
 def test_weights_of_another_architecture_are_an_error_that_names_a_tensor(tmp_path):
     path = save(ResNet(50).state_dict(), tmp_path / 'w.pth')
-    with pytest.raises(WeightsError, match=r'of the 100 tensors of ResNet.*layer1.0.conv1.weight'):
+    with pytest.raises(WeightsError, match=r'of the 100 tensors of ResNet.*layer1.0.conv1.weight') \
+            as error:
         load_pretrained(resnet18(), path)
+    # ResNet50's parts: three blocks of three layers, and a fourth where they begin.
+    assert 'holds `conv1`, `bn1.*` (4), `layer1.*` (50)' in error.value.hint
 
 
 def test_a_tensor_that_is_not_in_the_file_or_has_another_shape_is_named(tmp_path):
