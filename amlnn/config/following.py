@@ -36,7 +36,7 @@ def follow_backbone(child: Located, base: Located, config: Located) -> list[str]
     mine, inherited, model = child.get('model'), base.get('model'), config.get('model')
     if not (isinstance(mine, Located) and isinstance(inherited, Located)
             and isinstance(mine.get('backbone'), Located) and mine['backbone'].get('_delete_')
-            and 'backbone' in inherited):
+            and isinstance(model, Located) and 'backbone' in inherited):
         return []
     notes = []
     place = mine.place('backbone')
@@ -45,8 +45,8 @@ def follow_backbone(child: Located, base: Located, config: Located) -> list[str]
                      f'{model["head"].place("in_channels")} is dropped: it follows from the new '
                      'backbone')
         dict.pop(model['head'], 'in_channels')
-    if 'neck' not in mine and dict(inherited.get('neck') or {}) == _POOLING:
-        dict.pop(model, 'neck')
+        if 'neck' not in mine and dict(inherited.get('neck') or {}) == _POOLING:
+            dict.pop(model, 'neck')
     backbone = mine['backbone']
     if backbone.get('type') == 'TIMMBackbone' and inherited.get('pretrained') and \
             'pretrained' not in mine and isinstance(backbone.get('model_name'), str):

@@ -29,7 +29,9 @@ from amlnn.engine.run.runner import FolderRunner
 from amlnn.engine.run.versions import vision_versions
 from amlnn.engine.task import PRETRAINED, Task, Weights
 from amlnn.errors import ConfigError, DataError, UsageError
+from amlnn.models.images.completing import complete_model
 from amlnn.models.images.freezing import freeze_model, stage_table
+from amlnn.models.images.inputs import fill_inputs, size_of
 from amlnn.models.images.networks import refuse_other_models
 from amlnn.models.images.weights import load_pretrained, refuse_frozen_gaps
 from amlnn.models.images.weights_place import find_init_weights, find_weights
@@ -112,6 +114,7 @@ class ImageTask(Task):
         refuse_other_models(loaded.config['model'])
         task = cls(make_plan(loaded, device, seed, pretrained))
         config, plan = task.plan.config, task.plan
+        plan.notes += fill_inputs(config)
         section = _first_dataset(config) or {}
         data_root = section.get('data_root')
         # A checkpoint knows its classes; whether a data set fits them is asked when it is opened.
@@ -153,7 +156,7 @@ class ImageTask(Task):
         section = copy.deepcopy(plan.config['model'])
         if plan.config.get('data_preprocessor') is not None:
             section.setdefault('data_preprocessor', copy.deepcopy(plan.config['data_preprocessor']))
-        model = build(section)
+        model = build(complete_model(section, build, size_of(plan.config)))
         loaded = None
         if weights:
             if not source:
@@ -161,7 +164,8 @@ class ImageTask(Task):
             initialise(model)
             source = source or find_init_weights(section)
             if source:
-                loaded = load_pretrained(model, source, options.pretrained_head)
+                loaded = load_pretrained(model, source, options.pretrained_head,
+                                         options.pretrained)
         if options.frozen_stages is not None:
             freeze_model(model, options.frozen_stages, options.trainable)
         elif options.trainable:

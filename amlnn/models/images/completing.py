@@ -1,5 +1,6 @@
 """What a model's section leaves out because it follows from the backbone: features and pooling."""
 
+import copy
 import inspect
 import math
 from collections.abc import Callable
@@ -19,15 +20,18 @@ __all__ = ['complete_model', 'pooling_of']
 
 
 def complete_model(section: dict, build: Callable[[dict], nn.Module],
-                   size: tuple[int, int] | None = None) -> None:
+                   size: tuple[int, int] | None = None) -> dict:
     """Fill in `head.in_channels` where it is not typed, and then the neck too.
 
     The backbone is built, once and for all, and given one image of noise.
 
     Args:
-        section: Of the model; changed in place. Its backbone and neck may be modules afterwards.
+        section: Of the model; not changed.
         build: Builds a section.
         size: Height and width of the images; if None one that the backbone takes.
+
+    Returns:
+        The section, to be built; backbone and neck may be modules in it.
 
     Raises:
         ConfigError: the backbone gives several tensors, or takes no image of that size.
@@ -35,7 +39,9 @@ def complete_model(section: dict, build: Callable[[dict], nn.Module],
     head = section.get('head')
     if not isinstance(section.get('backbone'), dict) or not isinstance(head, dict) \
             or not _asks_for_channels(head):
-        return
+        return section
+    section = copy.copy(section)
+    head = section['head'] = copy.copy(head)
     backbone = section['backbone'] = build(section['backbone'])
     features = _features_of(backbone, size)
     if 'neck' not in section:
@@ -47,6 +53,7 @@ def complete_model(section: dict, build: Callable[[dict], nn.Module],
             features = section['neck']((features,))[-1]
     flat = head['type'] == 'DenseHead'
     head['in_channels'] = math.prod(features.shape[1:]) if flat else features.shape[1]
+    return section
 
 
 def _asks_for_channels(head: dict) -> bool:

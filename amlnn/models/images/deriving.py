@@ -112,7 +112,7 @@ def _with_modules(backbone: nn.Module, tensors: Set[str]) -> Set[str]:
     inside = set(tensors)
     for name, module in backbone.named_modules():
         held = [f'{name}.{each}' for each, _ in module.named_parameters()]
-        if held and tensors.issuperset(held):
+        if held and set(held) <= tensors:
             inside.add(name)
     return inside
 

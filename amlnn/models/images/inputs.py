@@ -125,9 +125,9 @@ def size_of(config: dict) -> tuple[int, int] | None:
     return None
 
 
-def scale_of_timm(source: str | None, network: nn.Module) -> tuple[list[float], list[float]] | None:
+def scale_of_timm(source: str | None, network: nn.Module) -> list[tuple[float, ...]] | None:
     """Mean and deviation that weights `timm://...` expect, by the network that they are for."""
     known = getattr(getattr(network, 'timm_model', network), 'pretrained_cfg', None)
     if not str(source).startswith('timm://') or not known:
         return None
-    return [*_in_pixels(known['mean'])], [*_in_pixels(known['std'])]
+    return [_in_pixels(known['mean']), _in_pixels(known['std'])]
