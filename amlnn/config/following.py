@@ -1,10 +1,9 @@
 """What a child that replaces the backbone whole need not say: what was typed for the one before."""
 
+from amlnn.config.library_facts import NAMED_NETWORKS, PLAIN_POOLING
 from amlnn.config.located import Located
 
 __all__ = ['follow_backbone']
-
-_POOLING = {'type': 'GlobalAveragePooling'}
 
 
 def follow_backbone(child: Located, base: Located, config: Located) -> list[str]:
@@ -45,12 +44,13 @@ def follow_backbone(child: Located, base: Located, config: Located) -> list[str]
                      f'{model["head"].place("in_channels")} is dropped: it follows from the new '
                      'backbone')
         dict.pop(model['head'], 'in_channels')
-        if 'neck' not in mine and dict(inherited.get('neck') or {}) == _POOLING:
+        if 'neck' not in mine and dict(inherited.get('neck') or {}) == PLAIN_POOLING:
             dict.pop(model, 'neck')
     backbone = mine['backbone']
-    if backbone.get('type') == 'TIMMBackbone' and inherited.get('pretrained') and \
-            'pretrained' not in mine and isinstance(backbone.get('model_name'), str):
-        source = f'timm://{backbone["model_name"]}'
+    prefix, key = NAMED_NETWORKS.get(str(backbone.get('type')), ('', ''))
+    if isinstance(backbone.get(key), str) and inherited.get('pretrained') \
+            and 'pretrained' not in mine:
+        source = prefix + backbone[key]
         notes.append(f'{place}: `model.pretrained` is {source!r}: '
                      f'{inherited["pretrained"]!r} was of the backbone before')
         model.put('pretrained', source, place)

@@ -9,7 +9,7 @@ from typing import Any
 from amlnn.config.facts import Metric
 
 __all__ = ['ACTIVATIONS', 'ACTIVATION_MODULE', 'CLOSED', 'COMPUTED', 'DEFAULT_CLASSES', 'FACTS',
-           'LOOP_OF_ITERATIONS', 'OPTIMIZER_NAMES']
+           'LOOP_OF_ITERATIONS', 'NAMED_NETWORKS', 'OPTIMIZER_NAMES', 'PLAIN_POOLING']
 
 # What MMEngine's Runner and amlnn build where a config names no `type`, by top-level key: a
 # registered name, or module and class.
@@ -23,6 +23,11 @@ DEFAULT_CLASSES: dict[str, str | tuple[str, str]] = dict(
 
 # The training loop where `by_epoch` is False.
 LOOP_OF_ITERATIONS = 'IterBasedTrainLoop'
+
+# The neck that follows from most backbones, and backbones that take a network of another library:
+# what its weights are called by, before the value of an argument.
+PLAIN_POOLING = {'type': 'GlobalAveragePooling'}
+NAMED_NETWORKS = {'TIMMBackbone': ('timm://', 'model_name')}
 
 # Classes whose constructors take nothing that a config could give.
 CLOSED = ('torch.nn.modules.module:Module', 'torch.utils.data.dataset:Dataset',

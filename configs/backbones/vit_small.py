@@ -3,7 +3,7 @@
 python tools/train.py configs/backbones/vit_small.py
 """
 _base_ = [
-    '../_base_/models/vit_small.py', '../_base_/datasets/flowers_of_model.py',
+    '../_base_/models/vit_small.py', '../_base_/datasets/flowers_fitted.py',
     '../_base_/schedules/sgd_30e.py', '../_base_/runtime.py'
 ]
 model = dict(frozen_stages=10)

@@ -63,9 +63,11 @@ def copy_of(backbone: nn.Module, kept: Sequence[Stage], left: Sequence[Stage]) -
         if stage.span is None:
             memo.update({id(backbone.get_submodule(name)): nn.Identity() for name in stage.modules})
             continue
-        # The forward goes on until the first of them is called, through the modules around it.
+        # The forward goes on until the first of them is called, through the modules around it. What
+        # has no weights stays: other methods than its forward may be called on the way.
         memo.update({id(module): Absent() for _, module in stage.named_modules(backbone)
-                     if not module._modules and id(module) not in needed})
+                     if not module._modules and id(module) not in needed
+                     and any(each is not None for each in module._parameters.values())})
     body = copy.deepcopy(backbone, memo)
     for module in body.modules():
         set_mode(module, False, inner=module is not body)
