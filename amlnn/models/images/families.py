@@ -57,7 +57,7 @@ SMALLEST: dict[str, str] = {
     'mobilenetv5': 'mobilenetv5_300m',
     'mobilevit': 'mobilevit_xxs',
     'mvitv2': 'mvitv2_tiny',
-    'naflexvit': 'naflexvit_so150m2_patch16_reg1_gap',
+    'naflexvit': 'naflexvit_base_patch16_gap',
     'nasnet': 'nasnetalarge',
     'nest': 'jx_nest_tiny',
     'nextvit': 'nextvit_small',
