@@ -258,7 +258,9 @@ def _places(backbone: nn.Module, seen: Recording, starts: list[int]) -> dict[str
     owners = {id(tensor): name for name, tensor in (
         *backbone.named_parameters(), *backbone.named_buffers())}
     for name, tensor in backbone.state_dict(keep_vars=True).items():
-        used = seen.first_use.get(owners.get(id(tensor), name))
+        if owners.get(id(tensor), name) != name:
+            continue  # of a module that several share, under its further names
+        used = seen.first_use.get(name)
         owner = name.rpartition('.')[0]
         if used is None and owner in called:
             used = called[owner]

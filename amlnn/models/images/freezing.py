@@ -55,8 +55,8 @@ def freeze(backbone: nn.Module, frozen_stages: int | str, trainable: Sequence[st
     for name, parameter in backbone.named_parameters():
         if is_frozen(name):
             parameter.requires_grad_(False)
-    held = {name for name, module in backbone.named_modules()
-            if name and is_frozen(name) and not _holds_trainable(module)}
+    held = {name for names, module in _names_of_modules(backbone)
+            if any(map(is_frozen, names)) and not _holds_trainable(module) for name in names}
     if held:
         if hasattr(backbone, 'no_custom_backward'):
             # RevViT's own passes no gradient to what comes after a frozen stem.
@@ -168,6 +168,15 @@ def _frozen_test(backbone, frozen_stages):
             'the whole backbone')
     frozen = stem + body[:frozen_stages]
     return lambda name: any(stage.holds(name) for stage in frozen)
+
+
+def _names_of_modules(backbone) -> list[tuple[list[str], nn.Module]]:
+    """Every module in a backbone with its names: one that several share has some."""
+    found: dict[nn.Module, list[str]] = {}
+    for name, module in backbone.named_modules(remove_duplicate=False):
+        if name:
+            found.setdefault(module, []).append(name)
+    return [(names, module) for module, names in found.items()]
 
 
 def _under(name: str, prefix: str) -> bool:

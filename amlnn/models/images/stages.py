@@ -125,7 +125,7 @@ def _mobilenet_v3(backbone: nn.Module) -> list[Stage]:
 def _inception_v3(backbone: nn.Module) -> list[Stage]:
     # The stem is what the papers of versions 3 and 4 call so: everything before the first mixed
     # block. MMPretrain's own class ends in a classifier, beside which an auxiliary one may stand.
-    ends = ('AuxLogits', 'avgpool', 'dropout', 'fc')
+    ends = ('AuxLogits', 'avgpool', 'dropout', 'global_pool', 'head_drop', 'fc')
     names = [name for name, _ in backbone.named_children() if name not in ends]
     groups = [tuple(name for name in names if name.startswith(f'Mixed_{size}'))
               for size in (5, 6, 7)]
@@ -179,6 +179,7 @@ _TABLE: dict[str, Callable[[nn.Module], list[Stage] | None]] = {
 # `features_only=True` makes of a network is of another class, and returns other features.
 _TIMM_TABLE: dict[str, Callable[[nn.Module], list[Stage] | None]] = {
     'EfficientNet': _efficientnet,
+    'InceptionV3': _inception_v3,
     'InceptionV4': _inception_v4,
     'ResNetV2': _resnet_v2,
 }
