@@ -10,6 +10,9 @@ from generated import ROOT
 from amlnn import opencv
 from amlnn.errors import RunFailed, UsageError
 
+# Looking for pip, where another test has compiled something.
+pytestmark = pytest.mark.filterwarnings('ignore:Setuptools is replacing distutils')
+
 MISSING = 'ImportError: libxcb.so.1: cannot open shared object file: No such file or directory'
 
 

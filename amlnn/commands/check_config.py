@@ -6,6 +6,9 @@ from amlnn.command import CommandParser
 def main(args) -> int:
     from amlnn.config.data_place import data_option
     from amlnn.config.report import check_files
+    if args.for_tools:
+        from amlnn.engine.export_config import export_config
+        return export_config(args.configs, [*args.cfg_options, *data_option(args.data)], args.out)
     return check_files(args.configs, [*args.cfg_options, *data_option(args.data)],
                        show=args.show, origin=args.origin, second_tier=check_names)
 
@@ -19,6 +22,9 @@ def check_names(loaded) -> None:
         return parameter_names(loaded)
 
     check_parameters(loaded, names)
+    if loaded.config.get('train_dataloader'):
+        from amlnn.config.run_keys import check_run_keys
+        check_run_keys(loaded)
 
 
 def parser() -> CommandParser:
@@ -33,4 +39,7 @@ def parser() -> CommandParser:
     parser.add_argument('--show', action='store_true', help='print the resolved config')
     parser.add_argument('--origin', metavar='KEY',
                         help='print which file set KEY: optim_wrapper.optimizer.lr')
+    parser.add_argument('--for', dest='for_tools', choices=['mmpretrain'],
+                        help="print the config as MMPretrain's own tools read it")
+    parser.add_argument('--out', metavar='FILE', help='with --for: write it here')
     return parser

@@ -26,6 +26,7 @@ def parser() -> CommandParser:
 def main(arguments) -> None:
     from rich.console import Console
 
+    from amlnn.report.letters import noted_letters, unseen_note
     from amlnn.report.page import write_summaries
     from amlnn.report.tables import rich_table, terminal_columns
     from amlnn.results.store import find_runs
@@ -34,7 +35,8 @@ def main(arguments) -> None:
     runs = find_runs(arguments.runs)
     baseline = find_runs([arguments.baseline])[0] if arguments.baseline else None
     summaries = compare(runs, arguments.split, baseline)
-    index = write_summaries(summaries, runs, arguments.out)
+    with noted_letters() as noted:
+        index = write_summaries(summaries, runs, arguments.out)
     # A file or a pipe has no width that text must fit into.
     console = Console() if sys.stdout.isatty() else Console(width=1000)
     for summary in summaries:
@@ -43,4 +45,6 @@ def main(arguments) -> None:
         if dropped:
             console.print(f'in the report also: {", ".join(dropped)}', style='dim', markup=False,
                           highlight=False)
+    if noted:
+        console.print(unseen_note(noted), style='dim', markup=False, highlight=False)
     print(index)

@@ -4,18 +4,21 @@ import sys
 from pathlib import Path
 
 from amlnn.command import CommandParser
+from amlnn.foreign_flags import add_test_flags, flagged, test_options, write_items
 
 
 def main(args) -> None:
     from amlnn.config.data_place import data_option
     from amlnn.config.load import load_config
+    args.cfg_options = [*flagged(args, load_config, test_options), *args.cfg_options]
     # Before torch is imported: a slip is told at once.
     config = load_config(args.config, [*args.cfg_options, *data_option(args.data)])
     from amlnn.engine.evaluate import TestOptions, test
-    test(TestOptions(config, device=args.device, checkpoint=args.checkpoint,
-                     trust_checkpoint=args.trust_checkpoint, split=args.split, out=args.out,
-                     tta=args.tta, baselines=args.baselines,
-                     baseline_windows=args.baseline_windows, command=sys.argv))
+    record = test(TestOptions(config, device=args.device, checkpoint=args.checkpoint,
+                              trust_checkpoint=args.trust_checkpoint, split=args.split,
+                              out=args.out, tta=args.tta, baselines=args.baselines,
+                              baseline_windows=args.baseline_windows, command=sys.argv))
+    write_items(args, record.metrics)
 
 
 def parser() -> CommandParser:
@@ -40,4 +43,5 @@ def parser() -> CommandParser:
     parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')
     parser.add_argument('--trust-checkpoint', action='store_true',
                         help='let the file run code while it is read')
+    add_test_flags(parser)
     return parser

@@ -3,17 +3,19 @@
 from pathlib import Path
 
 from amlnn.command import CommandParser
+from amlnn.foreign_flags import add_train_flags, flagged, resumed_run, train_options
 
 
 def main(args) -> None:
     from amlnn.config.data_place import data_option
     from amlnn.config.load import load_config
+    args.cfg_options = [*flagged(args, load_config, train_options), *args.cfg_options]
     # Before torch is imported: a slip is told at once.
     config = load_config(args.config, [*args.cfg_options, *data_option(args.data)])
     from amlnn.engine.train import TrainOptions, train
     from amlnn.report.figures import draw_curves
     train(TrainOptions(config, device=args.device, work_dir=args.work_dir,
-                       pretrained=args.pretrained, resume=args.resume, seed=args.seed,
+                       pretrained=args.pretrained, resume=resumed_run(args.resume), seed=args.seed,
                        dry_run=args.dry_run), draw=draw_curves)
 
 
@@ -38,4 +40,5 @@ def parser() -> CommandParser:
     parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')
     parser.add_argument('--dry-run', action='store_true',
                         help='build everything, run one batch of each part, keep nothing')
+    add_train_flags(parser)
     return parser

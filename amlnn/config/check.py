@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from amlnn.config.findings import Finding, Findings, UnknownKey
 from amlnn.config.kind import loader_of
 from amlnn.config.located import Located
-from amlnn.config.modules import custom_modules
 from amlnn.config.monitors import monitored, produced
+from amlnn.config.own_classes import check_own_modules
 from amlnn.config.parameters import check_parameters
 from amlnn.config.parts import check_parts
 from amlnn.config.signatures import Library, library_of
@@ -46,8 +46,8 @@ def check_config(config: Located, helpers: Iterable[str] = ()) -> tuple[list[Fin
     """
     findings = Findings()
     found = library_of(config)
-    unfound = [name for name in custom_modules(config) if name not in found.modules]
-    walk = Walk(found, findings, unfound)
+    walk = Walk(found, findings)
+    check_own_modules(config, found, findings)  # first: it explains classes that are not there
     findings.know('', TOP_LEVEL)
     for key in list(config):
         if key not in TOP_LEVEL:

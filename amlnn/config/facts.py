@@ -50,6 +50,9 @@ class Facts:
     """Arguments that amlnn supplies: a config may give them, and is not told to."""
     also_takes: tuple[str, ...] = ()
     """What its `**kwargs` take, where reading on does not show it."""
+    stands_for: tuple[str, tuple[str, ...]] | None = None
+    """Of a class that needs amlnn's runner: MMEngine's class that does nearly the same with another
+    one, and the arguments that both take."""
     loads_weights: bool = field(default=False, metadata=_INITIALIZER)
     """Of an initializer: it reads the weights from a file."""
     unread: tuple[str, ...] = field(default=(), metadata={'declared': False})
@@ -121,4 +124,7 @@ _SHAPES: dict[str, Callable[[object], bool]] = dict(
     builds=lambda value: _is_by_name(value, _is_built),
     supplied=_is_names,
     also_takes=_is_names,
+    stands_for=lambda value: value is None or (isinstance(value, list | tuple) and len(value) == 2
+                                               and isinstance(value[0], str)
+                                               and _is_names(value[1])),
     loads_weights=lambda value: isinstance(value, bool))

@@ -111,9 +111,10 @@ def find_file(name: str, folder: Path, where: str = '') -> tuple[Path, str | Non
         raise ConfigError(f'{where}`{name}` needs the package {scope}, which is not installed '
                           'or ships no configs', hint=f'did you mean `{near[0]}::...`?'
                           if near else f'pip install {scope}')
-    if path.suffix != '.py':
+    if path.suffix not in ('.py', '.json', '.yaml', '.yml'):
         other = path.with_name(path.name + '.py')
-        hint = f'did you mean `{name}.py`?' if other.is_file() else 'a config is a Python file'
+        hint = f'did you mean `{name}.py`?' if other.is_file() else \
+            'a config is a Python file, or one of JSON or YAML'
         raise ConfigError(f'{where}`{name}` is not a Python file', hint=hint)
     if not path.is_file():
         what = 'no base file' if where else 'no config file'

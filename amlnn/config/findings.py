@@ -120,4 +120,5 @@ class Findings:
             return f'did you mean `{self.places[elsewhere[0]]}.{elsewhere[0]}`?'
         if item.place == OPTIONS:
             return 'python tools/check_config.py --show CONFIG prints all keys'
-        return f'a name private to a file begins with `_`: `_{item.key}`'
+        return f'a name of your own has to be used by its file, and `{item.key}` is not: ' \
+               'use it, or take it out'

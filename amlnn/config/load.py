@@ -15,8 +15,10 @@ from amlnn.config.data_place import place_data
 from amlnn.config.files import find_file
 from amlnn.config.following import follow_backbone
 from amlnn.config.located import Located, Place, merge, plain
+from amlnn.config.mmpretrain_form import unfold
 from amlnn.config.options import parse_options
-from amlnn.config.source import Source, read_source
+from amlnn.config.own_modules import place_own_modules
+from amlnn.config.source import read_source
 from amlnn.errors import ConfigError
 
 __all__ = ['LoadedConfig', 'load_config']
@@ -71,11 +73,17 @@ def load_config(path: Path | str, options: Sequence[str] = ()) -> LoadedConfig:
     config = resolution.resolve(file, scope, ())
     if options:
         overrides = parse_options(options)
+<<<<<<< HEAD
         resolution.note_helpers(overrides, config, read=set())
         merged = merge(overrides, config, into_lists=True)
         resolution.notes += follow_backbone(overrides, config, merged)
         config = merged
+=======
+        resolution.note_helpers(overrides, config, used=set())
+        config = merge(overrides, config, into_lists=True)
+>>>>>>> main
     resolution.notes += place_data(config)
+    place_own_modules(config, file.parent)
     helpers = resolution.helpers & set(config)
     findings, notes = check_config(config, helpers)
     _raise_first(resolution.findings + findings)
@@ -100,7 +108,7 @@ class _Resolution:
     def resolve(self, path: Path, scope: str | None, chain: tuple[Path, ...]) -> Located:
         base = Located()
 
-        def inherit(bases: list[tuple[str, int]], place: Place) -> Located:
+        def inherit(bases: Sequence[tuple[str, int | None]], place: Place) -> Located:
             for name, line in bases:
                 where = place._replace(line=line)
                 file, base_scope = find_file(name, path.parent, f'{where}: ')
@@ -111,24 +119,34 @@ class _Resolution:
             return base
 
         source = read_source(path, inherit)
+        source.values = unfold(source.values)
         if source.deprecation:
             self.notes.append(f'{source.place}: {source.deprecation}')
-        self.note_helpers(source.values, base, source.read, source)
+        shipped = source.place.shipped
+        values = source.values
+        if source.whole:
+            values = Located({key: values[key] for key in values if key in source.written})
+            values.places.update(source.values.places)
+            self.helpers |= source.used - set(TOP_LEVEL)
+        self.note_helpers(values, base, source.read if shipped else source.used, shipped)
         for key in source.inherited - set(TOP_LEVEL):
             self.helpers.add(key)
+<<<<<<< HEAD
         config = merge(source.values, base)
         self.notes += follow_backbone(source.values, base, config)
+=======
+        config = source.values if source.whole else merge(source.values, base)
+>>>>>>> main
         return _with_scope(config, scope) if scope else config
 
-    def note_helpers(self, values: Located, base: Located, read: set[str],
-                     source: Source | None = None) -> None:
+    def note_helpers(self, values: Located, base: Located, used: set[str],
+                     shipped: bool = False) -> None:
         """Tell names that only serve to write other keys from keys that nobody knows."""
-        shipped = source is not None and source.place.shipped
         for key in values:
             if key in TOP_LEVEL:
                 continue
             place = values.place(key)
-            if key in read and (shipped or key in base):
+            if key in used:
                 self.helpers.add(key)
             elif key in base and not shipped:
                 self.helpers.add(key)

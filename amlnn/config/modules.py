@@ -8,17 +8,17 @@ import importlib.metadata
 import importlib.util
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from amlnn.atomic import write_text
+from amlnn.config.own_modules import OwnModule, belonging, module_path, source_files
 from amlnn.config.scan import SCAN_VERSION, Module, scan_module
 from amlnn.registry import COMPONENT_MODULES
 from amlnn.user_cache import cache_folder
 
-__all__ = ['custom_modules', 'is_installed', 'read_modules']
+__all__ = ['is_installed', 'read_modules']
 
 # Distribution, package, and the parts of it that are read.
 _PACKAGES = (
@@ -30,11 +30,11 @@ _PACKAGES = (
 )
 
 
-def read_modules(extra_modules: tuple[str, ...] = ()) -> dict[str, Module]:
+def read_modules(own: tuple[OwnModule, ...] = ()) -> dict[str, Module]:
     """All modules that register something a config can name, as `scan_module` describes them.
 
     Args:
-        extra_modules: Dotted names of a user's own modules (`custom_imports`).
+        own: A user's own modules (`custom_imports`); they come last.
 
     >>> modules = read_modules()
     >>> modules['mmpretrain.models.backbones.resnet']['classes']['ResNetV1d']['bases']
@@ -43,32 +43,30 @@ def read_modules(extra_modules: tuple[str, ...] = ()) -> dict[str, Module]:
     modules: dict[str, Module] = {}
     for distribution, package, parts in _PACKAGES:
         modules.update(_package_modules(distribution, package, parts))
-    waiting = [*COMPONENT_MODULES, *extra_modules]
+    waiting = list(COMPONENT_MODULES)
     while waiting:
-        found = _own_modules(waiting.pop())
+        found = _own_modules(waiting.pop(), OwnModule(''))
         modules.update(found)
         waiting += [name for module, content in found.items()
                     for name in (*_modules_of_bases(module, content), *_loaders(content))
                     if name not in modules]
+    for module in own:
+        _read_own(module, modules)
     return modules
 
 
-def custom_modules(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The modules of a config's `custom_imports` that are not read anyway.
-
-    >>> custom_modules({'custom_imports': {'imports': ['mmpretrain.models', 'own.models']}})
-    ('own.models',)
-    """
-    section = config.get('custom_imports')
-    names = section.get('imports', ()) if isinstance(section, dict) else ()
-    names = [names] if isinstance(names, str) else names
-    return tuple(name for name in names or () if isinstance(name, str)
-                 and not _is_read_anyway(name))
-
-
-def _is_read_anyway(name: str) -> bool:
-    return name.partition('.')[0] in ('mmengine', 'mmcv', 'mmpretrain') \
-        and importlib.util.find_spec(name.partition('.')[0]) is not None
+def _read_own(own: OwnModule, modules: dict[str, Module]) -> None:
+    """Read a module of one's own, and those of its folder that it imports."""
+    waiting = [str(own)]
+    while waiting:
+        found = _own_modules(waiting.pop(), own)
+        modules.update(found)
+        waiting += [name for module, content in found.items()
+                    for name in (*_modules_of_bases(module, content), *_loaders(content))
+                    if name not in modules]
+    for path in belonging(own)[1:]:
+        for name, file in _files(path, path.stem):
+            modules.setdefault(name, scan_module(file, name))
 
 
 def _modules_of_bases(module: str, content: Module) -> set[str]:
@@ -127,31 +125,35 @@ def _package_modules(distribution: str, package: str, parts: tuple[str, ...]) ->
     return cached
 
 
-def _own_modules(name: str) -> dict[str, Module]:
+def _own_modules(name: str, beside: OwnModule) -> dict[str, Module]:
     """A module that changes with its file, and all modules of a package.
 
     `find_spec` would import the package above it, and with it perhaps torch.
+
+    Args:
+        name: Dotted.
+        beside: The user's module that it belongs to; an empty name for amlnn's own.
     """
-    package, *inner = name.split('.')
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
+    top, *inner = name.split('.')
+    module = OwnModule(top)
+    if module_path(top, Path(beside.folder or '/')):
+        module.folder = beside.folder
+    path = module.path
+    if path is None:
         return {}
-    if spec is None:
-        return {}
-    folders = list(spec.submodule_search_locations or ())
-    if not folders:
-        return {package: scan_module(Path(spec.origin), package)} if spec.origin else {}
-    path = Path(folders[0]).joinpath(*inner)
-    found = {}
+    if path.is_file():
+        return {top: scan_module(path, top)}
+    path = path.joinpath(*inner)
     if path.with_suffix('.py').is_file() and inner:
-        found[name] = scan_module(path.with_suffix('.py'), name)
-    elif path.is_dir():
-        for file in sorted(path.rglob('*.py')):
-            parts = [p for p in file.relative_to(path).with_suffix('').parts if p != '__init__']
-            dotted = '.'.join((name, *parts))
-            found[dotted] = scan_module(file, dotted)
-    return found
+        return {name: scan_module(path.with_suffix('.py'), name)}
+    return {dotted: scan_module(file, dotted) for dotted, file in _files(path, name)}
+
+
+def _files(path: Path, name: str) -> Iterator[tuple[str, Path]]:
+    """The modules of a file or package, and the file of each."""
+    for file in source_files(path):
+        parts = file.relative_to(path).with_suffix('').parts if path.is_dir() else ()
+        yield '.'.join((name, *(part for part in parts if part != '__init__'))), file
 
 
 def _read_cache(file: Path, root: str) -> dict[str, Module] | None:

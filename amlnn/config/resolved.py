@@ -11,7 +11,11 @@ from collections.abc import Mapping
 from keyword import iskeyword
 from typing import Any
 
-__all__ = ['config_hash', 'evaluate', 'named', 'read_resolved', 'resolved_text']
+__all__ = ['FOLDED', 'config_hash', 'evaluate', 'fold_back', 'named', 'read_resolved',
+           'resolved_text']
+
+FOLDED = 'amlnn'
+"""The key of a run's config.py under which stands what amlnn reads in place of the other keys."""
 
 
 def resolved_text(config: Mapping[str, Any]) -> str:
@@ -25,7 +29,7 @@ def resolved_text(config: Mapping[str, Any]) -> str:
 
 
 def read_resolved(text: str) -> dict[str, Any]:
-    """The config that `resolved_text` wrote.
+    """The config that `resolved_text` wrote, or that stands in a run's config.py.
 
     Raises:
         ValueError: the text is no such config.
@@ -37,8 +41,36 @@ def read_resolved(text: str) -> dict[str, Any]:
         tree = ast.parse(text)
     except (SyntaxError, RecursionError) as error:
         raise ValueError(str(error)) from error
-    return {node.targets[0].id: evaluate(node.value) for node in tree.body
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}
+    return fold_back({node.targets[0].id: evaluate(node.value) for node in tree.body
+                      if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)})
+
+
+def fold_back(config: dict[str, Any]) -> dict[str, Any]:
+    """A config of a run as amlnn reads it: what its key `amlnn` says, in its place.
+
+    Raises:
+        ValueError: that key is not what amlnn wrote.
+
+    >>> fold_back({'model': {'type': 'A', 'classes': 3},
+    ...            'amlnn': {'keys': {'model.frozen_stages': 1}, 'without': ['model.classes']}})
+    {'model': {'type': 'A', 'frozen_stages': 1}}
+    """
+    if FOLDED not in config:
+        return config
+    result = {key: value for key, value in config.items() if key != FOLDED}
+    said = config[FOLDED]
+    if not isinstance(said, dict) or set(said) != {'keys', 'without'}:
+        raise ValueError('it has to have the keys `keys` and `without`')
+    for dotted in [*said['without'], *said['keys']]:
+        *sections, last = dotted.split('.')
+        inner = result
+        for name in sections:
+            inner[name] = inner[name].copy()  # what was read stays as it is
+            inner = inner[name]
+        dict.pop(inner, last, None)
+        if dotted in said['keys']:
+            dict.__setitem__(inner, last, said['keys'][dotted])
+    return result
 
 
 def evaluate(node: ast.AST) -> object:

@@ -47,12 +47,14 @@ class Module(TypedDict):
     functions: dict[str, Call]
     registered: list[tuple[str, str, str]]
     """Registry, registered name, local dotted name."""
+    forced: list[str]
+    """Registered names that may replace others."""
     gated: list[str]
     """Names or modules that are only there with MMPretrain's multimodal extra."""
 
 
 # To be raised with every change of what is returned: older caches are then read no more.
-SCAN_VERSION = 6
+SCAN_VERSION = 8
 
 # Registries go by several variable names.
 _SAME_REGISTRY = dict(EVALUATORS='EVALUATOR', BACKBONES='MODELS', NECKS='MODELS', HEADS='MODELS',
@@ -86,7 +88,7 @@ class _Scanner:
     def __init__(self, package: str):
         self.package = package
         self.found: Module = {'imports': {}, 'stars': [], 'needs': [], 'classes': {},
-                              'functions': {}, 'registered': [], 'gated': []}
+                              'functions': {}, 'registered': [], 'forced': [], 'gated': []}
 
     def statements(self, body: list[ast.stmt], guarded: bool, gated: bool = False) -> None:
         for node in body:
@@ -172,7 +174,7 @@ class _Scanner:
                 continue
             names = _names_of(call) or [node.name]
             for name in names:
-                self._register(target, name, node.name)
+                self._register(target, name, node.name, call)
 
     def _registration_call(self, call: ast.Call) -> None:
         if not (isinstance(call.func, ast.Attribute) and call.func.attr == 'register_module'):
@@ -181,13 +183,16 @@ class _Scanner:
         local = _dotted(module) if module is not None else ''
         if local:
             for name in _names_of(call) or [local.rpartition('.')[2]]:
-                self._register(call.func, name, local)
+                self._register(call.func, name, local, call)
 
-    def _register(self, target: ast.Attribute, name: str, local: str) -> None:
+    def _register(self, target: ast.Attribute, name: str, local: str,
+                  call: ast.Call | None) -> None:
         registry = _dotted(target.value).rpartition('.')[2]
         if registry.isupper():
             registry = _SAME_REGISTRY.get(registry, registry)
             self.found['registered'].append((registry, name, local))
+            if call and any(word.arg == 'force' for word in call.keywords):
+                self.found['forced'].append(name)
 
 
 def _names_of(call: ast.Call | None) -> list[str]:

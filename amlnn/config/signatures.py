@@ -15,7 +15,8 @@ from amlnn.config.library_facts import (
     FACTS,
     OPTIMIZER_NAMES,
 )
-from amlnn.config.modules import custom_modules, is_installed, read_modules
+from amlnn.config.modules import is_installed, read_modules
+from amlnn.config.own_modules import OwnModule, belonging, custom_modules, source_files
 from amlnn.config.scan import Call, Module
 
 __all__ = ['Component', 'Library', 'Parameter', 'Signature', 'library', 'library_of']
@@ -58,23 +59,24 @@ class Signature:
     """The `type` that a dict argument gets where it names none."""
 
 
-def library(extra_modules: tuple[str, ...] = ()) -> 'Library':
-    """All that can be named, once a process.
+@lru_cache(maxsize=8)
+def _library(own: tuple[OwnModule, ...], stamp: tuple[tuple[str, int], ...]) -> 'Library':
+    return Library(read_modules(own), own)
+
+
+def library(own: tuple[OwnModule, ...] = ()) -> 'Library':
+    """All that can be named, read once a process, and again where a user's module changed.
 
     Args:
-        extra_modules: Dotted names of a user's own modules (`custom_imports`).
+        own: A user's own modules (`custom_imports`).
 
     >>> library().find('MODELS', 'ResNet').module
     'mmpretrain.models.backbones.resnet'
     >>> library().signature('torch.optim.sgd', 'SGD').parameters['lr'].default
     '0.001'
     """
-    return _library(extra_modules)
-
-
-@lru_cache(maxsize=8)
-def _library(extra_modules: tuple[str, ...]) -> 'Library':
-    return Library(read_modules(extra_modules))
+    files = [file for module in own for path in belonging(module) for file in source_files(path)]
+    return _library(own, tuple((str(file), file.stat().st_mtime_ns) for file in files))
 
 
 def library_of(config: Mapping[str, Any]) -> 'Library':
@@ -87,12 +89,17 @@ def library_of(config: Mapping[str, Any]) -> 'Library':
 
 
 class Library:
-    """Modules by dotted name, as `scan_module` describes them."""
+    """Modules by dotted name, as `scan_module` describes them; a user's own come last."""
 
-    def __init__(self, modules: dict[str, Module]):
+    def __init__(self, modules: dict[str, Module], own: tuple[OwnModule, ...] = ()):
         self.modules = modules
+        self.own = own
+        # A module beside a user's own is found once that one is imported.
+        self._tops = {name.partition('.')[0] for name in modules}
         self._signatures: dict[tuple[str, str], Signature] = {}
         self._facts: dict[tuple[str, str, str], Facts] = {}
+        # By registry, package and name: two packages may have a class of one name.
+        self._scoped: dict[tuple[str, str, str], Component] = {}
 
     @cached_property
     def components(self) -> dict[str, dict[str, Component]]:
@@ -102,8 +109,9 @@ class Library:
         for module, content in self.modules.items():
             for registry, name, local in content['registered']:
                 needs = self._needs(module, name, gated)
-                found.setdefault(registry, {})[name] = Component(
-                    registry, name, module, local, needs)
+                component = Component(registry, name, module, local, needs)
+                found.setdefault(registry, {})[name] = component
+                self._scoped[registry, module.partition('.')[0], name] = component
         self._add_by_loops(found)
         return found
 
@@ -116,6 +124,8 @@ class Library:
         if name in known:
             return known[name]
         scope, _, short = name.partition('.')
+        if (registry, scope, short) in self._scoped:
+            return self._scoped[registry, scope, short]
         if short in known and known[short].module.partition('.')[0] in (scope, 'mmengine', 'mmcv',
                                                                         'torch', 'amlnn'):
             return known[short]
@@ -337,7 +347,8 @@ class Library:
     def _needs(self, module: str, name: str, gated: tuple[str, ...]) -> tuple[str, ...]:
         if module.startswith('mmcv.ops'):
             return ("mmcv's compiled operators",)
-        needs = {need for need in self.modules[module]['needs'] if not is_installed(need)}
+        needs = {need for need in self.modules[module]['needs']
+                 if need not in self._tops and not is_installed(need)}
         if name in gated or any('.' in g and module.startswith(g) for g in gated):
             needs.update(need for need in ('transformers', 'pycocotools') if not is_installed(need))
         return tuple(sorted(needs))

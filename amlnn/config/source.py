@@ -5,20 +5,30 @@ import copy
 import os
 import re
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from amlnn.config.data_files import ENDINGS, fill_from_bases, read_data
 from amlnn.config.files import place_of
 from amlnn.config.located import Located, Place, Written, executing, located
+from amlnn.config.names import BASE, Names
+from amlnn.config.new_style import (
+    HEAVY,
+    LAZY,
+    Lazy,
+    lazy_imports,
+    take_imported_bases,
+    without_lazy,
+)
+from amlnn.config.structure import TOP_LEVEL
 from amlnn.errors import ConfigError
 from amlnn.suggest import did_you_mean, nearest
 
 __all__ = ['RESERVED', 'Source', 'read_source']
 
-BASE = '_base_'
 # Names of MMEngine's config language; a name that looks like one of them is a slip.
 RESERVED = ('_base_', '_delete_', '_scope_', '_deprecation_')
 _CALL = '__written_here__'
@@ -38,13 +48,19 @@ class Source:
     """Top-level names that begin with `_`."""
     read: set[str]
     """Top-level names that the file itself reads."""
+    used: set[str]
+    """Top-level names from which the file makes, straight or over others, a key of a config."""
+    written: set[str]
+    """Top-level names that the file itself sets."""
     inherited: set[str]
     """Top-level names of its bases that the file reads or changes through `_base_`."""
+    whole: bool = False
+    """Whether `values` are all there is: it imported its bases, and replaced what it set anew."""
     deprecation: str = ''
-    bases: list[tuple[str, int]] = field(default_factory=list)
+    bases: Sequence[tuple[str, int | None]] = field(default_factory=list)
 
 
-Inherit = Callable[[list[tuple[str, int]], Place], Located]
+Inherit = Callable[[Sequence[tuple[str, int | None]], Place], Located]
 
 
 def read_source(path: Path, inherit: Inherit) -> Source:
@@ -65,14 +81,22 @@ def read_source(path: Path, inherit: Inherit) -> Source:
     """
     place = place_of(path)
     text = _substituted(path, place)
+    if path.suffix in ENDINGS:
+        return _read_data_source(path, place, text, inherit)
+    text = re.sub(r'\{\{\s*_base_\.([\w\.]+)\s*\}\}', r'__copy_of__(_base_.\1)', text)
     tree = _parse(text, place)
-    bases = _bases(tree, place)
-    tree.body = [node for node in tree.body if not _is_heavy_import(node, place)]
+    imported = take_imported_bases(tree, place, path.parent)
+    bases = imported.files if imported else _bases(tree, place)
+    if place.shipped and not imported:
+        tree.body = [node for node in tree.body if not _is_heavy_import(node)]
+    by_name = lazy_imports(tree)
     base = inherit(bases, place)
-    names = _Names(tree)
+    names = Names(tree)
+    names.imported |= by_name
     if not place.shipped:
         _check_private_names(names, place)
-    values = _execute(tree, path, place, base, names)
+    given = imported.values(base, place) if imported else Located()
+    values = _execute(tree, path, place, base, names, given)
     deprecation = values.get('_deprecation_')
     private = {name for name in values if name.startswith('_')}
     top = Located()
@@ -80,10 +104,24 @@ def read_source(path: Path, inherit: Inherit) -> Source:
         if key in private or key in names.imported \
                 or isinstance(value, type | types.ModuleType | types.FunctionType):
             continue
-        here = place._replace(line=names.written.get(key))
-        top.put(key, located(value, here), here)
+        here = place._replace(line=names.written.get(key)) if key in names.written \
+            or key not in given else given.place(key)
+        top.put(key, without_lazy(located(value, here)), here)
     return Source(path=path, place=place, values=top, private=private, read=names.read,
+                  used=names.used(TOP_LEVEL), written=set(names.written), whole=bool(imported),
                   inherited=names.inherited, deprecation=_deprecation(deprecation), bases=bases)
+
+
+def _read_data_source(path: Path, place: Place, text: str, inherit: Inherit) -> Source:
+    """A file of plain data: nothing in it can be private to it, or use a name of it."""
+    values = read_data(text, place, path.suffix)
+    line = values.places.get(BASE, place).line
+    names = values.pop(BASE, [])
+    bases = [(name, line) for name in _base_names(names, place._replace(line=line))]
+    base = inherit(bases, place)
+    top = located(fill_from_bases(values, base, place), place)
+    return Source(path=path, place=place, values=top, private=set(), read=set(), used=set(),
+                  written=set(top), inherited=set(), bases=bases)
 
 
 def _substituted(path: Path, place: Place) -> str:
@@ -106,8 +144,7 @@ def _substituted(path: Path, place: Place) -> str:
                               hint=f'export {match[1]}=..., or write a default after the colon')
         return value
 
-    text = re.sub(r'\{\{[\'\"]?\s*\$(\w+)\s*\:\s*(\S*?)\s*[\'\"]?\}\}', from_environment, text)
-    return re.sub(r'\{\{\s*_base_\.([\w\.]+)\s*\}\}', r'__copy_of__(_base_.\1)', text)
+    return re.sub(r'\{\{[\'\"]?\s*\$(\w+)\s*\:\s*(\S*?)\s*[\'\"]?\}\}', from_environment, text)
 
 
 def _parse(text: str, place: Place) -> ast.Module:
@@ -124,10 +161,6 @@ def _parse(text: str, place: Place) -> ast.Module:
 
 def _bases(tree: ast.Module, place: Place) -> list[tuple[str, int]]:
     for index, node in enumerate(tree.body):
-        if isinstance(node, ast.With) or (isinstance(node, ast.ImportFrom) and node.level):
-            raise ConfigError(
-                f'{place}:{node.lineno}: configs that import their bases are not supported',
-                hint="write `_base_ = ['...']` and name classes by strings")
         if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
                 and node.targets[0].id == BASE):
             continue
@@ -135,96 +168,29 @@ def _bases(tree: ast.Module, place: Place) -> list[tuple[str, int]]:
             value = ast.literal_eval(node.value)
         except ValueError:
             value = None
-        value = [value] if isinstance(value, str) else value
-        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-            raise ConfigError(f'{place}:{node.lineno}: `_base_` is not a path or a list of paths',
-                              hint="write it out: _base_ = ['../a.py', '../b.py']")
+        names = _base_names(value, place._replace(line=node.lineno))
         del tree.body[index]
         lines = [item.lineno for item in getattr(node.value, 'elts', [node.value])]
-        return list(zip(value, lines, strict=True))
+        return list(zip(names, lines, strict=True))
     return []
 
 
-# Importing one of these brings in torch, and a config names classes by strings anyway.
-_HEAVY = ('torch', 'torchvision', 'timm', 'mmcv', 'mmpretrain', 'mmengine', 'mmdet', 'amlnn')
+def _base_names(value: object, place: Place) -> list[str]:
+    value = [value] if isinstance(value, str) else value
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise ConfigError(f'{place}: `_base_` is not a path or a list of paths',
+                          hint="write it out: _base_ = ['../a.py', '../b.py']")
+    return list(value)
 
 
-def _is_heavy_import(node: ast.stmt, place: Place) -> bool:
-    """Tell whether MMPretrain's file imports torch only to try itself out.
-
-    Raises:
-        ConfigError: another file imports it.
-    """
-    if isinstance(node, ast.ImportFrom):
-        modules = [node.module or '']
-    elif isinstance(node, ast.Import):
-        modules = [alias.name for alias in node.names]
-    else:
-        return False
-    heavy = [module for module in modules if module.partition('.')[0] in _HEAVY]
-    if heavy and not place.shipped:
-        raise ConfigError(
-            f'{place}:{node.lineno}: a config may not import `{heavy[0]}`',
-            hint='name classes by strings; list modules that register some in '
-                 "custom_imports=dict(imports=['...'])")
-    return bool(heavy)
+def _is_heavy_import(node: ast.stmt) -> bool:
+    """Whether MMPretrain's file imports torch, only to try itself out."""
+    modules = [node.module or ''] if isinstance(node, ast.ImportFrom) else [
+        alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+    return any(module.partition('.')[0] in HEAVY for module in modules)
 
 
-class _Names(ast.NodeVisitor):
-    """Which top-level names a file writes and reads."""
-
-    def __init__(self, tree: ast.Module):
-        self.written: dict[str, int] = {}
-        self.read: set[str] = set()
-        self.inherited: set[str] = set()
-        self.imported: set[str] = set()
-        self._in_function = 0
-        self.visit(tree)
-
-    def visit_Name(self, node: ast.Name) -> None:
-        if isinstance(node.ctx, ast.Load):
-            self.read.add(node.id)
-        elif not self._in_function:
-            self.written[node.id] = node.lineno
-
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        self.generic_visit(node)
-        if isinstance(node.target, ast.Name):
-            self.read.add(node.target.id)
-
-    def visit_Attribute(self, node: ast.Attribute) -> None:
-        self.generic_visit(node)
-        if isinstance(node.value, ast.Name) and node.value.id == BASE:
-            self.inherited.add(node.attr)
-
-    def visit_Subscript(self, node: ast.Subscript) -> None:
-        self.generic_visit(node)
-        if isinstance(node.value, ast.Name) and node.value.id == BASE \
-                and isinstance(node.slice, ast.Constant):
-            self.inherited.add(str(node.slice.value))
-
-    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
-        self.imported.update(alias.asname or alias.name.partition('.')[0]
-                             for alias in node.names)
-
-    visit_ImportFrom = visit_Import  # noqa: N815
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        self.written[node.name] = node.lineno
-        self._in_function += 1
-        self.generic_visit(node)
-        self._in_function -= 1
-
-    def visit_Lambda(self, node: ast.AST) -> None:
-        self._in_function += 1
-        self.generic_visit(node)
-        self._in_function -= 1
-
-    # What a comprehension counts with is no name of the file.
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_Lambda  # noqa: N815
-
-
-def _check_private_names(names: _Names, place: Place) -> None:
+def _check_private_names(names: Names, place: Place) -> None:
     for name, line in names.written.items():
         if not name.startswith('_') or name in RESERVED or name == '_':
             continue
@@ -278,8 +244,8 @@ class _Locate(ast.NodeTransformer):
         return self._call(node, {}, [node], [])
 
 
-def _execute(tree: ast.Module, path: Path, place: Place, base: Located,
-             names: _Names) -> dict[str, Any]:
+def _execute(tree: ast.Module, path: Path, place: Place, base: Located, names: Names,
+             imported: Located) -> dict[str, Any]:
     locate = _Locate(place)
     tree = ast.fix_missing_locations(locate.visit(tree))
 
@@ -292,13 +258,15 @@ def _execute(tree: ast.Module, path: Path, place: Place, base: Located,
 
     filename = f'<config {path}>'  # no other code has it, so frames are told apart
     space = {BASE: base, _CALL: written, '__copy_of__': copy.deepcopy, '__file__': str(path),
-             '__name__': '__config__'}
+             '__name__': '__config__', LAZY: Lazy}
     given = set(space)
+    space.update(dict.items(imported))
     with _as_executing(filename, place):
         try:
             exec(compile(tree, filename, 'exec'), space)
-        except ConfigError:
-            raise
+        except ConfigError as error:  # a class was called that is only a name here
+            where = place._replace(line=_line_of(error, filename))
+            raise ConfigError(f'{where}: {error.message}', hint=error.hint) from None
         except Exception as error:
             raise _execution_error(error, filename, place, base, names) from error
     return {key: value for key, value in space.items()
@@ -314,14 +282,18 @@ def _as_executing(filename: str, place: Place) -> Iterator[None]:
         executing.pop()
 
 
-def _execution_error(error: Exception, filename: str, place: Place, base: Located,
-                     names: _Names) -> ConfigError:
+def _line_of(error: Exception, filename: str) -> int | None:
     trace, line = error.__traceback__, None
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == filename:
             line = trace.tb_lineno
         trace = trace.tb_next
-    where = place._replace(line=line)
+    return line
+
+
+def _execution_error(error: Exception, filename: str, place: Place, base: Located,
+                     names: Names) -> ConfigError:
+    where = place._replace(line=_line_of(error, filename))
     if isinstance(error, NameError) and error.name:
         known = [name for name in names.written if name != error.name]
         return ConfigError(f'{where}: `{error.name}` is not defined',

@@ -1,6 +1,5 @@
 """Walk a resolved config and compare every dict with what is built from it."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from amlnn.config.facts import Facts
@@ -42,13 +41,11 @@ class Walk:
     Args:
         library: What can be named.
         findings: Where to put what is wrong.
-        unfound: Modules of `custom_imports` that could not be read.
     """
 
-    def __init__(self, library: Library, findings: Findings, unfound: Iterable[str] = ()):
+    def __init__(self, library: Library, findings: Findings):
         self.library = library
         self.findings = findings
-        self.unfound = tuple(unfound)
 
     def visit(self, value: object, at: str, slot: Slot, place: Place) -> None:
         """Check one value.
@@ -323,9 +320,6 @@ class Walk:
         article = 'an' if noun[0] in 'aeiou' else 'a'
         if near:
             hint = f'did you mean `{near[0]}`?'
-        elif self.unfound:
-            hint = f'custom_imports names {", ".join(self.unfound)}, which cannot be found: ' \
-                   'set PYTHONPATH to its folder'
         elif elsewhere is not None:
             kind = _NOUNS.get(elsewhere.registry, 'class')
             hint = f'`{name}` is a {kind}; {article} {noun} is, for one, `{names[0]}`' if names \

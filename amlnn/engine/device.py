@@ -4,11 +4,12 @@ import os
 
 import torch
 from mmengine.device import utils as mmengine_device
+from mmengine.utils.dl_utils import set_multi_processing
 
 from amlnn.engine.memory import keep_freed_memory
 from amlnn.errors import ConfigError
 
-__all__ = ['choose_device', 'device_name']
+__all__ = ['choose_device', 'device_name', 'set_environment']
 
 
 def choose_device(name: str) -> str:
@@ -33,3 +34,15 @@ def choose_device(name: str) -> str:
 def device_name(device: str) -> str:
     """'cpu', or the accelerator's own name."""
     return torch.cuda.get_device_name() if device == 'cuda' else 'cpu'
+
+
+def set_environment(section: dict) -> None:
+    """What `env_cfg` of a config says of the process, where no Runner reads it.
+
+    Args:
+        section: `env_cfg`; an empty one changes nothing.
+    """
+    if section.get('cudnn_benchmark'):
+        torch.backends.cudnn.benchmark = True
+    if section.get('mp_cfg'):
+        set_multi_processing(**section['mp_cfg'], distributed=False)

@@ -7,9 +7,9 @@ from rich.progress import Progress
 from torch import nn
 
 from amlnn.atomic import write_text
-from amlnn.config.resolved import resolved_text
+from amlnn.config.own_imports import keep_own_modules
 from amlnn.console import say
-from amlnn.engine.device import choose_device, device_name
+from amlnn.engine.device import choose_device, device_name, set_environment
 from amlnn.engine.new_record import new_record
 from amlnn.engine.options import CheckpointOptions, TestOptions
 from amlnn.engine.run.folder import (
@@ -43,6 +43,7 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
                           hint='choose another part with --split')
     task.check_data(config, (split,))
     with in_scope(config):
+        set_environment(config.get('env_cfg') or {})
         task.fit_test(options, split)
         loader = task.loader(split)
         model = task.restore(weights, console)
@@ -102,9 +103,9 @@ def _folder(task: Task, model: nn.Module, samples: dict[str, int], options: Test
     record = new_record(task, config, model, samples, options.command)
     record.status, record.finished, record.max_epochs = 'done', record.started, 0
     record.pretrained = task.plan.model_options.pretrained or str(options.checkpoint)
-    folder = create_run_folder(Path('work_dirs') / task.plan.loaded.name,
-                               new_run_name(record.config_hash))
-    write_text(folder / 'config.py', resolved_text(config))
+    folder = create_run_folder(task.plan.work_dir, new_run_name(record.config_hash))
+    keep_own_modules(config, folder)
+    write_text(folder / 'config.py', task.config_text(config))
     write_record(folder / 'run.json', record)
     point_latest(folder)
     return folder

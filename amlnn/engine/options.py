@@ -6,7 +6,9 @@ from pathlib import Path
 
 from amlnn.config.load import LoadedConfig, load_config
 
-__all__ = ['PredictOptions', 'TestOptions', 'TrainOptions']
+__all__ = ['AUTO', 'PredictOptions', 'TestOptions', 'TrainOptions']
+
+AUTO = 'auto'
 
 
 @dataclass
@@ -36,7 +38,8 @@ class TrainOptions(ConfigOptions):
     work_dir: Path | None = None
     pretrained: str | None = None
     resume: str | None = None
-    """None: a new run; '': the newest unfinished run of this config; else a run folder."""
+    """None: a new run; '': the newest unfinished run of this config; AUTO: that, or a new one where
+    there is none; else a run folder."""
     seed: int | None = None
     dry_run: bool = False
 

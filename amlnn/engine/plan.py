@@ -7,13 +7,13 @@ is added by their tasks.
 
 import copy
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from mmengine.config import ConfigDict
 
 from amlnn.config.load import LoadedConfig
 from amlnn.config.structure import DEFAULT_HOOKS
 from amlnn.engine.precision import ExecutionPolicy, autocast
-from amlnn.errors import ConfigError
 from amlnn.registry import MODEL_KEYS, VALIDATION_LOSS
 
 __all__ = ['ModelOptions', 'Plan', 'make_plan']
@@ -44,6 +44,11 @@ class Plan:
     seed: int
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def work_dir(self) -> Path:
+        """Folder of run folders, where the command line names none."""
+        return Path(self.loaded.config.get('work_dir') or Path('work_dirs') / self.loaded.name)
+
     def forward_context(self):
         """A context of a forward pass without gradients."""
         return autocast(self.device, self.precision)
@@ -68,10 +73,9 @@ def make_plan(loaded: LoadedConfig, device: str, seed: int | None = None,
         execution: The execution policy of a config that has none.
 
     Raises:
-        ConfigError: a key of MMEngine is set whose work is done otherwise here.
+        ConfigError: a value of `execution` is not one that it can have.
     """
     config = copy.deepcopy(loaded.config)
-    _refuse_silent_keys(loaded)
     notes = list(loaded.notes)
     options = _take_model_options(config, pretrained)
     policy = ExecutionPolicy(**config.pop('execution', execution or {}))
@@ -82,15 +86,6 @@ def make_plan(loaded: LoadedConfig, device: str, seed: int | None = None,
         seed = (config.get('randomness') or {}).get('seed')
     return Plan(loaded=loaded, config=config, model_options=options, policy=policy, device=device,
                 precision=precision, seed=0 if seed is None else seed, notes=notes)
-
-
-def _refuse_silent_keys(loaded: LoadedConfig) -> None:
-    """MMEngine's keys whose work is done otherwise here."""
-    for key, instead in (('load_from', 'model.pretrained or --pretrained loads weights, and says '
-                          'how many matched'), ('resume', '--resume goes on with a run')):
-        if loaded.config.get(key):
-            raise ConfigError(f'{loaded.origins.get(key, loaded.path)}: `{key}` is not used here',
-                              hint=instead)
 
 
 def _take_model_options(config, pretrained: str | None) -> ModelOptions:

@@ -109,6 +109,9 @@ class AutocastOptimWrapper(OptimWrapper):
         kwargs: Arguments of MMEngine's OptimWrapper.
     """
 
+    stands_for = ('OptimWrapper', ('optimizer', 'clip_grad', 'paramwise_cfg', 'constructor',
+                                   'accumulative_counts'))
+
     def __init__(self, device: str = 'cpu', precision: str = 'fp32', **kwargs):
         super().__init__(**kwargs)
         self.device = device

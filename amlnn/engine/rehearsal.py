@@ -11,6 +11,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from amlnn.engine.memory import is_out_of_memory
 from amlnn.errors import AmlnnError, ConfigError, RunFailed
 
 __all__ = ['FewSamples', 'StopHook', 'acts_in_rehearsal', 'as_config_error', 'kept_generators',
-           'take_step']
+           'take_step', 'written_into']
 
 # What a library says, in small letters, and what helps.
 _HINTS = (
@@ -39,8 +40,8 @@ _HINTS = (
      'model.head.loss.use_sigmoid out, or set model.data_preprocessor.to_onehot=True'),
     ('pos_weight', 'model.head.loss.pos_weight needs one number a class'),
 )
-_WRITERS = ('LoggerHook', 'NPUProfilerHook', 'NaiveVisualizationHook', 'ProfilerHook',
-            'RunCheckpointHook', 'VisualizationHook')
+_WRITERS = ('LoggerHook', 'NPUProfilerHook', 'NaiveVisualizationHook', 'RunCheckpointHook',
+            'VisualizationHook')
 _USUAL_HINT = 'compare model.head, its loss and optim_wrapper with the number of classes; run ' \
     'again with --traceback for the place in the code'
 
@@ -98,10 +99,26 @@ def acts_in_rehearsal(section: dict) -> bool:
     """Whether a hook of a config does its work in a rehearsal: not one's own, which may count, and
     none that only writes.
     """
-    kind = section if not isinstance(section, dict) else HOOKS.get(str(section.get('type')))
+    kind = section
+    if isinstance(section, dict):
+        with HOOKS.switch_scope_and_registry(None) as registry:  # as it will be built
+            kind = registry.get(str(section.get('type')))
     module = getattr(kind, '__module__', '')
     return module.startswith(('mmengine.', 'mmpretrain.', 'mmcv.', 'amlnn.')) \
         and kind.__name__ not in _WRITERS
+
+
+def written_into(section, folder: str):
+    """A hook of a config, whose files go into a folder that is gone after the rehearsal."""
+    if not isinstance(section, dict):
+        return section
+    section = copy.deepcopy(section)
+    if isinstance(section.get('json_trace_path'), str):
+        section['json_trace_path'] = str(Path(folder) / 'trace.json')
+    ready = section.get('on_trace_ready')
+    if isinstance(ready, dict) and ready.get('dir_name'):
+        ready['dir_name'] = folder
+    return section
 
 
 @contextmanager

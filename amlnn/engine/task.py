@@ -19,6 +19,8 @@ from torch import nn
 
 from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig
+from amlnn.config.own_imports import import_own_modules
+from amlnn.config.resolved import resolved_text
 from amlnn.console import say
 from amlnn.engine.build import build
 from amlnn.engine.plan import Plan
@@ -235,6 +237,10 @@ class Task(ABC):
         """A model's parameters, part by part."""
         return [parameter_row('model', model.parameters())]
 
+    def config_text(self, config) -> str:
+        """A resolved config as config.py of a run folder has it."""
+        return resolved_text(config)
+
     def versions(self) -> dict[str, str]:
         """Versions of what a result depends on."""
         return library_versions()
@@ -346,10 +352,16 @@ def task_class(config) -> type[Task]:
 
 @contextmanager
 def in_scope(config) -> Iterator[None]:
-    """Names in a config are looked up in its default scope; amlnn's components are registered."""
+    """Names in a config are looked up in its default scope; amlnn's components are registered, and
+    those of its `custom_imports`.
+
+    Raises:
+        ConfigError: a module of `custom_imports` cannot be imported.
+    """
     kind = task_class(config)
     with quiet_imports():
         kind.register()
+    import_own_modules(config)
     if not gc.get_freeze_count():
         # MMEngine collects garbage whenever it packs a data set: two seconds each, nearly all of it
         # over the libraries' own objects, which stay. Forked workers then share their memory too.

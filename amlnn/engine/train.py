@@ -18,19 +18,23 @@ from amlnn.config.check import check_parameters
 from amlnn.config.experiment import identity
 from amlnn.config.kind import PARTS
 from amlnn.config.load import LoadedConfig
-from amlnn.config.resolved import config_hash, resolved_text
+from amlnn.config.own_imports import check_unchanged, keep_own_modules
+from amlnn.config.resolved import config_hash
+from amlnn.config.run_keys import check_run_keys
+from amlnn.config.schedules import rising_again
 from amlnn.console import say
 from amlnn.engine.device import choose_device
 from amlnn.engine.measured import check_monitors
 from amlnn.engine.memory import is_out_of_memory
 from amlnn.engine.new_record import new_record
-from amlnn.engine.options import TrainOptions
+from amlnn.engine.options import AUTO, TrainOptions
 from amlnn.engine.rehearsal import (
     FewSamples,
     StopHook,
     acts_in_rehearsal,
     as_config_error,
     kept_generators,
+    written_into,
 )
 from amlnn.engine.run.checkpoint import CheckpointFolder, read_checkpoint
 from amlnn.engine.run.folder import (
@@ -43,7 +47,7 @@ from amlnn.engine.run.folder import (
 from amlnn.engine.run.hooks import EpochHook, FiniteLossHook
 from amlnn.engine.run.progress import TrainingProgress, duration
 from amlnn.engine.run.recorder import Recorder
-from amlnn.engine.run.resume import RunPlace, find_run
+from amlnn.engine.run.resume import NothingToResume, RunPlace, find_run
 from amlnn.engine.seeding import seed_epoch
 from amlnn.engine.task import Task, in_scope, open_task, parameter_names, task_class
 from amlnn.errors import ConfigError, DataError, RunFailed
@@ -72,18 +76,21 @@ def train(options: TrainOptions, draw: Draw | None = None,
     kind = task_class(loaded.config)
     kind.check_data(loaded.config, ('train', 'val'))
     _check_epochs(loaded)
+    notes = check_run_keys(loaded)
     device = choose_device(options.device)
     with in_scope(loaded.config):
         task = kind.open(loaded, device, options.seed, options.pretrained)
+        task.plan.notes += notes
         check_parameters(loaded, lambda model: parameter_names(loaded))
         if options.dry_run:
             _dry_run(task, console)
             return None
-        folder = _folder(options, task)
+        folder, resumed = _folder(options, task)
         config = task.plan.effective_config()
         with RunLock(folder):
-            write_text(folder / 'config.py', resolved_text(config))
-            place = RunPlace(folder, resumed=options.resume is not None)
+            task.plan.notes += keep_own_modules(config, folder)
+            write_text(folder / 'config.py', task.config_text(config))
+            place = RunPlace(folder, resumed)
             Training(task, place, config, console, draw).run()
     return folder
 
@@ -100,17 +107,29 @@ def planned_identity(options: TrainOptions) -> str:
         return identity(task.plan.effective_config(), task.data_hash())
 
 
-def _folder(options: TrainOptions, task: Task) -> Path:
-    """A new run folder, or the one to go on with, whose weights the plan then begins with."""
-    parent = options.work_dir or Path('work_dirs') / task.plan.loaded.name
+def _folder(options: TrainOptions, task: Task) -> tuple[Path, bool]:
+    """A new run folder, or the one to go on with, whose weights the plan then begins with.
+
+    Returns:
+        The folder, and whether it is an old one.
+    """
+    parent = options.work_dir or task.plan.work_dir
     config = task.plan.effective_config()
-    if options.resume is None:
-        return create_run_folder(parent, new_run_name(config_hash(config)))
-    run = find_run(options.resume, parent, config, task.data_hash(),
-                   options.pretrained is not None)
+    try:
+        run = None if options.resume is None else find_run(
+            '' if options.resume == AUTO else options.resume, parent, config, task.data_hash(),
+            options.pretrained is not None)
+    except NothingToResume as nothing:
+        if options.resume != AUTO:
+            raise
+        task.plan.notes.append(f'{nothing.message}: a new one begins')
+        run = None
+    if run is None:
+        return create_run_folder(parent, new_run_name(config_hash(config))), False
+    check_unchanged(config, run.folder)
     if options.pretrained is None:
         task.plan.model_options.pretrained = run.pretrained
-    return run.folder
+    return run.folder, True
 
 
 @dataclass
@@ -167,6 +186,7 @@ class Training:
         self.model, said = task.build_model(weights=checkpoint is None)
         self.loaders = {part: task.loader(part) for part in ('train', 'val')
                         if task.plan.config.get(f'{part}_dataloader')}
+        task.plan.notes += rising_again(task.plan.config, len(self.loaders['train']))
         if checkpoint:  # a trunk is a copy of the weights, so they must be those of the run
             self.model.load_state_dict(checkpoint['state_dict'])
         if checkpoint is None:
@@ -321,7 +341,8 @@ def rehearse(task: Task, model: nn.Module, loaders: dict, stored_config) -> None
         record = new_record(task, stored_config, model, _counts(loaders), sys.argv)
         hooks = ({key: hook if hook is None or acts_in_rehearsal(hook) else None
                   for key, hook in config['default_hooks'].items()},
-                 [*filter(acts_in_rehearsal, config.get('custom_hooks') or []), StopHook()])
+                 [*(written_into(hook, name) for hook in config.get('custom_hooks') or []
+                    if acts_in_rehearsal(hook)), StopHook()])
         twin = copy.deepcopy(model)
         runner = make_runner(Path(name), task, twin, few, stored_config,
                              Recorder(Path(name), record), TrainingProgress(Console(quiet=True)),
@@ -387,7 +408,10 @@ def _dry_run(task: Task, console: Console) -> None:
         loaders = {}
         for part in [part for part in PARTS if config.get(f'{part}_dataloader')]:
             try:
-                loaders[part] = task.first_batch(task.loader(part))
+                loader = task.loader(part)
+                if part == 'train':
+                    task.plan.notes += rising_again(config, len(loader))
+                loaders[part] = task.first_batch(loader)
             except DataError as error:
                 if part != 'test':
                     raise

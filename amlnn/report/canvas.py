@@ -9,13 +9,13 @@ import math
 import re
 import textwrap
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amlnn.atomic import replacing
+from amlnn.report.letters import families, spelled_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,11 +50,6 @@ NARROW = 3.7
 
 _DPI = 150
 _LOG_ABOVE = 50.0  # largest over smallest value from which a linear axis hides the small ones
-
-# Class names may be in any script; DejaVu Sans, matplotlib's own, has no Chinese, Japanese, Korean.
-_FALLBACKS = ('Noto Sans CJK SC', 'Noto Sans CJK JP', 'Noto Sans SC', 'Source Han Sans SC',
-              'WenQuanYi Zen Hei', 'WenQuanYi Micro Hei', 'Microsoft YaHei', 'SimHei',
-              'PingFang SC', 'Hiragino Sans GB', 'Arial Unicode MS')
 
 # What no font has and no SVG may hold: controls, halves of surrogate pairs, non-characters.
 _UNPRINTABLE = re.compile('[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]')
@@ -187,27 +182,43 @@ def save(figure: 'Figure', path: Path | str | None, dpi: int = _DPI) -> None:
     """Write the figure as PNG, whole or not at all; without a path nothing is written."""
     if path is None:
         return
-    with any_name(figure), replacing(path) as temporary:
+    with any_name(figure, spelled_out), replacing(path) as temporary:
         figure.savefig(temporary, format='png', dpi=dpi)
 
 
 @contextmanager
-def any_name(figure: 'Figure') -> Iterator[None]:
-    """Let the figure's texts hold any name while it is measured or drawn."""
+def any_name(figure: 'Figure', spell: Callable[[str], str] = str) -> Iterator[None]:
+    """Let the figure's texts hold any name while it is measured or drawn.
+
+    Args:
+        figure: Its texts are what they were, afterwards.
+        spell: What is drawn in place of a text.
+    """
     from matplotlib.text import Text
-    for text in figure.findobj(Text):
+    # Texts of ticks are written anew whenever the figure is drawn: there the formatter is asked.
+    formatters = {axis.get_major_formatter(): axis.get_majorticklabels()
+                  for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)}
+    texts = [(text, _printable(text.get_text())) for text in figure.findobj(Text)]
+    fonts = families(''.join(said for _, said in texts))
+    for text, said in texts:
         text.set_parse_math(False)  # a name may hold a dollar sign
-        text.set_text(_printable(text.get_text()))
-        text.set_fontfamily(_families())
+        text.set_text(spell(said))
+        text.set_fontfamily(fonts)
+    for formatter in formatters:
+        formatter.format_ticks = _spelling(formatter.format_ticks, spell)
     with warnings.catch_warnings():
-        # A script without a font on this machine shows as boxes: no reason to fail.
+        # What is drawn as text needs no font here.
         warnings.filterwarnings('ignore', message='.*[Gg]lyph.*missing')
         warnings.filterwarnings('ignore', message='.*Matplotlib currently does not support.*')
-        yield
+        try:
+            yield
+        finally:
+            for formatter in formatters:
+                del formatter.format_ticks  # the class's own is seen again
+            for text, said in texts:
+                text.set_text(said)
 
 
-@cache
-def _families() -> Sequence[str]:
-    from matplotlib.font_manager import fontManager
-    installed = {font.name for font in fontManager.ttflist}
-    return ['DejaVu Sans', *(name for name in _FALLBACKS if name in installed)]
+def _spelling(format_ticks: Callable[..., list[str]], spell: Callable[[str], str]) \
+        -> Callable[..., list[str]]:
+    return lambda values: [spell(_printable(label)) for label in format_ticks(values)]

@@ -13,6 +13,7 @@ from amlnn.folder_swap import replacing_folder
 from amlnn.report.blocks import Picture, picture
 from amlnn.report.figures import CostPoint, draw_comparison, draw_cost, metric_label
 from amlnn.report.kinds import kind_of
+from amlnn.report.letters import noted_letters, unseen_note
 from amlnn.report.sections import Section, run_section, slug
 from amlnn.report.tables import escape_markdown, html_table, markdown_table
 from amlnn.report.template import render
@@ -71,7 +72,8 @@ def write_summaries(summaries: Sequence[Summary], runs: Sequence[StoredRun],
                               _of_others) as work:
             new = work / 'new'
             new.mkdir()
-            _fill(new, summaries, runs)
+            with noted_letters() as noted:
+                _fill(new, summaries, runs, noted)
             names = sorted(path.name for path in new.iterdir())
             (new / _MARKER).write_text(json.dumps(names, indent=1) + '\n', encoding='utf-8')
     except OSError as error:
@@ -101,7 +103,8 @@ def _of_others(old: Path) -> list[Path]:
     return [path for path in old.iterdir() if path.name not in ours]
 
 
-def _fill(folder: Path, summaries: Sequence[Summary], runs: Sequence[StoredRun]) -> None:
+def _fill(folder: Path, summaries: Sequence[Summary], runs: Sequence[StoredRun],
+          noted: dict[str, str]) -> None:
     parts, sections = [], []
     for place, summary in enumerate(summaries, start=1):
         titles = _titles(summary)
@@ -120,8 +123,10 @@ def _fill(folder: Path, summaries: Sequence[Summary], runs: Sequence[StoredRun])
     title = _title(summaries)
     stamp = datetime.now(UTC).strftime('%Y-%m-%d %H:%M UTC')
     counted = f'{len(runs)} run{"s" * (len(runs) != 1)}, made {stamp} with amlnn {__version__}'
-    page = render('page.html.j2', title=title, counted=counted, parts=parts, sections=sections)
-    text = _markdown(title, counted, parts, sections)
+    unseen = unseen_note(noted)
+    page = render('page.html.j2', title=title, counted=counted, unseen=unseen, parts=parts,
+                  sections=sections)
+    text = _markdown(title, counted, unseen, parts, sections)
     # Half of a surrogate pair, from a file name that is no text, has no place in UTF-8.
     (folder / 'index.html').write_text(page, encoding='utf-8', errors='backslashreplace')
     (folder / 'report.md').write_text(text, encoding='utf-8', errors='backslashreplace')
@@ -211,8 +216,10 @@ def _notes(summary: Summary) -> list[str]:
     return notes + list(dict.fromkeys(summary.notes))
 
 
-def _markdown(title: str, counted: str, comparisons: list[_Part], sections: list[Section]) -> str:
+def _markdown(title: str, counted: str, unseen: str, comparisons: list[_Part],
+              sections: list[Section]) -> str:
     lines = [f'# {escape_markdown(title)}', '', escape_markdown(counted), '']
+    lines += [escape_markdown(unseen), ''] if unseen else []
     for each in comparisons:
         if each.heading:
             lines += [f'## {escape_markdown(each.heading)}', '']

@@ -1,6 +1,7 @@
 """The section of one run on the report's page: facts, stages, and the figures of its kind."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from amlnn.report.blocks import (
     Block,
     Facts,
+    Fold,
     Heading,
     Picture,
     Table,
@@ -16,7 +18,7 @@ from amlnn.report.blocks import (
     picture,
     pictures_in,
 )
-from amlnn.report.columns import count, seconds_text
+from amlnn.report.columns import UNKNOWN, count, seconds_text
 from amlnn.report.figures import draw_curves, metric_label, metric_text
 from amlnn.report.kinds import kind_of
 from amlnn.results.store import StoredRun
@@ -65,6 +67,7 @@ def run_section(run: StoredRun, title: str, anchor: str, split: str, folder: Pat
                                   f'Curves of {title}: {section.state}'))
     if detailed:
         section.blocks += kind_of(record.kind).details(run, title, split, folder / anchor)
+        section.blocks += _array_blocks(run)
     section.blocks += [Heading('How it was run'), Facts(section.facts, _CODE)]
     if record.stages:
         section.blocks += [Heading('Stages'), Table(
@@ -96,6 +99,34 @@ def run_state(run: StoredRun) -> str:
         if record.best_epoch is not None:
             sentence += f' at epoch {record.best_epoch}'
     return sentence + '.'
+
+
+def _array_blocks(run: StoredRun) -> list[Block]:
+    """The metrics of several numbers: each by class where it has one for each."""
+    record = run.record
+    best = next((epoch for epoch in record.epochs if epoch.epoch == record.best_epoch), None)
+    best = best or (record.epochs[-1] if record.epochs else None)
+    measured = [('validation', best.arrays)] if best is not None else []
+    measured += [(name, test.arrays) for name, test in run.tests.items()]
+    return [Fold(f'{name} on {split}', _array_table(name, values, record.classes))
+            for split, arrays in measured for name, values in arrays.items() if values]
+
+
+def _array_table(name: str, values: list, classes: Sequence[str]) -> Table:
+    rows = values if isinstance(values[0], list) else [[value] for value in values]
+    by_class = len(rows) == len(classes)
+    names = classes if by_class else [str(place) for place in range(1, len(rows) + 1)]
+    heads = [name] if not isinstance(values[0], list) else (
+        list(classes) if len(rows[0]) == len(classes) else
+        [str(place) for place in range(1, len(rows[0]) + 1)])
+    return Table(['class' if by_class else '', *heads],
+                 [[each, *map(_array_text, row)] for each, row in zip(names, rows, strict=True)])
+
+
+def _array_text(value: object) -> str:
+    if value is None:
+        return UNKNOWN
+    return f'{value:.6g}' if isinstance(value, float) else str(value)
 
 
 def _facts(run: StoredRun) -> list[tuple[str, str]]:

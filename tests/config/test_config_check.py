@@ -35,9 +35,10 @@ def test_an_unknown_top_level_key_is_rejected(configs):
     assert error.hint == 'did you mean `optim_wrapper`?'
 
 
-def test_a_helper_name_without_underscore_is_told_how_to_be_private(configs):
-    error = configs.error('my_crop_size = 3\nwork_dir = str(my_crop_size)\n')
-    assert '`_my_crop_size`' in error.hint
+def test_a_name_of_one_s_own_is_one_that_the_file_uses(configs):
+    assert configs.load('my_crop_size = 3\nwork_dir = str(my_crop_size)\n').notes == []
+    error = configs.error('my_crop_size = 3\n')
+    assert 'has to be used by its file' in error.hint
 
 
 def test_an_argument_in_the_wrong_place_is_told_its_place(configs):
@@ -507,7 +508,9 @@ def test_arguments_of_a_users_class_mean_what_it_likes(configs, monkeypatch):
 def test_a_custom_import_that_cannot_be_found_explains_an_unknown_type(configs):
     error = configs.error("custom_imports = dict(imports=['not_there'])\n"
                           "custom_hooks = [dict(type='ZzzUnknown')]\n")
-    assert 'not_there' in error.hint and 'PYTHONPATH' in error.hint
+    assert error.message == 'child.py:1: custom_imports names `not_there`, and there is no such ' \
+                            'module (and 1 more)'
+    assert '`not_there.py`' in error.hint and 'PYTHONPATH' in error.hint
 
 
 # -- parts of a data set that holds images out

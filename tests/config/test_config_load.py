@@ -308,13 +308,6 @@ def test_a_dict_laid_over_a_value_is_an_error_that_names_both(configs):
     assert 'child.py:2' in error.message and 'schedule.py:5' in error.message
 
 
-@pytest.mark.parametrize('text', ['import torch', 'from mmpretrain.models import ResNet',
-                                  'from mmengine.config import read_base'])
-def test_a_config_may_not_import_what_brings_in_torch(configs, text):
-    error = configs.error(f'{text}\nwork_dir = "a"\n')
-    assert error.message.startswith('child.py:1: a config may not import')
-
-
 def test_a_config_may_import_the_standard_library(configs):
     loaded = configs.load("""
         import math
@@ -325,8 +318,8 @@ def test_a_config_may_import_the_standard_library(configs):
     assert loaded.config == dict(work_dir='a/3')
 
 
-@pytest.mark.parametrize('name', ['config.yaml', 'config'])
-def test_only_python_files_are_configs(configs, name):
+@pytest.mark.parametrize('name', ['config.toml', 'config'])
+def test_other_files_than_python_json_and_yaml_are_no_configs(configs, name):
     configs.write('config.py', "work_dir = 'a'\n")
     with pytest.raises(ConfigError, match='is not a Python file'):
         load_config(name)

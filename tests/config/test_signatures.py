@@ -213,3 +213,12 @@ def test_values_are_judged_by_annotation_where_there_is_no_doubt(annotation, val
     assert expected_instead(Parameter('x', annotation), value).startswith(said)
     if not said:
         assert expected_instead(Parameter('x', annotation), value) == ''
+
+
+def test_a_name_with_its_package_means_the_class_of_that_package():
+    known = library()
+    assert {scope: known.find('HOOKS', f'{scope}.EMAHook').module for scope in (
+        'mmengine', 'mmpretrain')} == {'mmengine': 'mmengine.hooks.ema_hook',
+                                       'mmpretrain': 'mmpretrain.engine.hooks.ema_hook'}
+    assert known.find('HOOKS', 'mmpretrain.LoggerHook').module == 'mmengine.hooks.logger_hook'
+    assert known.find('HOOKS', 'mmengine.NoSuchHook') is None

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from amlnn.config.load import load_config
+from amlnn.config.run_keys import check_run_keys
 from amlnn.engine.images.task import KnownClasses
 from amlnn.engine.task import open_task
 from amlnn.errors import ConfigError, DataError
@@ -111,7 +112,7 @@ def test_topk_is_cut_to_the_class_count(write_config, count, expected):
                                              ('resume = True', 'resume')])
 def test_keys_whose_work_is_done_otherwise_are_refused_and_not_ignored(write_config, text, named):
     with pytest.raises(ConfigError, match=named) as error:
-        plan_of(write_config(text))
+        check_run_keys(load_config(write_config(text)))
     assert '--' in error.value.hint
 
 

@@ -129,6 +129,8 @@ def outcome(run_tool, config):
     return f'{status}: {lines[-2:]}'
 
 
+# What libraries warn of, and go on.
+@pytest.mark.filterwarnings('ignore')
 @pytest.mark.slow
 def test_no_argument_of_the_wrong_size_is_a_bug_or_ends_a_run(data, tmp_path, run_tool):
     found = {}

@@ -317,3 +317,30 @@ def test_reading_and_reporting_import_no_torch():
             'print([name for name in heavy if name in sys.modules])')
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == '[]'
+
+
+def test_metrics_of_several_numbers_are_tables_by_class(tmp_path):
+    classes = ['daisy', 'rose']
+    run = record('a', classes=classes, rows=[epoch(1), epoch(2)], best_epoch=1)
+    run.epochs[0].arrays = {'recall_classwise': [71.5, None]}
+    run.epochs[1].arrays = {'recall_classwise': [1.25, 2.25]}  # not the best epoch
+    folder = write_run(tmp_path / 'w/a', run)
+    write_predictions(folder, n=20)
+    test = test_record()
+    test.arrays = {'confusion_matrix/result': [[17, 3], [2, 18]], 'odd': [0.5, 0.25, 0.125]}
+    write_record(folder / 'test_test.json', test)
+    shown = Page(write_report(find_runs([tmp_path / 'w']), tmp_path / 'r').read_text())
+    words = ' '.join(shown.text.split())
+    assert 'recall_classwise on validation' in words and '71.5' in words and '1.25' not in words
+    assert re.search(r'confusion_matrix/result on test class daisy rose daisy 17 3 rose 2 18',
+                     words)
+    assert re.search(r'odd on test odd 1 0.5 2 0.25 3 0.125', words)
+
+
+def test_the_page_says_which_letters_the_pictures_lack(tmp_path):
+    name = '\U000e0123\U0003fffd'  # no font has either
+    folder = write_run(tmp_path / 'w/a', record('a', classes=[name, 'b']))
+    write_predictions(folder, n=20, classes=[name, 'b'])
+    index = write_report(find_runs([tmp_path / 'w']), tmp_path / 'r')
+    for text in (Page(index.read_text()).text, (tmp_path / 'r/report.md').read_text()):
+        assert 'No font of this machine has some of the letters' in text and '3FFFD' in text

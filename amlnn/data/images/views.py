@@ -134,6 +134,10 @@ class ViewDataset:
         """Class numbers of an item, for samplers and wrappers that balance classes."""
         return self.dataset.get_cat_ids(index)
 
+    def get_gt_labels(self):
+        """Class numbers of all items, for hooks that count classes."""
+        return self.dataset.get_gt_labels()
+
     def key(self, index: int) -> str:
         """The image's path relative to the data root, with forward slashes, or its `id`."""
         info = self.get_data_info(index)
@@ -208,9 +212,10 @@ class ViewSampler:
         view = self.epoch % self.views if self.views else self.epoch
         drawn: dict[int, int] = {}
         for index in self.sampler:
+            index = index.index if isinstance(index, View) else int(index)
             repeat = drawn.get(index, 0)
             drawn[index] = repeat + 1
-            yield View(int(index), view, repeat)
+            yield View(index, view, repeat)
 
     def __len__(self) -> int:
         return len(self.sampler)

@@ -8,6 +8,7 @@ from amlnn.errors import ConfigError, DataError
 __all__ = ['cut_topk', 'derive_classes']
 
 # Their classification layer is inside, and they take the class count themselves.
+_PREPROCESSOR = 'ClsDataPreprocessor'
 _WHOLE_NETWORKS = ('TimmClassifier', 'mmpretrain.TimmClassifier')
 
 
@@ -50,8 +51,12 @@ def derive_classes(loaded, config, names, class_count, section, from_checkpoint)
     for place in (config.get('data_preprocessor'), config['model'].get('data_preprocessor')):
         if place and count and place.get('num_classes', count) != count:
             place['num_classes'] = count
-    if count and config['model'].get('train_cfg'):  # mixup makes one-hot labels
-        config.setdefault('data_preprocessor', {}).setdefault('num_classes', count)
+    if count:  # mixup makes one-hot labels, and a hook compares the numbers
+        own = config['model'].get('data_preprocessor')
+        place = own if isinstance(own, dict) else config.setdefault('data_preprocessor', {})
+        if config['model'].get('train_cfg') \
+                or place.get('type', _PREPROCESSOR).rpartition('.')[2] == _PREPROCESSOR:
+            place.setdefault('num_classes', count)
     return count
 
 

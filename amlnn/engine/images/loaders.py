@@ -12,6 +12,7 @@ from amlnn.data.images.views import ViewDataset
 from amlnn.data.prepare.integrity import check_files
 from amlnn.data.prepare.manifest import SPLIT_FOLDERS
 from amlnn.engine.plan import Plan
+from amlnn.engine.rehearsal import as_config_error, kept_generators
 from amlnn.errors import AmlnnError, ConfigError, DataError
 
 __all__ = ['build_loader']
@@ -45,11 +46,15 @@ def build_loader(plan: Plan, part: str, classes: list[str] | None = None) -> Dat
         loader = Runner.build_dataloader(section, seed=plan.seed)
     except AmlnnError:
         raise
-    except (OSError, RuntimeError, AssertionError, ValueError) as error:
+    except Exception as error:
+        said = ' '.join(str(error).split())[:200]
+        if not isinstance(error, OSError | RuntimeError | AssertionError | ValueError):
+            said = f'{type(error).__name__}: {said}'
         raise DataError(
-            f'the {part} data set cannot be read: {" ".join(str(error).split())[:200]}',
+            f'the {part} data set cannot be read: {said}',
             hint=f'check {part}_dataloader.dataset; python tools/check_config.py --show '
             f'{plan.loaded.path}') from error
+    _check_sampler(loader.sampler.sampler, part, plan)
     # A loader draws a seed for its workers, persistent ones only once: not from the generator that
     # dropout draws from, or a run would depend on its workers.
     loader.generator = torch.Generator()
@@ -68,6 +73,21 @@ def build_loader(plan: Plan, part: str, classes: list[str] | None = None) -> Dat
                         f'`{different[0]}` where the model has `{different[1]}`',
                         hint='prepare the data with the same classes')
     return loader
+
+
+def _check_sampler(sampler, part: str, plan: Plan) -> None:
+    """Refuse a library's sampler that cannot be followed, or gives nothing.
+
+    One of a user's own may count how often it is asked, and waits for the run.
+    """
+    if not type(sampler).__module__.startswith(('mmengine.', 'mmpretrain.', 'torch.', 'amlnn.')):
+        return
+    place = plan.loaded.origins.get(f'{part}_dataloader.sampler.type', plan.loaded.path)
+    with kept_generators(), as_config_error(f'{place}: {type(sampler).__name__}'):
+        first = next(iter(sampler), None)
+    if first is None:
+        raise ConfigError(f'{place}: {type(sampler).__name__} gives no images of the {part} part',
+                          hint=f'compare the other arguments of {part}_dataloader.sampler')
 
 
 def _cache_images(views: ViewDataset, plan: Plan) -> None:

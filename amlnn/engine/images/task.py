@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from amlnn.config.kind import PARTS, part_data_sets
 from amlnn.config.load import LoadedConfig
+from amlnn.config.mmpretrain_form import stored_text
 from amlnn.console import say
 from amlnn.data.images.layout import choices_of, data_hash, layout_of
 from amlnn.data.images.views import View, draws_nothing
@@ -211,6 +212,15 @@ class ImageTask(Task):
     def stages(self, model: nn.Module) -> list[FrozenStage]:
         """Stage by stage, then neck and head."""
         return stage_table(model)
+
+    def config_text(self, config) -> str:
+        """Such that MMPretrain's `get_model` reads it too."""
+        return stored_text(config, self.class_count)
+
+    @property
+    def class_count(self) -> int | None:
+        """How many classes the model's head tells apart, where it says so."""
+        return (self.plan.config['model'].get('head') or {}).get('num_classes')
 
     def versions(self) -> dict[str, str]:
         """The vision libraries' too."""

@@ -30,6 +30,7 @@ class RunCheckpointHook(Hook):
     """
 
     priority = 'VERY_LOW'
+    stands_for = ('CheckpointHook', ('interval', 'save_best', 'rule'))
 
     def __init__(self, interval: int = 1, save_best: str | None = 'auto', rule: str | None = None):
         if rule not in (None, 'greater', 'less'):
@@ -72,6 +73,8 @@ class RunEarlyStoppingHook(EarlyStoppingHook):
         rule: 'greater' or 'less'; None goes by the metric's name.
         min_delta: Least change that counts as an improvement.
     """
+
+    stands_for = ('EarlyStoppingHook', ('monitor', 'patience', 'rule', 'min_delta'))
 
     def __init__(self, monitor: str = VALIDATION_LOSS, patience: int = 5, rule: str | None = None,
                  min_delta: float = 0.0):

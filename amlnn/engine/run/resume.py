@@ -13,7 +13,11 @@ from amlnn.engine.run.folder import find_unfinished
 from amlnn.errors import UsageError
 from amlnn.records import RunRecord, read_run
 
-__all__ = ['RunPlace', 'StoredRun', 'find_run']
+__all__ = ['NothingToResume', 'RunPlace', 'StoredRun', 'find_run']
+
+
+class NothingToResume(UsageError):
+    """No run of the config is unfinished."""
 
 
 @dataclass
@@ -89,8 +93,9 @@ def find_run(named: str, parent: Path, config, data_hash: str | None = None,
         run = next((run for run in candidates
                     if not run.difference(config, data_hash, same_pretrained)), None)
         if run is None:
-            raise UsageError(f'`{parent}` has no unfinished run of this config',
-                             hint='start one without --resume, or name a run folder: --resume RUN')
+            raise NothingToResume(
+                f'`{parent}` has no unfinished run of this config',
+                hint='start one without --resume, or name a run folder: --resume RUN')
     record = run.record
     if record.status == 'done' and (
             record.stopped_early or len(record.epochs) >= config['train_cfg']['max_epochs']):

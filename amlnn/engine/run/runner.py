@@ -61,8 +61,8 @@ class FolderRunner(Runner):
         self.task = task
         self.trunk_path = trunk_path
         self._acting: dict[str, list] = {}
-        super().__init__(work_dir=str(folder), experiment_name=f'{folder.name}-{next(_COUNTER)}',
-                         **kwargs)
+        name = loaded_config.get('experiment_name') or folder.name
+        super().__init__(work_dir=str(folder), experiment_name=f'{name}-{next(_COUNTER)}', **kwargs)
 
     # MMEngine would open a second folder, named by its start, inside this one.
     @property
@@ -85,6 +85,12 @@ class FolderRunner(Runner):
             if type(handler) is logging.StreamHandler:
                 handler.setLevel(logging.ERROR)
         return logger
+
+    def _log_env(self, env_cfg: dict) -> None:
+        """MMEngine asks compilers for their versions, for seconds; run.json has what matters.
+
+        Where there is no compiler, the shell would say so in the middle of a run.
+        """
 
     def call_hook(self, fn_name: str, **kwargs) -> None:
         """Call the hooks that do something there.
@@ -117,6 +123,15 @@ class FolderRunner(Runner):
         if not backends:
             return Visualizer.get_instance(self._experiment_name)
         return super().build_visualizer({**visualizer, 'vis_backends': backends})
+
+    def scale_lr(self, optim_wrapper, auto_scale_lr=None) -> None:
+        """Scale the learning rate by the batch size, whatever loader gives the batches."""
+        loader = self._train_dataloader
+        self._train_dataloader = self.task.plan.config['train_dataloader']
+        try:
+            super().scale_lr(optim_wrapper, auto_scale_lr)
+        finally:
+            self._train_dataloader = loader
 
     def _init_model_weights(self) -> None:
         """The weights are in place before the runner is made."""

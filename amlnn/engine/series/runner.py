@@ -45,6 +45,3 @@ class ForecastRunner(FolderRunner):
         if self._validated == self.epoch:
             checkpoint['intervals'] = self.val_loop.last.intervals()
         return checkpoint
-
-    def _log_env(self, env_cfg: dict) -> None:
-        """MMEngine asks compilers for their versions, for seconds; run.json has what matters."""
