@@ -9,11 +9,8 @@ from typing import Any
 from amlnn.config.facts import Metric
 
 __all__ = ['ACTIVATIONS', 'ACTIVATION_MODULE', 'CLOSED', 'COMPUTED', 'DEFAULT_CLASSES', 'FACTS',
-<<<<<<< HEAD
-           'LOOP_OF_ITERATIONS', 'NAMED_NETWORKS', 'OPTIMIZER_NAMES', 'PLAIN_POOLING']
-=======
-           'LOCAL_BACKEND', 'LOOP_OF_ITERATIONS', 'OPTIMIZER_NAMES', 'RUNNER', 'TRACKERS']
->>>>>>> main
+           'LOCAL_BACKEND', 'LOOP_OF_ITERATIONS', 'NAMED_NETWORKS', 'OPTIMIZER_NAMES',
+           'PLAIN_POOLING', 'RUNNER', 'TRACKERS']
 
 # What MMEngine's Runner and amlnn build where a config names no `type`, by top-level key: a
 # registered name, or module and class.
@@ -28,12 +25,11 @@ DEFAULT_CLASSES: dict[str, str | tuple[str, str]] = dict(
 # The training loop where `by_epoch` is False.
 LOOP_OF_ITERATIONS = 'IterBasedTrainLoop'
 
-<<<<<<< HEAD
 # The neck that follows from most backbones, and backbones that take a network of another library:
 # what its weights are called by, before the value of an argument.
 PLAIN_POOLING = {'type': 'GlobalAveragePooling'}
 NAMED_NETWORKS = {'TIMMBackbone': ('timm://', 'model_name')}
-=======
+
 # What `runner_type` names where it asks for nothing.
 RUNNER = 'Runner'
 
@@ -44,7 +40,6 @@ TRACKERS: dict[str, tuple[str, ...]] = dict(
     TensorboardVisBackend=('tensorboard',), WandbVisBackend=('wandb',),
     MLflowVisBackend=('mlflow',), ClearMLVisBackend=('clearml',), NeptuneVisBackend=('neptune',),
     DVCLiveVisBackend=('dvclive', 'pygit2'), AimVisBackend=('aim',))
->>>>>>> main
 
 # Classes whose constructors take nothing that a config could give.
 CLOSED = ('torch.nn.modules.module:Module', 'torch.utils.data.dataset:Dataset',

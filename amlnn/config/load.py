@@ -73,15 +73,10 @@ def load_config(path: Path | str, options: Sequence[str] = ()) -> LoadedConfig:
     config = resolution.resolve(file, scope, ())
     if options:
         overrides = parse_options(options)
-<<<<<<< HEAD
-        resolution.note_helpers(overrides, config, read=set())
+        resolution.note_helpers(overrides, config, used=set())
         merged = merge(overrides, config, into_lists=True)
         resolution.notes += follow_backbone(overrides, config, merged)
         config = merged
-=======
-        resolution.note_helpers(overrides, config, used=set())
-        config = merge(overrides, config, into_lists=True)
->>>>>>> main
     resolution.notes += place_data(config)
     place_own_modules(config, file.parent)
     helpers = resolution.helpers & set(config)
@@ -131,12 +126,11 @@ class _Resolution:
         self.note_helpers(values, base, source.read if shipped else source.used, shipped)
         for key in source.inherited - set(TOP_LEVEL):
             self.helpers.add(key)
-<<<<<<< HEAD
-        config = merge(source.values, base)
-        self.notes += follow_backbone(source.values, base, config)
-=======
-        config = source.values if source.whole else merge(source.values, base)
->>>>>>> main
+        if source.whole:
+            config = source.values
+        else:
+            config = merge(source.values, base)
+            self.notes += follow_backbone(source.values, base, config)
         return _with_scope(config, scope) if scope else config
 
     def note_helpers(self, values: Located, base: Located, used: set[str],

@@ -89,13 +89,7 @@ def why_not(model: nn.Module, image_side: int | None = None) -> str | None:
     kind = backbone_kind(backbone)
     stages = list_stages(backbone)
     if stages is None:
-<<<<<<< HEAD
         return f'{kind} has no stages: {why_no_stages(backbone)}'
-    if not any(not parameter.requires_grad for parameter in backbone.parameters()):
-        return 'nothing is frozen'
-=======
-        return f'the stages of {kind} are not known'
->>>>>>> main
     held = held_in_eval(backbone)
     own = getattr(backbone, 'frozen_stages', -1)
     if not held and own is not None and own >= 0:
