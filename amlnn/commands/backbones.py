@@ -31,9 +31,13 @@ def main(args) -> int:
 
     from amlnn.quiet import quiet_imports
     with quiet_imports():
+        import mmpretrain.models  # noqa: F401 - remarks on what it lacks
+        from mmengine.logging import MMLogger
+
         from amlnn.models.images.survey import survey
     from amlnn.models.images.survey_table import counted, header, row
 
+    MMLogger.get_instance('amlnn', log_level='ERROR')  # TIMMBackbone lists all feature maps
     print('\n'.join(header()), flush=True)
     found = []
     for each in survey(args.names or None):

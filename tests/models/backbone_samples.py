@@ -81,7 +81,8 @@ class OneStep(torch.nn.Module):
 STUDIED = ('ResNet50', 'ResNet101', 'ResNet50V2', 'ResNet101V2', 'ResNeXt', 'DenseNet121', 'VGG16',
            'VGG16-BN', 'VGG19', 'VGG19-BN', 'MobileNetV3-large', 'InceptionV3', 'InceptionV4')
 SCRATCH = ('SimpleCNN', 'DeepCNN')  # the studies' networks without weights of another library
-_SIDES = {'InceptionV3': 96, 'InceptionV3 of timm': 96, 'InceptionV4': 96}  # they take 75 pixels and more
+# They take 75 pixels and more.
+_SIDES = {'InceptionV3': 96, 'InceptionV3 of timm': 96, 'InceptionV4': 96}
 
 # The deep ones take seconds each.
 SAMPLES = [pytest.param(name, marks=() if name in (
