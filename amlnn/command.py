@@ -22,6 +22,7 @@ TOOLS = {
     'test': 'tools/test.py',
     'predict': 'tools/predict.py',
     'check_config': 'tools/check_config.py',
+    'backbones': 'tools/backbones.py',
     'report': 'tools/report.py',
     'series_study': 'tools/series_study.py',
     'quickstart': 'tools/quickstart.py',

@@ -7,9 +7,9 @@ importing them.
 
 from importlib import import_module
 
-__all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'MODEL_KEYS', 'SERIES_MODULES',
-           'VALIDATION_LOSS', 'WEIGHT_SCHEMES', 'WEIGHT_SOURCES', 'gain', 'import_components',
-           'usual_rule']
+__all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'FROM_MODEL', 'FROM_MODEL_KEYS', 'MODEL_KEYS',
+           'NAMED_NETWORKS', 'SERIES_MODULES', 'VALIDATION_LOSS', 'WEIGHT_SCHEMES',
+           'WEIGHT_SOURCES', 'gain', 'import_components', 'usual_rule']
 
 # What a forecast needs. None of it brings in MMPretrain, whose import takes longer than many a
 # forecaster trains.
@@ -38,11 +38,22 @@ COMPONENT_MODULES = (
     'amlnn.models.images.cnn',
     'amlnn.models.images.heads',
     'amlnn.models.images.inception',
+    'amlnn.models.images.necks',
+    'amlnn.models.images.timm_backbone',
     *SERIES_MODULES,
 )
 
 # Keys of `model` that amlnn reads and removes before the model is built.
 MODEL_KEYS = ('frozen_stages', 'trainable', 'pretrained', 'pretrained_head')
+
+# The word that a config has where an image's size or scale is that of the model's weights, and the
+# arguments that take it, of the preprocessor and of transforms.
+FROM_MODEL = 'model'
+FROM_MODEL_KEYS = ('mean', 'std', 'scale', 'crop_size', 'interpolation')
+
+# Backbones that take a network of another library: what its weights are called by, before the value
+# of an argument.
+NAMED_NETWORKS = {'TIMMBackbone': ('timm://', 'model_name')}
 
 # The arguments of this class are the keys of the top-level `execution`.
 EXECUTION_CLASS = ('amlnn.engine.precision', 'ExecutionPolicy')

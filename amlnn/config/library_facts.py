@@ -9,7 +9,8 @@ from typing import Any
 from amlnn.config.facts import Metric
 
 __all__ = ['ACTIVATIONS', 'ACTIVATION_MODULE', 'CLOSED', 'COMPUTED', 'DEFAULT_CLASSES', 'FACTS',
-           'LOCAL_BACKEND', 'LOOP_OF_ITERATIONS', 'OPTIMIZER_NAMES', 'RUNNER', 'TRACKERS']
+           'LOCAL_BACKEND', 'LOOP_OF_ITERATIONS', 'OPTIMIZER_NAMES', 'PLAIN_POOLING', 'RUNNER',
+           'TRACKERS']
 
 # What MMEngine's Runner and amlnn build where a config names no `type`, by top-level key: a
 # registered name, or module and class.
@@ -23,6 +24,9 @@ DEFAULT_CLASSES: dict[str, str | tuple[str, str]] = dict(
 
 # The training loop where `by_epoch` is False.
 LOOP_OF_ITERATIONS = 'IterBasedTrainLoop'
+
+# The neck that follows from most backbones.
+PLAIN_POOLING = {'type': 'GlobalAveragePooling'}
 
 # What `runner_type` names where it asks for nothing.
 RUNNER = 'Runner'

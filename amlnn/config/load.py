@@ -13,6 +13,7 @@ from mmengine.config import ConfigDict
 from amlnn.config.check import TOP_LEVEL, Finding, check_config
 from amlnn.config.data_place import place_data
 from amlnn.config.files import find_file
+from amlnn.config.following import follow_backbone
 from amlnn.config.located import Located, Place, merge, plain
 from amlnn.config.mmpretrain_form import unfold
 from amlnn.config.options import parse_options
@@ -73,7 +74,9 @@ def load_config(path: Path | str, options: Sequence[str] = ()) -> LoadedConfig:
     if options:
         overrides = parse_options(options)
         resolution.note_helpers(overrides, config, used=set())
-        config = merge(overrides, config, into_lists=True)
+        merged = merge(overrides, config, into_lists=True)
+        resolution.notes += follow_backbone(overrides, config, merged)
+        config = merged
     resolution.notes += place_data(config)
     place_own_modules(config, file.parent)
     helpers = resolution.helpers & set(config)
@@ -123,7 +126,11 @@ class _Resolution:
         self.note_helpers(values, base, source.read if shipped else source.used, shipped)
         for key in source.inherited - set(TOP_LEVEL):
             self.helpers.add(key)
-        config = source.values if source.whole else merge(source.values, base)
+        if source.whole:
+            config = source.values
+        else:
+            config = merge(source.values, base)
+            self.notes += follow_backbone(source.values, base, config)
         return _with_scope(config, scope) if scope else config
 
     def note_helpers(self, values: Located, base: Located, used: set[str],

@@ -25,12 +25,14 @@ from amlnn.registry import MODEL_KEYS, VALIDATION_LOSS
 __all__ = ['exported_text', 'for_mmpretrain', 'stored_text', 'unfold']
 
 
-def stored_text(config: Mapping[str, Any], classes: int | None) -> str:
+def stored_text(config: Mapping[str, Any], classes: int | None,
+                filled: Mapping[str, Any] | None = None) -> str:
     """What config.py of a run has: MMPretrain reads it as it is, and amlnn as `config`.
 
     Args:
         config: A resolved config.
         classes: How many the model has, where the config does not say.
+        filled: The config with what follows from its model, which MMPretrain asks for.
 
     >>> print(stored_text({'model': {'type': 'ImageClassifier', 'frozen_stages': 3}}, 2), end='')
     model = dict(type='ImageClassifier')
@@ -38,7 +40,7 @@ def stored_text(config: Mapping[str, Any], classes: int | None) -> str:
     # What amlnn reads in place of what stands above.
     amlnn = dict(keys={'model.frozen_stages': 3}, without=['default_scope'])
     """
-    form = for_mmpretrain(config, classes)
+    form = for_mmpretrain(filled or config, classes)
     keys, without = {}, []
     for dotted, value in _differences(config, form, ''):
         if value is _ABSENT:

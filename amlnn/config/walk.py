@@ -16,6 +16,7 @@ from amlnn.config.structure import (
     slot_of,
 )
 from amlnn.config.values import expected_instead
+from amlnn.registry import FROM_MODEL, FROM_MODEL_KEYS
 from amlnn.suggest import distance, is_near, nearest
 
 __all__ = ['Walk']
@@ -228,6 +229,8 @@ class Walk:
 
     def _check_value(self, parameter: Parameter, value: object, dotted: str, place: Place,
                      owner: str, lenient: bool, trusted: bool, smallest: int | None) -> None:
+        if value == FROM_MODEL and parameter.name in FROM_MODEL_KEYS:
+            return
         expected = expected_instead(parameter, value, trusted)
         if not expected and smallest is not None and isinstance(value, int) and value < smallest:
             expected = f'numbers from {smallest}'

@@ -7,7 +7,7 @@ from pathlib import Path
 from amlnn.atomic import write_text
 from amlnn.config.load import load_config
 from amlnn.config.mmpretrain_form import exported_text
-from amlnn.engine.task import open_task
+from amlnn.engine.task import in_scope, open_task
 from amlnn.errors import UsageError
 
 __all__ = ['export_config']
@@ -32,7 +32,8 @@ def export_config(paths: Sequence[str], options: Sequence[str] = (),
     if task.scope != 'mmpretrain':
         raise UsageError(f'`{paths[0]}` is a forecaster, which MMPretrain has nothing for',
                          hint='--for is of classifiers')
-    text, notes = exported_text(loaded.config, task.class_count)
+    with in_scope(loaded.config):
+        text, notes = exported_text(task.filled(loaded.config), task.class_count)
     for note in notes:
         print(f'note: {note}', file=sys.stderr)
     if out is None:

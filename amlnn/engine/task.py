@@ -171,6 +171,18 @@ class Task(ABC):
             AmlnnError: of weights or freezing, before anything is trained.
         """
 
+    def bare_model(self) -> nn.Module:
+        """The model as its section says, neither initialised nor frozen.
+
+        Raises:
+            ConfigError: it cannot be built.
+        """
+        return build(self.plan.config['model'])
+
+    def filled(self, config):
+        """A config with all in it that follows from its model."""
+        return config
+
     @abstractmethod
     def loader(self, part: str):
         """The batches of 'train', 'val' or 'test'.
@@ -383,5 +395,5 @@ def open_task(loaded: LoadedConfig, device: str, **arguments) -> Task:
 def parameter_names(loaded: LoadedConfig) -> list[str]:
     """Names of the parameters of a config's model, built without weights or data."""
     with in_scope(loaded.config):
-        model = build(task_class(loaded.config).open_bare(loaded).plan.config['model'])
+        model = task_class(loaded.config).open_bare(loaded).bare_model()
     return [name for name, _ in model.named_parameters()]

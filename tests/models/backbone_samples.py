@@ -60,15 +60,29 @@ BACKBONES: dict[str, Callable[[], torch.nn.Module]] = {
     'VGG19-BN': lambda: VGG(19, norm_cfg=dict(type='BN')),
     'MobileNetV3-large': lambda: MobileNetV3('large'),
     'InceptionV3': InceptionV3Features,
+    'InceptionV3 of timm': lambda: TIMMBackbone('inception_v3'),
     'InceptionV4': lambda: TIMMBackbone('inception_v4'),
     'EfficientNet-Lite0': lambda: TIMMBackbone('tf_efficientnet_lite0'),
 }
+
+
+class OneStep(torch.nn.Module):
+    """A backbone that has no stages: one convolution."""
+
+    def __init__(self):
+        super().__init__()
+        self.only = torch.nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        return (self.only(x),)
+
 
 # The backbones of the studies, whole.
 STUDIED = ('ResNet50', 'ResNet101', 'ResNet50V2', 'ResNet101V2', 'ResNeXt', 'DenseNet121', 'VGG16',
            'VGG16-BN', 'VGG19', 'VGG19-BN', 'MobileNetV3-large', 'InceptionV3', 'InceptionV4')
 SCRATCH = ('SimpleCNN', 'DeepCNN')  # the studies' networks without weights of another library
-_SIDES = {'InceptionV3': 96, 'InceptionV4': 96}  # they take 75 pixels and more
+# They take 75 pixels and more.
+_SIDES = {'InceptionV3': 96, 'InceptionV3 of timm': 96, 'InceptionV4': 96}
 
 # The deep ones take seconds each.
 SAMPLES = [pytest.param(name, marks=() if name in (

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -30,7 +31,9 @@ from amlnn.engine.run.runner import FolderRunner
 from amlnn.engine.run.versions import vision_versions
 from amlnn.engine.task import PRETRAINED, Task, Weights
 from amlnn.errors import ConfigError, DataError, UsageError
+from amlnn.models.images.completing import follows_from_backbone
 from amlnn.models.images.freezing import freeze_model, stage_table
+from amlnn.models.images.inputs import fill_inputs, size_of
 from amlnn.models.images.networks import refuse_other_models
 from amlnn.models.images.weights import load_pretrained, refuse_frozen_gaps
 from amlnn.models.images.weights_place import find_init_weights, find_weights
@@ -113,6 +116,7 @@ class ImageTask(Task):
         refuse_other_models(loaded.config['model'])
         task = cls(make_plan(loaded, device, seed, pretrained))
         config, plan = task.plan.config, task.plan
+        plan.notes += fill_inputs(config)
         section = _first_dataset(config) or {}
         data_root = section.get('data_root')
         # A checkpoint knows its classes; whether a data set fits them is asked when it is opened.
@@ -151,18 +155,19 @@ class ImageTask(Task):
         plan, options = self.plan, self.plan.model_options
         # Looked for before the seconds of building, so that a missing file is said at once.
         source = find_weights(options.pretrained) if weights and options.pretrained else None
-        section = copy.deepcopy(plan.config['model'])
+        section, loaded = copy.deepcopy(plan.config['model']), None
         if plan.config.get('data_preprocessor') is not None:
             section.setdefault('data_preprocessor', copy.deepcopy(plan.config['data_preprocessor']))
+        section.update(copy.deepcopy(self.left_out))
         model = build(section)
-        loaded = None
         if weights:
             if not source:
                 find_init_weights(section)  # what is wrong with it is said before it is loaded
             initialise(model)
             source = source or find_init_weights(section)
             if source:
-                loaded = load_pretrained(model, source, options.pretrained_head)
+                loaded = load_pretrained(model, source, options.pretrained_head,
+                                         options.pretrained)
         if options.frozen_stages is not None:
             freeze_model(model, options.frozen_stages, options.trainable)
         elif options.trainable:
@@ -209,9 +214,25 @@ class ImageTask(Task):
         """Stage by stage, then neck and head."""
         return stage_table(model)
 
+    def bare_model(self) -> nn.Module:
+        """See `Task`."""
+        return build({**self.plan.config['model'], **self.left_out})
+
+    @cached_property
+    def left_out(self) -> dict:
+        """Keys of the model's section that follow from its backbone, where they are not typed."""
+        return follows_from_backbone(self.plan.config['model'], build, size_of(self.plan.config))
+
+    def filled(self, config):
+        """See `Task`."""
+        filled = copy.deepcopy(config)
+        fill_inputs(filled)
+        filled['model'].update(copy.deepcopy(self.left_out))
+        return filled
+
     def config_text(self, config) -> str:
         """Such that MMPretrain's `get_model` reads it too."""
-        return stored_text(config, self.class_count)
+        return stored_text(config, self.class_count, self.filled(config))
 
     @property
     def class_count(self) -> int | None:

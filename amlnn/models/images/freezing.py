@@ -10,8 +10,9 @@ from collections.abc import Sequence, Set
 from torch import nn
 
 from amlnn.errors import ConfigError
+from amlnn.models.images.calls import set_mode
 from amlnn.models.images.networks import classifier_layers, network_of
-from amlnn.models.images.stages import STEM, backbone_kind, list_stages, supported_backbones
+from amlnn.models.images.stages import STEM, backbone_kind, list_stages, why_no_stages
 from amlnn.models.parameters import parameter_row
 from amlnn.records import FrozenStage
 
@@ -28,8 +29,8 @@ def freeze(backbone: nn.Module, frozen_stages: int | str, trainable: Sequence[st
         trainable: Prefixes of parameter names, such as 'layer4.2.conv3', that are re-opened.
 
     Raises:
-        ConfigError: there are not that many stages, there is no stem, the backbone has no row in
-            the table of stages, or a prefix matches no parameter of a frozen stage.
+        ConfigError: there are not that many stages, there is no stem, the backbone has no stages,
+            or a prefix matches no parameter of a frozen stage.
 
     >>> from mmpretrain.models.backbones import ResNet
     >>> backbone = ResNet(18)
@@ -54,9 +55,12 @@ def freeze(backbone: nn.Module, frozen_stages: int | str, trainable: Sequence[st
     for name, parameter in backbone.named_parameters():
         if is_frozen(name):
             parameter.requires_grad_(False)
-    held = {name for name, module in backbone.named_modules()
-            if name and is_frozen(name) and not _holds_trainable(module)}
+    held = {name for names, module in _names_of_modules(backbone)
+            if any(map(is_frozen, names)) and not _holds_trainable(module) for name in names}
     if held:
+        if hasattr(backbone, 'no_custom_backward'):
+            # RevViT's own passes no gradient to what comes after a frozen stem.
+            backbone.no_custom_backward = True
         backbone._amlnn_held_in_eval = held
         # MMEngine calls model.train() before every epoch and after every validation, and several
         # backbones override it; a check before each forward holds against all of them.
@@ -85,9 +89,8 @@ def freeze_model(model: nn.Module, frozen_stages: int | str, trainable: Sequence
     if frozen_stages not in (-1, 'all'):
         raise ConfigError(
             f'{asked}, and {kind} takes a network whole, without stages',
-            hint="use -1 or 'all'; or model.type='ImageClassifier' with the backbone TIMMBackbone "
-            'and a head, whose stages are known for '
-            f'{", ".join(name for name in supported_backbones() if "TIMM" in name)}')
+            hint="use -1 or 'all'; or model.type='ImageClassifier' with the backbone TIMMBackbone, "
+            'which has stages, and a head')
     if frozen_stages == 'all' and not (layers or trainable):
         raise ConfigError(f'{asked}, and {kind} has no classification layer: nothing would train',
                           hint='use -1, or name what is trained: model.trainable')
@@ -150,8 +153,9 @@ def _frozen_test(backbone, frozen_stages):
     stages = list_stages(backbone)
     if stages is None:
         raise ConfigError(
-            f'`model.frozen_stages` is {frozen_stages}, and the stages of `{kind}` are not known',
-            hint=f"use -1 or 'all', or one of {', '.join(supported_backbones())}")
+            f'`model.frozen_stages` is {frozen_stages}, and `{kind}` has no stages: '
+            f'{why_no_stages(backbone)}',
+            hint="use -1 for nothing or 'all' for the whole backbone")
     stem = [stage for stage in stages if stage.name == STEM]
     body = [stage for stage in stages if stage.name != STEM]
     if frozen_stages == 0 and not stem:
@@ -164,6 +168,15 @@ def _frozen_test(backbone, frozen_stages):
             'the whole backbone')
     frozen = stem + body[:frozen_stages]
     return lambda name: any(stage.holds(name) for stage in frozen)
+
+
+def _names_of_modules(backbone) -> list[tuple[list[str], nn.Module]]:
+    """Every module in a backbone with its names: one that several share has some."""
+    found: dict[nn.Module, list[str]] = {}
+    for name, module in backbone.named_modules(remove_duplicate=False):
+        if name:
+            found.setdefault(module, []).append(name)
+    return [(names, module) for module, names in found.items()]
 
 
 def _under(name: str, prefix: str) -> bool:
@@ -191,4 +204,4 @@ def hold_in_eval(backbone: nn.Module, inputs=None) -> None:
     held = held_in_eval(backbone)
     for name, module in backbone.named_modules() if held else ():
         if module.training and name in held:
-            module.training = False
+            set_mode(module, False)

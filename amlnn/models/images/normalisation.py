@@ -10,6 +10,7 @@ from pathlib import Path
 
 from torch import nn
 
+from amlnn.models.images.inputs import scale_of_timm
 from amlnn.models.images.weights_packages import package_of
 
 __all__ = ['Normalisation', 'contradiction', 'normalisation_of_model', 'normalisation_of_weights']
@@ -39,15 +40,20 @@ class Normalisation:
             _spread(self.mean, channels), _spread(self.std, channels), strict=True)]
 
 
-def normalisation_of_weights(path: Path, network: nn.Module) -> Normalisation | None:
+def normalisation_of_weights(path: Path, network: nn.Module,
+                             source: str | None = None) -> Normalisation | None:
     """What the weights in a file expect, where that is known.
 
     Args:
         path: The file.
         network: That they are loaded into.
+        source: What a config calls them. Of `timm://...` the network knows the scale.
     """
     package = package_of(path)
-    return Normalisation((package.mean,), (package.std,)) if package else None
+    if package:
+        return Normalisation((package.mean,), (package.std,))
+    scale = scale_of_timm(source, network)
+    return Normalisation(*scale) if scale else None
 
 
 def normalisation_of_model(model: nn.Module) -> Normalisation | None:

@@ -1,25 +1,30 @@
-"""Every backbone as an ordered list of stages: the table behind `model.frozen_stages`.
+"""Every backbone as an ordered list of stages: what `model.frozen_stages` counts.
 
-A backbone joins by one row of `_TABLE`: the name of its class and a function that lists its stages;
-a network of timm, which MMPretrain's TIMMBackbone wraps, by one row of `_TIMM_TABLE`. The rows of
-base classes count for their subclasses. Each stage names child modules in the order in
-which the forward applies them; every parameter and buffer of the backbone must lie in exactly one
-stage, and what lies between the last stage and the head belongs to the last stage. Where a stage is
-no plain sequence of its modules, it brings its own forward. Run one after the other, the stages are
-the backbone's own forward to the bit; `why_not_composed` puts that to the proof.
+The stages of most backbones are derived from what their forward does (`deriving`). A row of
+`_TABLE`, or of `_TIMM_TABLE` for a network of timm that MMPretrain's TIMMBackbone wraps, says
+otherwise: the name of the class and a function that lists its stages. The rows of base classes
+count for their subclasses. Each stage of a row names child modules in the order in which the
+forward applies them; every parameter and buffer of the backbone must lie in exactly one stage, and
+what lies between the last stage and the head belongs to the last stage. Where a stage is no plain
+sequence of its modules, it brings its own forward. Run one after the other, the stages are the
+backbone's own forward to the bit; `why_not_composed` puts that to the proof.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import Tensor, nn
 
 from amlnn.errors import ConfigError
+from amlnn.models.images.calls import in_eval_mode
+from amlnn.models.images.deriving import Derived, derive, equal
+from amlnn.models.images.probing import image_of
+from amlnn.models.images.splicing import Span, run_span
 
-__all__ = ['STEM', 'Stage', 'backbone_kind', 'list_stages', 'run_stages', 'supported_backbones',
-           'why_not_composed']
+__all__ = ['STEM', 'Stage', 'backbone_kind', 'gives_tensor', 'list_stages', 'run_stages',
+           'why_no_stages', 'why_not_composed']
 
 STEM = 'stem'
 
@@ -30,21 +35,46 @@ class Stage:
 
     name: str
     modules: tuple[str, ...]
-    """Every module that the stage applies, named from the backbone, in order."""
+    """Every module that the stage applies, named from the backbone, in order. Of a derived stage
+    also parameters and buffers whose module has others in another stage."""
     forward: Callable[[nn.Module, Tensor], Tensor] | None = None
     """Called with backbone and input, where the stage is no plain sequence of its modules."""
+    span: Span | None = None
+    """The part of the backbone's own forward that a derived stage is."""
 
     def holds(self, parameter: str) -> bool:
         """Whether a parameter or module, named from the backbone, belongs to this stage."""
         return any(parameter == name or parameter.startswith(name + '.') for name in self.modules)
 
+    def named_modules(self, backbone: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+        """All modules of the stage, those inside of others too, under their names in the backbone.
+        """
+        for name in self.modules:
+            part = _part(backbone, name)
+            if isinstance(part, nn.Module):
+                yield from part.named_modules(prefix=name)
+
+    def own_tensors(self, backbone: nn.Module) -> Iterator[tuple[str, Tensor]]:
+        """The parameters and buffers that it has without their module."""
+        for name in self.modules:
+            part = _part(backbone, name)
+            if isinstance(part, Tensor):
+                yield name, part
+
     def run(self, backbone: nn.Module, x: Tensor) -> Tensor:
         """The stage's output for the output of the stage before it."""
+        if self.span is not None:
+            return run_span(backbone, self.span, x)
         if self.forward is not None:
             return self.forward(backbone, x)
         for name in self.modules:
             x = backbone.get_submodule(name)(x)
         return x
+
+
+def _part(backbone: nn.Module, name: str) -> nn.Module | Tensor:
+    parent, _, last = name.rpartition('.')
+    return getattr(backbone.get_submodule(parent), last)
 
 
 def _resnet(backbone: nn.Module) -> list[Stage]:
@@ -95,7 +125,7 @@ def _mobilenet_v3(backbone: nn.Module) -> list[Stage]:
 def _inception_v3(backbone: nn.Module) -> list[Stage]:
     # The stem is what the papers of versions 3 and 4 call so: everything before the first mixed
     # block. MMPretrain's own class ends in a classifier, beside which an auxiliary one may stand.
-    ends = ('AuxLogits', 'avgpool', 'dropout', 'fc')
+    ends = ('AuxLogits', 'avgpool', 'dropout', 'global_pool', 'head_drop', 'fc')
     names = [name for name, _ in backbone.named_children() if name not in ends]
     groups = [tuple(name for name in names if name.startswith(f'Mixed_{size}'))
               for size in (5, 6, 7)]
@@ -149,14 +179,10 @@ _TABLE: dict[str, Callable[[nn.Module], list[Stage] | None]] = {
 # `features_only=True` makes of a network is of another class, and returns other features.
 _TIMM_TABLE: dict[str, Callable[[nn.Module], list[Stage] | None]] = {
     'EfficientNet': _efficientnet,
+    'InceptionV3': _inception_v3,
     'InceptionV4': _inception_v4,
     'ResNetV2': _resnet_v2,
 }
-
-
-def supported_backbones() -> list[str]:
-    """Names of the classes in the table, as `backbone_kind` gives them."""
-    return sorted([*_TABLE, *(f'TIMMBackbone ({name})' for name in _TIMM_TABLE)])
 
 
 def backbone_kind(backbone: nn.Module) -> str:
@@ -167,7 +193,9 @@ def backbone_kind(backbone: nn.Module) -> str:
 
 
 def list_stages(backbone: nn.Module) -> list[Stage] | None:
-    """The stages of a backbone in order, the stem (if it has one) first, or None if it has no row.
+    """The stages of a backbone in order, the stem (if it has one) first, or None if it has none.
+
+    The first time, a backbone without a row runs on a few images of noise.
 
     Raises:
         ConfigError: the row does not cover the backbone (a variant the table does not know).
@@ -176,7 +204,7 @@ def list_stages(backbone: nn.Module) -> list[Stage] | None:
     >>> [stage.name for stage in list_stages(ResNet(18))]
     ['stem', 'layer1', 'layer2', 'layer3', 'layer4']
     """
-    stages = _row_of(backbone)
+    stages = _row_of(backbone) or _derived_stages(backbone)
     if stages is None:
         return None
     for name in backbone.state_dict():
@@ -200,19 +228,58 @@ def _row_of(backbone: nn.Module) -> list[Stage] | None:
             for stage in stages]
 
 
+def _derived(backbone: nn.Module) -> Derived | str:
+    """What is known of a backbone without a row, or why nothing is."""
+    known = vars(backbone).get('_amlnn_derived')
+    if known is None:
+        image = image_of(backbone)
+        known = backbone._amlnn_derived = (
+            'no size of images was found that it takes' if image is None
+            else derive(backbone, image) or 'its forward has no list of like steps')
+    return known
+
+
+def gives_tensor(backbone: nn.Module) -> bool:
+    """Whether all that a backbone with stages gives to what follows it is one tensor."""
+    return _row_of(backbone) is not None or _derived(backbone).gives_tensor
+
+
+def _derived_stages(backbone: nn.Module) -> list[Stage] | None:
+    derived = _derived(backbone)
+    if isinstance(derived, str):
+        return None
+    first = 0 if derived.has_stem else 1
+    return [Stage(f'stage{number}' if number else STEM, stage.modules, span=stage.span)
+            for number, stage in enumerate(derived.stages, first)]
+
+
+def why_no_stages(backbone: nn.Module) -> str | None:
+    """One line on why `list_stages` gives None, or None where it does not."""
+    if _row_of(backbone) is not None:
+        return None
+    derived = _derived(backbone)
+    return derived if isinstance(derived, str) else None
+
+
 def run_stages(backbone: nn.Module, stages: Sequence[Stage], x: Tensor) -> Tensor:
     """Run stages that follow one another, such as the first ones or the last ones.
 
     Args:
-        backbone: Whose modules are applied. Its own forward and its hooks are not called.
+        backbone: Whose modules are applied. Its own hooks are not called.
         stages: A slice of `list_stages(backbone)`.
         x: Images, [B, 3, H, W], for the first stage; else the output of the stage before.
 
     Returns:
-        The last stage's output. After all stages the backbone's forward gives it as `(output,)`.
+        The last stage's output. After all stages the backbone's forward gives it as `(output,)`;
+        where that gives several, all of them.
     """
-    for stage in stages:
-        x = stage.run(backbone, x)
+    for derived, group in groupby(stages, key=lambda stage: stage.span is not None):
+        following = list(group)
+        if derived:  # as one part, so that what comes before it is passed over once
+            x = run_span(backbone, Span(following[0].span.first, following[-1].span.last), x)
+            continue
+        for stage in following:
+            x = stage.run(backbone, x)
     return x
 
 
@@ -227,27 +294,21 @@ def why_not_composed(backbone: nn.Module, image_BCHW: Tensor) -> str | None:
         image_BCHW: Any images of a size the backbone takes.
     """
     kind = backbone_kind(backbone)
-    with _in_eval_mode(backbone):
+    row = _row_of(backbone)
+    with in_eval_mode(backbone):
         outputs = backbone(image_BCHW)
-        if not isinstance(outputs, tuple) or len(outputs) != 1:
+        if row is not None and (not isinstance(outputs, tuple) or len(outputs) != 1):
             count = len(outputs) if isinstance(outputs, tuple | list) else 'no tuple of'
             return f'{kind} returns {count} feature maps (out_indices); one can be split, the last'
+        derived = _derived(backbone) if row is None else None
+        reason = derived if isinstance(derived, str) else derived and derived.reason
+        if reason:
+            return f'{kind} cannot be split: {reason}'
         composed = run_stages(backbone, list_stages(backbone), image_BCHW)
-    if not isinstance(outputs[0], Tensor) or not torch.equal(outputs[0], composed):
+    if isinstance(outputs, tuple) and len(outputs) == 1:
+        outputs = outputs[0]
+    if not equal(outputs, composed):
         indices = getattr(backbone, 'out_indices', None)
         place = f' (out_indices={indices})' if indices is not None else ''
         return f'the output of {kind}{place} is not that of its stages, run one after the other'
     return None
-
-
-@contextmanager
-def _in_eval_mode(module: nn.Module) -> Iterator[None]:
-    # Not by eval() and train(), which several backbones override with effects of their own.
-    modes = [(each, each.training) for each in module.modules()]
-    try:
-        for each, _ in modes:
-            each.training = False
-        yield
-    finally:
-        for each, mode in modes:
-            each.training = mode

@@ -22,10 +22,13 @@ from amlnn.models.images.freezing import held_in_eval, hold_in_eval
 from amlnn.models.images.stages import (
     Stage,
     backbone_kind,
+    gives_tensor,
     list_stages,
     run_stages,
+    why_no_stages,
     why_not_composed,
 )
+from amlnn.models.images.trunk_body import NORMS, LearningSizes, copy_of, lower, probe_of
 from amlnn.quiet import quiet_imports
 
 with quiet_imports():
@@ -44,8 +47,6 @@ _TOLERANCES = {torch.float32: 1e-3, torch.float16: 1e-2, torch.bfloat16: 3e-2}
 # On a CPU a batch goes through in parts. From 32 MiB on, the C library takes every feature map's
 # memory from the system anew, page by page; below, it is a quarter faster.
 _PART_PIXELS = 8 * 224 * 224
-_PROBE_SIDE = 96  # pixels; the least that every backbone of MMPretrain takes is 75
-_NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
 _DROPS = (nn.modules.dropout._DropoutNd, nn.RReLU, DropPath)
 
 
@@ -59,16 +60,20 @@ def split_point(model: nn.Module) -> int:
         The number of stages in the trunk; 0 for no trunk, also where the stages are not known.
     """
     stages = list_stages(model.backbone) or []
-    return next((index for index, stage in enumerate(stages)
-                 if _why_moving(model.backbone, stage)), len(stages))
+    split = next((index for index, stage in enumerate(stages)
+                  if _why_moving(model.backbone, stage)), len(stages))
+    # The result of the whole is kept where it is one tensor, else what the last stage makes it of.
+    whole = bool(stages) and split == len(stages)
+    return split - 1 if whole and not gives_tensor(model.backbone) else split
 
 
-def why_not(model: nn.Module, image_side: int = _PROBE_SIDE) -> str | None:
+def why_not(model: nn.Module, image_side: int | None = None) -> str | None:
     """One line on why a trunk would be wrong or useless, or None where there can be one.
 
     Args:
         model: The classifier, as it will be trained: weights loaded, frozen.
-        image_side: Pixels of the random image on which the stages are checked.
+        image_side: Pixels of the random image on which the stages are checked; if None, few that
+            the backbone takes.
     """
     backbone = getattr(model, 'backbone', None)
     if not isinstance(model, ImageClassifier) or backbone is None:
@@ -84,7 +89,7 @@ def why_not(model: nn.Module, image_side: int = _PROBE_SIDE) -> str | None:
     kind = backbone_kind(backbone)
     stages = list_stages(backbone)
     if stages is None:
-        return f'the stages of {kind} are not known'
+        return f'{kind} has no stages: {why_no_stages(backbone)}'
     held = held_in_eval(backbone)
     own = getattr(backbone, 'frozen_stages', -1)
     if not held and own is not None and own >= 0:
@@ -94,7 +99,7 @@ def why_not(model: nn.Module, image_side: int = _PROBE_SIDE) -> str | None:
     if split == 0:
         return f'{_why_moving(backbone, stages[0])}, in the first stage ({stages[0].name})'
     return _hooked(model, stages[:split]) or why_not_composed(
-        backbone, _random_images(backbone, image_side))
+        backbone, probe_of(backbone, image_side))
 
 
 class Trunk(nn.Module):
@@ -113,10 +118,12 @@ class Trunk(nn.Module):
             leave the features of random images as they are, to a relative difference of 1e-3 in
             float32, or it is undone.
         compile: Compile with torch.compile, in the first call, for its batch's shape.
-        image_side: Pixels of the random images that `difference` is measured on.
+        image_side: Pixels of the random images that `difference` is measured on; if None, few that
+            the backbone takes.
 
     Attributes:
-        dtype: Of the output: float32 where pooled, else the precision's.
+        dtype: Of the output: float32 where pooled, else the precision's; float32 too where a
+            backbone computes numbers of its own in float32, which do not go with others.
         pooled: Whether the output is vectors, [B, C], or feature maps, [B, C, H, W].
         folded: The number of batch norms folded.
         fused: Whether convolutions add residuals and apply relu themselves.
@@ -125,7 +132,7 @@ class Trunk(nn.Module):
     """
 
     def __init__(self, model: nn.Module, split: int | None = None, precision: str = 'fp32',
-                 fold: bool = True, compile: bool = False, image_side: int = _PROBE_SIDE):
+                 fold: bool = True, compile: bool = False, image_side: int | None = None):
         super().__init__()
         if precision not in DTYPES:
             raise ValueError(f'precision is {precision!r}, not one of {", ".join(DTYPES)}')
@@ -136,21 +143,22 @@ class Trunk(nn.Module):
             raise ValueError(f'split is {split}, not 1 to {most}')
         self._stages = stages[:split]
         self.pooled = _takes_neck(model, split, len(stages))
-        self.dtype = torch.float32 if self.pooled else DTYPES[precision]
         # The bits of an exact trunk depend on the layout: it keeps the model's.
         self._channels_last = _is_channels_last(model.backbone)
         self.neck = copy.deepcopy(model.neck) if self.pooled else None
-        self.body = _copy_of(model.backbone, self._stages, stages[split:])
+        self.body = copy_of(model.backbone, self._stages, stages[split:])
+        # Where the tail begins inside of the backbone's forward, it has to learn of every size.
+        begins = [stage.span.first for stage in stages[split:split + 1] if stage.span is not None]
+        self._learn = LearningSizes(model.backbone, begins) if begins else None
         self.fused = False
         self._run = self._run_stages
         self._compute_dtype = torch.float32
-        probe = _random_images(self.body, image_side)
+        probe = probe_of(model.backbone, image_side)
         reference = self(probe).float()
         folded = self._fold(probe, reference) if fold else None
         self.folded = folded or 0
-        self._compute_dtype = DTYPES[precision]
-        _lower(self.body, self._compute_dtype)
-        if self.folded or precision != 'fp32':
+        self._lower(DTYPES[precision], probe)
+        if self.folded or self._compute_dtype != torch.float32:
             self._channels_last = True
             self.body.to(memory_format=torch.channels_last)
         if compile:
@@ -168,12 +176,19 @@ class Trunk(nn.Module):
         Returns:
             [B, C] or [B, C, H, W], in `dtype`.
         """
+        if self._learn is not None:
+            self._learn(images_BCHW)
         layout = torch.channels_last if self._channels_last else torch.preserve_format
         with torch.inference_mode(), torch.autocast(images_BCHW.device.type, enabled=False):
             parts = [self._features(part.to(self._compute_dtype, memory_format=layout))
                      for part in self._parts(images_BCHW)]
         # Copied outside: what inference mode makes cannot be saved for a backward pass.
         return torch.cat(parts)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the output."""
+        return torch.float32 if self.pooled else self._compute_dtype
 
     def _parts(self, images_BCHW: Tensor) -> Sequence[Tensor]:
         if not self.fused:
@@ -187,6 +202,19 @@ class Trunk(nn.Module):
 
     def _run_stages(self, x: Tensor) -> Tensor:
         return self.body(x) if self.fused else run_stages(self.body, self._stages, x)
+
+    def _lower(self, dtype: torch.dtype, probe: Tensor) -> None:
+        """Weights to a dtype, if the stages can compute in it."""
+        derived = any(stage.span is not None for stage in self._stages)
+        before = copy.deepcopy(self.body) if derived and dtype != torch.float32 else None
+        self._compute_dtype = dtype
+        lower(self.body, dtype)
+        if before is not None:
+            try:
+                self(probe)
+            except RuntimeError:
+                self._compute_dtype = torch.float32
+                self.body = before
 
     def _fuse(self, probe: Tensor) -> None:
         """Let convolutions on a CPU do what follows them, if the features stay what they are."""
@@ -234,10 +262,12 @@ def extract_from(model: nn.Module, features: Tensor, split: int):
         features = features.to(next(model.parameters()).dtype)
     if _takes_neck(model, split, len(stages)):
         return (features,)
-    if features.ndim == 4 and _is_channels_last(backbone):
+    if features.ndim == 4 and _is_channels_last(backbone) and stages[split - 1].span is None:
         features = features.contiguous(memory_format=torch.channels_last)
     hold_in_eval(backbone)  # as before the backbone's own forward, which is not called
-    outputs = (run_stages(backbone, stages[split:], features),)
+    outputs = run_stages(backbone, stages[split:], features)
+    if not isinstance(outputs, tuple):
+        outputs = (outputs,)
     return model.neck(outputs) if model.with_neck else outputs
 
 
@@ -268,15 +298,22 @@ def trunk_key(model: nn.Module, split: int, precision: str, fold: bool) -> str:
     add(_takes_neck(model, split, len(stages)), _structure(backbone))
     for stage in stages[:split]:
         add(stage.name, stage.modules, getattr(stage.forward, '__qualname__', None))
-        for name in stage.modules:
-            part = backbone.get_submodule(name)
-            for path, module in part.named_modules(prefix=name):
-                add(path, module.extra_repr(), _structure(module))
-            for path, tensor in (*part.named_parameters(), *part.named_buffers()):
-                add(name, path, str(tensor.dtype), tuple(tensor.shape))
+        if stage.span is not None:
+            add(stage.span, _structures_around(backbone, stage))
+        for path, module in stage.named_modules(backbone):
+            add(path, module.extra_repr(), _structure(module))
+        for path, tensor in backbone.state_dict(keep_vars=True).items():
+            if stage.holds(path):
+                add(path, str(tensor.dtype), tuple(tensor.shape))
                 values = tensor.detach().cpu().contiguous()
                 digest.update(values.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
+
+
+def _structures_around(backbone: nn.Module, stage: Stage) -> list:
+    """Of the modules that hold the stage's and have a forward of their own."""
+    around = {name[:end] for name in stage.modules for end, sign in enumerate(name) if sign == '.'}
+    return [(name, _structure(backbone.get_submodule(name))) for name in sorted(around)]
 
 
 def _why_moving(backbone: nn.Module, stage: Stage) -> str | None:
@@ -286,7 +323,7 @@ def _why_moving(backbone: nn.Module, stage: Stage) -> str | None:
         if stage.holds(name) and parameter.requires_grad:
             return f'`{name}` is trainable'
     for name, module in _modules_of(backbone, [stage]):
-        if isinstance(module, _NORMS) and module.running_mean is None and \
+        if isinstance(module, NORMS) and module.running_mean is None and \
                 not isinstance(module, nn.modules.instancenorm._InstanceNorm):
             return f'`{name}` normalises each image by its whole batch'
         if name not in held and _depends_on_mode(module):
@@ -296,7 +333,7 @@ def _why_moving(backbone: nn.Module, stage: Stage) -> str | None:
 
 def _depends_on_mode(module: nn.Module) -> bool:
     """Whether a module may compute otherwise in train mode. Own code is taken to, unread."""
-    if isinstance(module, _NORMS):
+    if isinstance(module, NORMS):
         return module.running_mean is not None
     if isinstance(module, _DROPS):
         return True
@@ -305,8 +342,7 @@ def _depends_on_mode(module: nn.Module) -> bool:
 
 def _modules_of(backbone: nn.Module, stages: Sequence[Stage]) -> Iterator[tuple[str, nn.Module]]:
     for stage in stages:
-        for name in stage.modules:
-            yield from backbone.get_submodule(name).named_modules(prefix=name)
+        yield from stage.named_modules(backbone)
 
 
 def _hooked(model: nn.Module, stages: Sequence[Stage]) -> str | None:
@@ -333,35 +369,6 @@ def _is_channels_last(backbone: nn.Module) -> bool:
     weights = (layer.weight for layer in backbone.modules() if isinstance(layer, nn.Conv2d))
     return any(weight.is_contiguous(memory_format=torch.channels_last)
                and not weight.is_contiguous() for weight in weights)
-
-
-def _random_images(backbone: nn.Module, side: int) -> Tensor:
-    """Two images of noise, the same in every call, without touching the global generators."""
-    first = next(layer for layer in backbone.modules() if isinstance(layer, nn.Conv2d))
-    noise = torch.randn(2, first.in_channels, side, side,
-                        generator=torch.Generator().manual_seed(0))
-    return noise.to(first.weight.device, first.weight.dtype)
-
-
-def _copy_of(backbone: nn.Module, kept: Sequence[Stage], left: Sequence[Stage]) -> nn.Module:
-    """A copy of a backbone in eval mode, without the weights of the stages that are left out."""
-    memo = {id(backbone.get_submodule(name)): nn.Identity() for stage in left
-            for name in stage.modules}
-    body = copy.deepcopy(backbone, memo)
-    for module in body.modules():
-        module.training = False
-    return body.requires_grad_(False)
-
-
-def _lower(body: nn.Module, dtype: torch.dtype) -> None:
-    """Weights to a dtype, but for batch norms, whose float32 statistics take any input."""
-    for module in body.modules():
-        if not isinstance(module, _NORMS):
-            for name, parameter in module.named_parameters(recurse=False):
-                setattr(module, name, nn.Parameter(parameter.to(dtype), requires_grad=False))
-            for name, buffer in module.named_buffers(recurse=False):
-                if buffer.is_floating_point():
-                    setattr(module, name, buffer.to(dtype))
 
 
 def _structure(module: nn.Module) -> tuple:

@@ -63,7 +63,8 @@ class LoadedWeights:
         return '\n'.join([*shown, f'warning: {self.warning}'] if self.warning else shown)
 
 
-def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedWeights:
+def load_pretrained(model: nn.Module, path: Path, head: bool = False,
+                    called: str | None = None) -> LoadedWeights:
     """Load a file's weights into a classifier's backbone, and with `head` into its head.
 
     Args:
@@ -71,6 +72,7 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedW
             network of timm's or transformers'.
         path: From `find_weights`.
         head: Load the classification layers too; their number, shapes and classes must agree.
+        called: What the config calls the weights, such as 'timm://inception_v4'.
 
     Raises:
         WeightsError: fewer than 95 % of the backbone's tensors match by name and shape, or the
@@ -105,7 +107,8 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False) -> LoadedW
     return LoadedWeights(
         path, len(wanted) - len(missing), len(wanted), head, missing, tuple(unused),
         (*file.notes, *_prefix_notes(prefix, apart), *adapted), part,
-        contradiction(normalisation_of_weights(path, network), normalisation_of_model(model)))
+        contradiction(normalisation_of_weights(path, network, called),
+                      normalisation_of_model(model)))
 
 
 def refuse_frozen_gaps(model: nn.Module, loaded: LoadedWeights) -> None:

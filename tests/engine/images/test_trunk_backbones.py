@@ -10,8 +10,10 @@ from amlnn.engine.train import TrainOptions, train
 from amlnn.records import read_run
 
 MODELS = sorted(path.stem for path in (ROOT / 'configs/_base_/models').glob('*.py')
-                if 'Forecaster' not in path.read_text() and path.stem != 'pooled_linear')
-SIDES = {'inceptionv3': 80, 'inceptionv4': 80}  # pixels; the others take less
+                if 'Forecaster' not in path.read_text()
+                and path.stem not in ('any_backbone', 'pooled_linear'))  # without a backbone
+# Pixels; the others take less.
+SIDES = {'inceptionv3': 80, 'inceptionv4': 80, 'swin_tiny': 224, 'vit_small': 224}
 # Features of an image of 40 pixels, where the head takes the map as it is.
 FEATURES = {'vgg16_flatten': 512, 'vgg19_flatten': 512, 'simple_cnn': 64 * 6 * 6}
 

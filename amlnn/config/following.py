@@ -1,0 +1,66 @@
+"""What a child that replaces the backbone whole need not say: what was typed for the one before."""
+
+from amlnn.config.library_facts import PLAIN_POOLING
+from amlnn.config.located import Located
+from amlnn.registry import NAMED_NETWORKS
+
+__all__ = ['follow_backbone']
+
+
+def follow_backbone(child: Located, base: Located, config: Located) -> list[str]:
+    """Take out what was inherited for another backbone, where a child `_delete_`s that one.
+
+    `head.in_channels` and a plain pooling follow from the new backbone when the model is built;
+    weights are those of its name, where it is a network of timm's. What the child sets stays.
+
+    Args:
+        child: What a file, or the command line, sets.
+        base: What it inherits.
+        config: Both, merged; changed in place.
+
+    Returns:
+        Lines to be printed.
+
+    >>> from amlnn.config.located import Place, located, merge
+    >>> base = located({'model': {'backbone': {'type': 'ResNet'}, 'head': {'in_channels': 2048},
+    ...                           'pretrained': None}}, Place('base.py', 1))
+    >>> child = located({'model': {'backbone': {'_delete_': True, 'type': 'LeNet5'}}},
+    ...                 Place('child.py', 2))
+    >>> both = merge(child, base)
+    >>> follow_backbone(child, base, both)  # doctest: +NORMALIZE_WHITESPACE
+    ['child.py:2: `model.head.in_channels` of base.py:1 is dropped: it follows from the new
+     backbone']
+    >>> both['model']
+    {'backbone': {'type': 'LeNet5'}, 'head': {}, 'pretrained': None}
+    """
+    mine, inherited, model = child.get('model'), base.get('model'), config.get('model')
+    if not (isinstance(mine, Located) and isinstance(inherited, Located)
+            and isinstance(mine.get('backbone'), Located) and mine['backbone'].get('_delete_')
+            and isinstance(model, Located) and 'backbone' in inherited):
+        return []
+    notes = []
+    place = mine.place('backbone')
+    if _is_left(mine, inherited, 'head', 'in_channels'):
+        notes.append(f'{place}: `model.head.in_channels` of '
+                     f'{model["head"].place("in_channels")} is dropped: it follows from the new '
+                     'backbone')
+        dict.pop(model['head'], 'in_channels')
+        if 'neck' not in mine and dict(inherited.get('neck') or {}) == PLAIN_POOLING:
+            dict.pop(model, 'neck')
+    backbone = mine['backbone']
+    prefix, key = NAMED_NETWORKS.get(str(backbone.get('type')), ('', ''))
+    if isinstance(backbone.get(key), str) and inherited.get('pretrained') \
+            and 'pretrained' not in mine:
+        source = prefix + backbone[key]
+        notes.append(f'{place}: `model.pretrained` is {source!r}: '
+                     f'{inherited["pretrained"]!r} was of the backbone before')
+        model.put('pretrained', source, place)
+    return notes
+
+
+def _is_left(mine: Located, inherited: Located, section: str, key: str) -> bool:
+    """Whether a key of a section is inherited, and not set again."""
+    own, given = mine.get(section), inherited.get(section)
+    if not isinstance(given, dict) or key not in given:
+        return False
+    return own is None or (isinstance(own, dict) and key not in own and not own.get('_delete_'))

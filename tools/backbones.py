@@ -1,0 +1,12 @@
+"""List backbones: their stages, the parameters of each, and what is not possible and why.
+
+python tools/backbones.py ConvNeXt vit_tiny_patch16_224
+"""
+
+import sys
+
+from amlnn.command import run_command
+from amlnn.commands.backbones import main, parser
+
+if __name__ == '__main__':
+    sys.exit(run_command(parser(), main))
