@@ -17,6 +17,7 @@ from amlnn.report.letters import noted_letters, unseen_note
 from amlnn.report.sections import Section, run_section, slug
 from amlnn.report.tables import escape_markdown, html_table, markdown_table
 from amlnn.report.template import render
+from amlnn.results.grouping import titles
 from amlnn.results.store import StoredRun
 from amlnn.results.summary import Row, Summary, compare
 
@@ -107,14 +108,14 @@ def _fill(folder: Path, summaries: Sequence[Summary], runs: Sequence[StoredRun],
           noted: dict[str, str]) -> None:
     parts, sections = [], []
     for place, summary in enumerate(summaries, start=1):
-        titles = _titles(summary)
-        pictures = _overview(folder, summary, titles, f'_{place}' if place > 1 else '')
+        named = titles([row.group for row in summary.rows])
+        pictures = _overview(folder, summary, named, f'_{place}' if place > 1 else '')
         links: dict[str, str] = {}
         for run in summary.runs:
             row, counted = _row_of(summary, run)
-            anchor = f'{len(sections) + 1:02d}_{slug(titles[run.folder])[:60]}'
+            anchor = f'{len(sections) + 1:02d}_{slug(named[run.folder])[:60]}'
             links.setdefault(row.name, anchor)
-            sections.append(run_section(run, titles[run.folder], anchor, summary.split, folder,
+            sections.append(run_section(run, named[run.folder], anchor, summary.split, folder,
                                         detailed=counted))
         kind = kind_of(summary.kind)
         parts.append(_Part(f'table_{place}', kind.heading(summary, len(summaries)),
@@ -132,13 +133,13 @@ def _fill(folder: Path, summaries: Sequence[Summary], runs: Sequence[StoredRun],
     (folder / 'report.md').write_text(text, encoding='utf-8', errors='backslashreplace')
 
 
-def _overview(folder: Path, summary: Summary, titles: dict[Path, str],
+def _overview(folder: Path, summary: Summary, named: dict[Path, str],
               ending: str) -> list[Picture]:
     """The figures about all runs, where there is something to compare."""
     pictures, kind = [], kind_of(summary.kind)
     counted = [run for row in summary.rows for run in row.group.runs if run.record.epochs]
     if len(counted) > 1:
-        draw = partial(draw_comparison, [(titles[run.folder], run.record) for run in counted])
+        draw = partial(draw_comparison, [(named[run.folder], run.record) for run in counted])
         pictures.append(picture(
             folder / f'comparison{ending}.png', draw,
             f'Validation metric and training loss by epoch of {len(counted)} runs'))
@@ -159,19 +160,6 @@ def _bars(row: Row) -> tuple[float, float]:
         return row.low, row.high
     spread = row.sd or 0.0
     return row.value - spread, row.value + spread
-
-
-def _titles(summary: Summary) -> dict[Path, str]:
-    """What each run is called: its row, and its seed or folder where the row has several runs."""
-    titles = {}
-    for row in summary.rows:
-        left_out = [run for run, _ in row.group.left_out]
-        for run in row.group.runs:
-            several = len(row.group.runs) > 1
-            titles[run.folder] = f'{row.name}, seed {run.record.seed}' if several else row.name
-        for run in left_out:
-            titles[run.folder] = f'{row.name}, {run.folder.name}'
-    return titles
 
 
 def _row_of(summary: Summary, run: StoredRun) -> tuple[Row, bool]:

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from amlnn.config.experiment import counts, experiment, flat, identity, is_place
 from amlnn.results.store import StoredRun
 
-__all__ = ['Group', 'group_runs', 'identity_of', 'settings']
+__all__ = ['Group', 'group_runs', 'identity_of', 'settings', 'titles']
+
 
 @dataclass
 class Group:
@@ -84,6 +86,24 @@ def settings(run: StoredRun) -> dict[str, object]:
     {'model.type': 'tiny', 'model.depth': 18, 'randomness.seed': 0}
     """
     return flat(run.config) if run.config else {}
+
+
+def titles(groups: Sequence[Group]) -> dict[Path, str]:
+    """What each run is called, by its folder.
+
+    The name of its group, and where that has several runs its seed, or its folder if left out.
+
+    >>> list(titles(group_runs([tiny_run(seed=0), tiny_run(seed=1), tiny_run('other')])).values())
+    ['tiny, seed 0', 'tiny, seed 1', 'other']
+    """
+    named = {}
+    for group in groups:
+        several = len(group.runs) > 1
+        for run in group.runs:
+            named[run.folder] = f'{group.name}, seed {run.record.seed}' if several else group.name
+        for run, _ in group.left_out:
+            named[run.folder] = f'{group.name}, {run.folder.name}'
+    return named
 
 
 def _name(groups: list[Group]) -> None:
