@@ -24,6 +24,7 @@ TOOLS = {
     'check_config': 'tools/check_config.py',
     'backbones': 'tools/backbones.py',
     'report': 'tools/report.py',
+    'ensemble': 'tools/ensemble.py',
     'series_study': 'tools/series_study.py',
     'quickstart': 'tools/quickstart.py',
 }

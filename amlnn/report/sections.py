@@ -19,6 +19,7 @@ from amlnn.report.blocks import (
     pictures_in,
 )
 from amlnn.report.columns import UNKNOWN, count, seconds_text
+from amlnn.report.ensembles import ensemble_text
 from amlnn.report.figures import draw_curves, metric_label, metric_text
 from amlnn.report.kinds import kind_of
 from amlnn.results.store import StoredRun
@@ -81,6 +82,9 @@ def run_section(run: StoredRun, title: str, anchor: str, split: str, folder: Pat
 def run_state(run: StoredRun) -> str:
     """Say in one sentence how far the run came and how good it was."""
     record = run.record
+    vote = ensemble_text(run)
+    if vote is not None:
+        return vote
     done = len(record.epochs)
     if not done and record.status == 'done':
         sentence = 'Evaluated without training'

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from amlnn.results.summary import Summary
 
-__all__ = ['comparison_columns', 'escape_markdown', 'html_table', 'markdown_table', 'rich_table',
-           'terminal_columns']
+__all__ = ['comparison_columns', 'escape_markdown', 'fitting_columns', 'html_table',
+           'markdown_table', 'rich_rows', 'rich_table', 'terminal_columns']
 
 
 def comparison_columns(summary: 'Summary') -> list[Column]:
@@ -24,9 +24,14 @@ def comparison_columns(summary: 'Summary') -> list[Column]:
 
 def terminal_columns(summary: 'Summary', width: int) -> tuple[list[Column], list[str]]:
     """Return the columns that fit into `width` characters, and the titles of those that do not."""
-    columns = comparison_columns(summary)
-    dropped = []
-    while _width(columns, summary) > width and any(column.rank for column in columns):
+    return fitting_columns(comparison_columns(summary), summary.table_rows, width)
+
+
+def fitting_columns(columns: Sequence[Column], rows: Sequence,
+                    width: int) -> tuple[list[Column], list[str]]:
+    """Return the columns that fit into `width` characters, and the titles of those that do not."""
+    columns, dropped = list(columns), []
+    while _width(columns, rows) > width and any(column.rank for column in columns):
         least = max(columns, key=lambda column: column.rank)
         columns.remove(least)
         dropped.append(least.title)
@@ -35,18 +40,23 @@ def terminal_columns(summary: 'Summary', width: int) -> tuple[list[Column], list
 
 def rich_table(summary: 'Summary', columns: Sequence[Column] | None = None) -> 'Table':
     """Return the table for `rich.console.Console.print`."""
+    columns = comparison_columns(summary) if columns is None else columns
+    return rich_rows(columns, summary.table_rows, [summary.baseline])
+
+
+def rich_rows(columns: Sequence[Column], rows: Sequence, bold: Sequence = ()) -> 'Table':
+    """Return a table for `rich.console.Console.print`; rows that are among `bold` stand out."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
-    columns = comparison_columns(summary) if columns is None else columns
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(Text(column.title), justify='right' if column.right else 'left',
                          no_wrap=column.right, vertical='bottom')
-    for row in summary.table_rows:
+    for row in rows:
         # Text, not str: a name like `[red]` is a name, not a style.
         table.add_row(*(Text(column.cell(row)) for column in columns),
-                      style='bold' if row is summary.baseline else '')
+                      style='bold' if any(row is each for each in bold) else '')
     return table
 
 
@@ -87,11 +97,10 @@ def html_table(summary: 'Summary', links: dict[str, str] | None = None) -> str:
     return macro('comparison')(columns, rows)
 
 
-def _width(columns: Sequence[Column], summary: 'Summary') -> int:
+def _width(columns: Sequence[Column], rows: Sequence) -> int:
     # Between two columns lie three spaces; the table's own edge is two more.
     return 3 * len(columns) - 1 + sum(
-        max(*map(len, column.title.split('\n')), *(len(column.cell(row))
-                                                       for row in summary.table_rows))
+        max(*map(len, column.title.split('\n')), *(len(column.cell(row)) for row in rows))
         for column in columns)
 
 
