@@ -64,8 +64,9 @@ def run_section(run: StoredRun, title: str, anchor: str, split: str, folder: Pat
     section.blocks.append(Text(section.state))
     if record.error:
         section.blocks.append(Text(record.error, 'error'))
-    section.blocks.append(picture(folder / f'{anchor}_curves.png', partial(draw_curves, record),
-                                  f'Curves of {title}: {section.state}'))
+    if ensemble_text(run) is None:  # a vote was not trained
+        section.blocks.append(picture(folder / f'{anchor}_curves.png', partial(draw_curves, record),
+                                      f'Curves of {title}: {section.state}'))
     if detailed:
         section.blocks += kind_of(record.kind).details(run, title, split, folder / anchor)
         section.blocks += _array_blocks(run)
