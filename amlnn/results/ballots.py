@@ -1,6 +1,7 @@
 """The stored predictions of several classifiers, put side by side image by image."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ __all__ = ['Ballots', 'Member', 'command_for', 'ensemble_section', 'read_ballots
 
 # M members, N images, K classes
 
+_SAME_DATA = 'test all on the same data: python tools/test.py CONFIG CHECKPOINT --data DIR'
+_WORDNET = re.compile(r'(n\d{8})(?: |$)')
 _OFF = 0.01  # what the sum of an image's probabilities may miss of 1: half precision misses 0.001
 
 
@@ -32,7 +35,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Ballots:
-    """What all members say of the images of one split, in the first member's order."""
+    """What all members say of the images of one split, in the order of one of them."""
 
     split: str
     ids: np.ndarray
@@ -97,7 +100,9 @@ def ensemble_section(run: StoredRun) -> dict[str, Any] | None:
 def read_ballots(members: Sequence[Member], split: str) -> Ballots:
     """Read the members' predictions and align them by the ids of the images.
 
-    Classes in another order are put into the first member's.
+    Classes in another order are put into the first member's. Where all members name their classes
+    by WordNet numbers, as `n01443537 goldfish`, one that knows more of them, such as a network of
+    ImageNet's 1000, is asked for its probabilities among those that the others know.
 
     Raises:
         DataError: predictions are missing or damaged, or two members have not the same images,
@@ -107,11 +112,11 @@ def read_ballots(members: Sequence[Member], split: str) -> Ballots:
     >>> read_ballots(members, 'val').probs.shape
     (2, 4, 2)
     """
-    first, others = members[0], members[1:]
-    known = _predictions(first, split)
-    probs = [known.probs]
-    for member in others:
-        probs.append(_aligned(member, _predictions(member, split), first, known, split))
+    found = [_predictions(member, split) for member in members]
+    fewest = min(range(len(found)), key=lambda place: len(found[place].classes))
+    first, known = members[fewest], found[fewest]
+    probs = [known.probs if member is first else _aligned(member, each, first, known, split)
+             for member, each in zip(members, found, strict=True)]
     return Ballots(split, known.ids, known.labels, np.stack(probs), known.classes)
 
 
@@ -180,17 +185,15 @@ def _aligned(member: Member, found: Predictions, first: Member, known: Predictio
     _same_ids(found, known, both, split)
     order = np.argsort(found.ids)
     rows = order[np.searchsorted(found.ids, known.ids, sorter=order)]
-    labels = np.argsort(columns)[found.labels[rows]]
-    other = np.flatnonzero(labels != known.labels)
+    labels = found.labels[rows]
+    other = np.flatnonzero(labels != columns[known.labels])
     if len(other):
-        shown = [f'{known.ids[n]} ({known.classes[labels[n]]} and {known.classes[known.labels[n]]})'
+        shown = [f'{known.ids[n]} ({found.classes[labels[n]]} and {known.classes[known.labels[n]]})'
                  for n in other]
         raise DataError(f'{both} have different labels of {len(other):,} of {len(known.ids):,} '
                         f'images of `{split}`: {_first(shown)}', hint=_SAME_DATA)
-    return found.probs[rows][:, columns]
-
-
-_SAME_DATA = 'test all on the same data: python tools/test.py CONFIG CHECKPOINT --data DIR'
+    probs = found.probs[rows][:, columns]
+    return probs if len(columns) == len(found.classes) else _among(probs)
 
 
 def _columns(found: Predictions, known: Predictions, both: str, member: Member,
@@ -198,15 +201,38 @@ def _columns(found: Predictions, known: Predictions, both: str, member: Member,
     """[K] int: where each class of the first member stands with this one."""
     if found.classes == known.classes:
         return np.arange(len(known.classes))
-    mine, theirs = set(found.classes), set(known.classes)
-    if mine != theirs or len(mine) < len(found.classes) or len(theirs) < len(known.classes):
-        parts = [f'only `{who.run.name}` has {_first(sorted(names))}'
-                 for who, names in ((member, mine - theirs), (first, theirs - mine)) if names]
+    names, wanted = _wordnet_numbers(found.classes), _wordnet_numbers(known.classes)
+    if names is None or wanted is None:
+        names, wanted = found.classes, known.classes
+        unlike = set(names) ^ set(wanted)
+    else:
+        unlike = set(wanted) - set(names)
+    mine, theirs = set(names), set(wanted)
+    if unlike or len(mine) < len(names) or len(theirs) < len(wanted):
+        parts = [f'only `{who.run.name}` has {_first(sorted(only))}'
+                 for who, only in ((member, mine - theirs), (first, theirs - mine)) if only]
         parts = parts or ['several have one name, and their order differs']
         raise DataError(f'{both} have different classes, {len(found.classes)} and '
                         f'{len(known.classes)}: {"; ".join(parts)}', hint=_SAME_DATA)
-    place = {name: number for number, name in enumerate(found.classes)}
-    return np.array([place[name] for name in known.classes])
+    place = {name: number for number, name in enumerate(names)}
+    return np.array([place[name] for name in wanted])
+
+
+def _wordnet_numbers(classes: Sequence[str]) -> list[str] | None:
+    """The WordNet numbers with which all names begin; None where one does not.
+
+    >>> _wordnet_numbers(['n01443537 goldfish', 'n01629819']), _wordnet_numbers(['goldfish'])
+    (['n01443537', 'n01629819'], None)
+    """
+    found = [_WORDNET.match(name) for name in classes]
+    return [each[1] for each in found if each] if all(found) else None
+
+
+def _among(probs: np.ndarray) -> np.ndarray:
+    """[N, K] float32: what some of the classes have, brought to a sum of 1."""
+    sums = probs.sum(axis=1, keepdims=True, dtype=np.float64)
+    equal = np.full_like(sums, 1 / probs.shape[1])  # where float32 has nothing left of them
+    return np.where(sums > 0, probs / np.where(sums > 0, sums, 1), equal).astype(np.float32)
 
 
 def _same_ids(found: Predictions, known: Predictions, both: str, split: str) -> None:

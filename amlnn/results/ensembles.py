@@ -266,6 +266,10 @@ def _facts(members: Sequence[Member], ballots: Ballots, fitting: Ballots,
             notes.append(f'{members[place].title} predicts what {members[twin].title} does, to '
                          'the bit.')
     for member in members:
+        classes = len(member.run.predictions(ballots.split).classes)
+        if classes > len(ballots.classes):
+            notes.append(f'{member.title} knows {classes:,} classes: what counts are its '
+                         f'probabilities among the {len(ballots.classes):,} that all know.')
         views = [split for split in dict.fromkeys((ballots.split, fitting.split))
                  if (test := member.run.tests.get(split)) is not None and test.tta]
         if views and len(views) < len({ballots.split, fitting.split}):

@@ -8,6 +8,7 @@ from vote_folders import labels_of, probabilities_of, store, write_member
 
 from amlnn.errors import DataError
 from amlnn.results.ballots import read_ballots, read_members, same_images
+from amlnn.results.ensembles import hold_votes
 
 
 @pytest.fixture
@@ -78,6 +79,36 @@ def test_other_classes_are_an_error_that_names_them(pair, classes, words):
     store(pair[1], 'test', probabilities_of(labels, 1, 0), labels, classes=np.array(classes))
     said = refused(pair).message
     assert all(word in said for word in words)
+
+
+def test_a_network_of_more_classes_by_wordnet_numbers_says_which_of_the_others_it_is(tmp_path):
+    """As one of ImageNet's 1000 beside those that were fine-tuned to some of them."""
+    labels = np.array([0, 1, 1, 0])
+    few = ['n01443537 goldfish', 'n02056570 king penguin']
+    many = ['n01440764 tench', 'n02056570 penguin', 'n01443537 goldfish, Carassius', 'n03444034 x']
+    wide, narrow = (write_member(tmp_path, name, splits=()) for name in ('wide', 'narrow'))
+    wide_probs = np.array([[0.5, 0.1, 0.3, 0.1], [0, 0.2, 0.2, 0.6], [1, 0, 0, 0],
+                           [0.1, 0.4, 0.4, 0.1]], np.float32)
+    store(wide, 'test', wide_probs, np.array([2, 1, 1, 2]), classes=np.array(many))
+    store(narrow, 'test', np.full((4, 2), 0.5, np.float32), labels, classes=np.array(few))
+    ballots = ballots_of([wide, narrow])
+    assert ballots.classes == few and ballots.labels.tolist() == labels.tolist()
+    np.testing.assert_allclose(ballots.probs[0], [[0.75, 0.25], [0.5, 0.5], [0.5, 0.5],
+                                                  [0.5, 0.5]])
+    notes = hold_votes(read_members([wide, narrow])[0]).notes
+    assert any('wide knows 4 classes' in note and 'among the 2' in note for note in notes)
+    store(wide, 'test', wide_probs, np.array([0, 1, 1, 2]), classes=np.array(many))
+    assert '(n01440764 tench and n01443537 goldfish)' in refused([wide, narrow]).message
+    store(narrow, 'test', np.full((4, 2), 0.5, np.float32), labels,
+          classes=np.array(['n01443537 goldfish', 'n09999999 other']))
+    assert 'only `narrow/' in refused([wide, narrow]).message
+
+
+def test_one_class_more_is_an_error_where_nothing_says_what_the_names_mean(pair):
+    store(pair[1], 'test', probabilities_of(labels_of('test'), 1, 0, 6),
+          classes=np.array([*FLOWERS, 'lily']))
+    said = refused(pair).message
+    assert 'different classes, 6 and 5' in said and 'only `two/' in said and 'has lily' in said
 
 
 def test_equal_names_twice_among_the_classes_are_fine_in_one_order_and_refused_in_two(pair):
