@@ -12,6 +12,7 @@ import numpy as np
 
 from amlnn.errors import DataError
 from amlnn.results.grouping import group_runs, titles
+from amlnn.results.kinds import kind_of
 from amlnn.results.store import Predictions, StoredRun, find_runs
 
 __all__ = ['Ballots', 'Member', 'command_for', 'ensemble_section', 'read_ballots', 'read_members',
@@ -72,7 +73,7 @@ def read_members(paths: Sequence[Path | str]) -> tuple[list[Member], list[str]]:
              f'({_first([run.name for run in votes])}).'] if votes else []
     runs = [run for run in found if ensemble_section(run) is None]
     for run in runs:
-        if run.record.kind != 'classification':
+        if not kind_of(run.record).votes:
             raise DataError(f'`{run.name}` is a run of {run.record.kind}, and classifiers vote',
                             hint='leave it out')
     if len(runs) < 2:
