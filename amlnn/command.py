@@ -24,7 +24,9 @@ TOOLS = {
     'check_config': 'tools/check_config.py',
     'backbones': 'tools/backbones.py',
     'report': 'tools/report.py',
-    'series_study': 'tools/series_study.py',
+    'ensemble': 'tools/ensemble.py',
+    'study': 'tools/study.py',
+    'sweep': 'tools/sweep.py',
     'quickstart': 'tools/quickstart.py',
 }
 """Every command, as `amlnn` knows it, and its file in a checkout."""

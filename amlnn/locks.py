@@ -7,6 +7,7 @@ which no folder can be, and keeps the locks that are shared in a database.
 
 import errno
 import os
+import time
 from pathlib import Path
 
 try:
@@ -14,7 +15,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]  # a module elsewhere
 
-__all__ = ['NoLocksError', 'take_lock']
+__all__ = ['Alone', 'NoLocksError', 'take_lock']
 
 
 class NoLocksError(OSError):
@@ -70,3 +71,31 @@ def _is_named(handle: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:
         return False
+
+
+class Alone:
+    """Lets one process at a time into a block; others wait. A disk without locks lets all in.
+
+    Args:
+        path: A file that is made for it.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._handle: int | None = None
+
+    def __enter__(self) -> None:
+        while True:
+            try:
+                self._handle = take_lock(self._path, create=True)
+            except BlockingIOError:
+                time.sleep(0.02)
+                continue
+            except NoLocksError:
+                pass
+            return
+
+    def __exit__(self, *error: object) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None

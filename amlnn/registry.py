@@ -31,6 +31,7 @@ COMPONENT_MODULES = (
     'amlnn.data.images.cifar',
     'amlnn.data.cache.decoded',
     'amlnn.data.images.folder',
+    'amlnn.data.images.folds',
     'amlnn.data.images.reader',
     'amlnn.data.images.tiny_imagenet',
     'amlnn.data.images.views',

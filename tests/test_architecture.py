@@ -14,13 +14,15 @@ from amlnn.command import TOOLS
 # Each layer may import itself and what stands before it; layers on one line do not know each other.
 LAYERS = [
     ['atomic', 'command', 'console', 'errors', 'folder_swap', 'foreign_flags', 'locks', 'opencv',
-     'quiet', 'records', 'registry', 'suggest', 'user_cache'],
+     'quiet', 'records', 'registry', 'run_folder', 'suggest', 'user_cache'],
     ['formulas'],
     ['config'],
     ['data', 'models', 'metrics'],
     ['engine'],
     ['results'],
-    ['report', 'sweep'],
+    ['report'],
+    ['sweep'],
+    ['studies'],
     ['commands'],
     ['__main__'],
 ]

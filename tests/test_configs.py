@@ -13,8 +13,11 @@ from amlnn.config.load import load_config
 from amlnn.config.resolved import config_hash, resolved_text
 from amlnn.data.images.layout import choices_of, layout_of
 from amlnn.records import read_run, read_test
+from amlnn.sweep.space import grid, option, read_sweep
 
-CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').rglob('*.py'))
+FILES = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').rglob('*.py'))
+SWEEPS = [path for path in FILES if path.parts[1] == 'sweeps']
+CONFIGS = [path for path in FILES if path not in SWEEPS]
 EXPERIMENTS = [path for path in CONFIGS if '_base_' not in path.parts]
 FORECASTS = [path for path in EXPERIMENTS if path.parts[1] == 'series']
 IMAGES = [path for path in EXPERIMENTS if path not in FORECASTS]
@@ -37,9 +40,23 @@ def test_the_walk_finds_every_config():
     # half-finished walk fails, and a new config needs no change here.
     files = {Path(folder, name).relative_to(ROOT) for folder, _, names in os.walk(ROOT / 'configs')
              for name in names if name.endswith('.py')}
-    assert set(EXPERIMENTS) | set(BASES) == files
-    assert len(EXPERIMENTS) + len(BASES) == len(files)
+    assert set(EXPERIMENTS) | set(BASES) | set(SWEEPS) == files
+    assert len(EXPERIMENTS) + len(BASES) + len(SWEEPS) == len(files)
+    assert len(SWEEPS) >= 10
     assert len(EXPERIMENTS) >= 74 and len(FORECASTS) >= 23 and len(BASES) >= 51
+
+
+@pytest.mark.parametrize('path', SWEEPS, ids=str)
+def test_every_point_of_a_sweep_is_a_config_without_mistakes(path):
+    docstring = ast.get_docstring(ast.parse((ROOT / path).read_text()))
+    assert f'python tools/sweep.py {path}' in docstring
+    sweep = read_sweep(ROOT / path)
+    points = list(grid(sweep.dimensions))
+    assert points
+    for point in points:
+        config = point.pop('config', sweep.configs[0])
+        options = [option(key, value) for key, value in {**sweep.options, **point}.items()]
+        assert load_config(ROOT / path.parent / config, options).config['train_cfg']['max_epochs']
 
 
 @pytest.mark.parametrize('path', BASES, ids=str)

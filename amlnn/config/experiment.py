@@ -49,6 +49,8 @@ FREE = (
     Free('randomness', 'runs with other seeds repeat the experiment', (REPETITION, )),
     Free('**.seed', 'as `randomness`; that of a data set, which chooses the data, counts where no '
          'hash names these', (REPETITION, )),
+    Free('**.fold', 'as `randomness`: the folds of a cross-validation repeat the experiment',
+         (REPETITION, )),
     Free('train_cfg.max_epochs', 'a run may go on for longer', (CONTINUATION, )),
     Free('work_dir', 'where the run is written'),
     Free('experiment_name', 'what the run is called'),

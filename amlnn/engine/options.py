@@ -1,10 +1,11 @@
 """What a command line asks of training, testing and predicting."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from amlnn.config.load import LoadedConfig, load_config
+from amlnn.records import EpochRecord
 
 __all__ = ['AUTO', 'PredictOptions', 'TestOptions', 'TrainOptions']
 
@@ -42,6 +43,12 @@ class TrainOptions(ConfigOptions):
     there is none; else a run folder."""
     seed: int | None = None
     dry_run: bool = False
+    run_name: str | None = None
+    """Of the run folder; one of that name that is not done is gone on with."""
+    after_epoch: Callable[[EpochRecord], str | None] | None = None
+    """Told every epoch; a word ends the run, which is interrupted by it."""
+    keep_features: bool = False
+    """Keep what frozen stages give for the next run."""
 
 
 @dataclass(kw_only=True)

@@ -30,17 +30,19 @@ from amlnn.engine.run.checkpoint import CheckpointFolder, read_checkpoint
 from amlnn.engine.run.folder import (
     RunLock,
     create_run_folder,
+    named_run,
     new_run_name,
     point_latest,
     remove_run_folder,
 )
+from amlnn.engine.run.hooks import AskingHook
 from amlnn.engine.run.progress import TrainingProgress, duration
 from amlnn.engine.run.recorder import Recorder
 from amlnn.engine.run.resume import NothingToResume, RunPlace, find_run
 from amlnn.engine.seeding import seed_epoch
 from amlnn.engine.task import Task, in_scope, open_task, parameter_names, task_class
 from amlnn.errors import ConfigError, DataError, RunFailed
-from amlnn.records import RunRecord, read_run
+from amlnn.records import EpochRecord, RunRecord, read_run
 
 __all__ = ['TrainOptions', 'planned_identity', 'train']
 
@@ -74,13 +76,15 @@ def train(options: TrainOptions, draw: Draw | None = None,
         if options.dry_run:
             _dry_run(task, console)
             return None
+        if options.keep_features and task.plan.policy.trunk_cache == 'auto':
+            task.plan.policy.trunk_cache = True
         folder, resumed = _folder(options, task)
         config = task.plan.effective_config()
         with RunLock(folder):
             task.plan.notes += keep_own_modules(config, folder)
             write_text(folder / 'config.py', task.config_text(config))
             place = RunPlace(folder, resumed)
-            Training(task, place, config, console, draw).run()
+            Training(task, place, config, console, draw, options.after_epoch).run()
     return folder
 
 
@@ -104,17 +108,21 @@ def _folder(options: TrainOptions, task: Task) -> tuple[Path, bool]:
     """
     parent = options.work_dir or task.plan.work_dir
     config = task.plan.effective_config()
+    resume = options.resume
+    if options.run_name is not None:
+        resume = named_run(parent, options.run_name)
     try:
-        run = None if options.resume is None else find_run(
-            '' if options.resume == AUTO else options.resume, parent, config, task.data_hash(),
+        run = None if resume is None else find_run(
+            '' if resume == AUTO else resume, parent, config, task.data_hash(),
             options.pretrained is not None)
     except NothingToResume as nothing:
-        if options.resume != AUTO:
+        if resume != AUTO:
             raise
         task.plan.notes.append(f'{nothing.message}: a new one begins')
         run = None
     if run is None:
-        return create_run_folder(parent, new_run_name(config_hash(config))), False
+        return create_run_folder(
+            parent, options.run_name or new_run_name(config_hash(config))), False
     check_unchanged(config, run.folder)
     if options.pretrained is None:
         task.plan.model_options.pretrained = run.pretrained
@@ -131,7 +139,9 @@ class Training:
     """As config.py stores it."""
     console: Console
     draw: Draw | None = None
+    after_epoch: Callable[[EpochRecord], str | None] | None = None
     loaders: dict = field(default_factory=dict)
+    asked: AskingHook | None = None
 
     def run(self) -> None:
         """Train.
@@ -161,7 +171,10 @@ class Training:
                 raise
             raise failure from error
         self.progress.stop()
-        self.recorder.finish('done')
+        if self.asked and self.asked.word and len(record.epochs) < (record.max_epochs or 0):
+            self.recorder.finish('interrupted', self.asked.word)
+        else:
+            self.recorder.finish('done')
         _conclude(record, self.place.folder, self.console)
 
     def build(self) -> str | None:
@@ -215,6 +228,9 @@ class Training:
         runner = make_runner(self.place.folder, self.task, self.model, self.loaders, self.config,
                              self.recorder, self.progress, self.path)
         runner._load_from = self.place.checkpoint
+        if self.after_epoch:
+            self.asked = AskingHook(self.after_epoch)
+            runner.register_hook(self.asked)
         runner.train()
         runner.close()
         if self.path:

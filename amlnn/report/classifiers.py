@@ -42,6 +42,7 @@ from amlnn.report.columns import (
     seconds_text,
     value_text,
 )
+from amlnn.report.ensembles import ensemble_blocks
 from amlnn.report.figures import metric_label
 from amlnn.report.presented import Presented
 from amlnn.results.classification import (
@@ -130,25 +131,29 @@ class Classifiers(Presented):
                 f'{summary.split} by more than the choice of images explains: {listed}.')
 
     def details(self, run: StoredRun, title: str, split: str, stem: Path) -> list[Block]:
-        """Confusions and calibration, scores by class, the worst mistakes."""
-        split = next((name for name in (split, 'test', 'val') if run.has_predictions(name)), split)
-        if not run.has_predictions(split):
-            return [Text('No predictions are stored for this run: no confusion matrix, scores by '
-                         'class, reliability or mistakes.', 'quiet')]
-        try:
-            predictions = run.predictions(split)
-        except DataError as error:
-            return [Text(error.message, 'error')]
-        right, images = int(predictions.correct.sum()), len(predictions.ids)
-        low, high = (100 * limit for limit in wilson(right / images, images))
-        return [
-            Heading(f'Predictions on {split}'),
-            Text(f'{right:,} of {images:,} images right: {100 * right / images:.2f} % '
-                 f'(95 % interval {low:.2f} to {high:.2f}).'),
-            _confusion_and_reliability(predictions, f'{title} on {split}', stem),
-            Heading('Classes'), *_class_tables(class_scores(predictions)),
-            *_mistakes(worst_mistakes(predictions), _data_root(run, split),
-                       f'{title} on {split}', stem)]
+        """The members of a vote, confusions and calibration, scores by class, worst mistakes."""
+        return [*ensemble_blocks(run), *_prediction_blocks(run, title, split, stem)]
+
+
+def _prediction_blocks(run: StoredRun, title: str, split: str, stem: Path) -> list[Block]:
+    split = next((name for name in (split, 'test', 'val') if run.has_predictions(name)), split)
+    if not run.has_predictions(split):
+        return [Text('No predictions are stored for this run: no confusion matrix, scores by '
+                     'class, reliability or mistakes.', 'quiet')]
+    try:
+        predictions = run.predictions(split)
+    except DataError as error:
+        return [Text(error.message, 'error')]
+    right, images = int(predictions.correct.sum()), len(predictions.ids)
+    low, high = (100 * limit for limit in wilson(right / images, images))
+    return [
+        Heading(f'Predictions on {split}'),
+        Text(f'{right:,} of {images:,} images right: {100 * right / images:.2f} % '
+             f'(95 % interval {low:.2f} to {high:.2f}).'),
+        _confusion_and_reliability(predictions, f'{title} on {split}', stem),
+        Heading('Classes'), *_class_tables(class_scores(predictions)),
+        *_mistakes(worst_mistakes(predictions), _data_root(run, split),
+                   f'{title} on {split}', stem)]
 
 
 def _confusion_and_reliability(predictions: Predictions, what: str, stem: Path) -> Pair:

@@ -123,22 +123,25 @@ def draw_curves(record: RunRecord, path: Path | str | None, narrow: bool = False
     return figure
 
 
-def draw_comparison(records: Sequence[tuple[str, RunRecord]], path: Path | str | None,
+def draw_comparison(records: Sequence[tuple[str, Sequence[RunRecord]]], path: Path | str | None,
                     narrow: bool = False) -> 'Figure':
     """Draw the validation metric and the training loss of several runs over their epochs.
 
     Args:
-        records: (label, run) pairs; runs without an epoch are left out of the figure.
+        records: (label, runs) pairs: a colour is a configuration, a line one of its seeds. Runs
+            without an epoch are left out of the figure.
         path: Where the PNG goes, or None.
         narrow: As of `draw_curves`.
     """
-    shown = [(label, record) for label, record in records if record.epochs]
+    shown = [(label, trained) for label, runs in records
+             if (trained := [record for record in runs if record.epochs])]
     across = 1 if narrow else 4
     rows = math.ceil(len(shown) / across)
     figure = new_figure(*((NARROW, 5.4) if narrow else (11.4, 4.2)))
     figure.set_figheight(figure.get_figheight() + 0.22 * rows)
     heading(figure, 'Runs compared')
-    metrics = {metric for _, record in shown if (metric := _curve_metric(record))}
+    metrics = {metric for _, runs in shown for record in runs
+               if (metric := _curve_metric(record))}
     metric = sorted(metrics)[0] if metrics else None
     count = 2 if metric else 1
     panels = figure.subplots(*((count, 1) if narrow else (1, count)), squeeze=False).flat
@@ -148,17 +151,21 @@ def draw_comparison(records: Sequence[tuple[str, RunRecord]], path: Path | str |
     style_axes(panels[-1], 'Training loss', xlabel='epoch')
     losses = []
     handles = []
-    for index, (label, record) in enumerate(shown):
+    for index, (label, runs) in enumerate(shown):
         # After eight colours the dashes change: 24 runs stay distinguishable.
         look = {'color': COLOURS[index % len(COLOURS)],
                 'linestyle': ('-', (0, (5, 2)), (0, (1.5, 1.5)))[index // len(COLOURS) % 3]}
-        if metric:
-            values = [epoch.metrics.get(metric) for epoch in record.epochs]
-            _line(panels[0], record.epochs, values, **look)
-        loss = [epoch.train_loss for epoch in record.epochs]
-        losses += loss
-        handles += _line(panels[-1], record.epochs, loss, label=shorten(label, 40), **look)
-    last = max((epoch.epoch for _, record in shown for epoch in record.epochs), default=1)
+        for number, record in enumerate(runs):
+            if metric:
+                values = [epoch.metrics.get(metric) for epoch in record.epochs]
+                _line(panels[0], record.epochs, values, **look)
+            loss = [epoch.train_loss for epoch in record.epochs]
+            losses += loss
+            named = {} if number else {'label': shorten(label, 40)}
+            lines = _line(panels[-1], record.epochs, loss, **named, **look)
+            handles += [] if number else lines
+    last = max((epoch.epoch for _, runs in shown for record in runs for epoch in record.epochs),
+               default=1)
     for axes in panels:
         whole_epochs(axes, last)
     fit_scale(panels[-1], losses)

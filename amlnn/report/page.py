@@ -10,17 +10,18 @@ from pathlib import Path
 from amlnn import __version__
 from amlnn.errors import DataError
 from amlnn.folder_swap import replacing_folder
-from amlnn.report.blocks import Picture, picture
+from amlnn.report.blocks import Picture, Table, picture
 from amlnn.report.figures import CostPoint, draw_comparison, draw_cost, metric_label
 from amlnn.report.kinds import kind_of
 from amlnn.report.letters import noted_letters, unseen_note
 from amlnn.report.sections import Section, run_section, slug
-from amlnn.report.tables import escape_markdown, html_table, markdown_table
-from amlnn.report.template import render
+from amlnn.report.tables import escape_markdown, html_table, markdown_table, plain_markdown
+from amlnn.report.template import macro, render
+from amlnn.results.grouping import titles
 from amlnn.results.store import StoredRun
 from amlnn.results.summary import Row, Summary, compare
 
-__all__ = ['write_report', 'write_summaries']
+__all__ = ['Extra', 'write_report', 'write_summaries']
 
 _MARKER = '.amlnn-report.json'  # the names of the files that a report put into its folder
 
@@ -37,6 +38,19 @@ class _Part:
     markdown: str
     notes: list[str]
     pictures: list[Picture]
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A table on the page that is no comparison of runs."""
+
+    heading: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+    finding: str = ''
+    text_columns: int = 1
+    """The first columns, which are no numbers."""
 
 
 def write_report(runs: Sequence[StoredRun], out: Path | str, split: str | None = None,
@@ -62,9 +76,17 @@ def write_report(runs: Sequence[StoredRun], out: Path | str, split: str | None =
     return write_summaries(compare(runs, split, baseline), runs, out)
 
 
-def write_summaries(summaries: Sequence[Summary], runs: Sequence[StoredRun],
-                    out: Path | str) -> Path:
-    """Do what `write_report` does, for what `compare` already made of `runs`."""
+def write_summaries(summaries: Sequence[Summary], runs: Sequence[StoredRun], out: Path | str,
+                    extras: Sequence[Extra] = (), title: str | None = None) -> Path:
+    """Do what `write_report` does, for what `compare` already made of `runs`.
+
+    Args:
+        summaries: The comparisons.
+        runs: All runs of them.
+        out: See `write_report`.
+        extras: Tables behind the comparisons.
+        title: Of the page; by default it says what is compared.
+    """
     out = Path(out)
     _refuse_foreign(out)
     try:
@@ -73,7 +95,7 @@ def write_summaries(summaries: Sequence[Summary], runs: Sequence[StoredRun],
             new = work / 'new'
             new.mkdir()
             with noted_letters() as noted:
-                _fill(new, summaries, runs, noted)
+                _fill(new, summaries, runs, noted, extras, title)
             names = sorted(path.name for path in new.iterdir())
             (new / _MARKER).write_text(json.dumps(names, indent=1) + '\n', encoding='utf-8')
     except OSError as error:
@@ -104,23 +126,29 @@ def _of_others(old: Path) -> list[Path]:
 
 
 def _fill(folder: Path, summaries: Sequence[Summary], runs: Sequence[StoredRun],
-          noted: dict[str, str]) -> None:
+          noted: dict[str, str], extras: Sequence[Extra], given_title: str | None) -> None:
     parts, sections = [], []
     for place, summary in enumerate(summaries, start=1):
-        titles = _titles(summary)
-        pictures = _overview(folder, summary, titles, f'_{place}' if place > 1 else '')
+        named = titles([row.group for row in summary.rows])
+        pictures = _overview(folder, summary, f'_{place}' if place > 1 else '')
         links: dict[str, str] = {}
         for run in summary.runs:
             row, counted = _row_of(summary, run)
-            anchor = f'{len(sections) + 1:02d}_{slug(titles[run.folder])[:60]}'
+            anchor = f'{len(sections) + 1:02d}_{slug(named[run.folder])[:60]}'
             links.setdefault(row.name, anchor)
-            sections.append(run_section(run, titles[run.folder], anchor, summary.split, folder,
+            sections.append(run_section(run, named[run.folder], anchor, summary.split, folder,
                                         detailed=counted))
         kind = kind_of(summary.kind)
-        parts.append(_Part(f'table_{place}', kind.heading(summary, len(summaries)),
+        parts.append(_Part(f'table_{place}',
+                           summary.title or kind.heading(summary, len(summaries)),
                            kind.finding(summary), html_table(summary, links),
                            markdown_table(summary), _notes(summary), pictures))
-    title = _title(summaries)
+    for place, extra in enumerate(extras, start=len(summaries) + 1):
+        table = Table(extra.head, extra.rows, extra.text_columns)
+        parts.append(_Part(f'table_{place}', extra.heading, extra.finding, macro('table')(table),
+                           plain_markdown(extra.head, extra.rows, extra.text_columns),
+                           list(extra.notes), []))
+    title = given_title or _title(summaries)
     stamp = datetime.now(UTC).strftime('%Y-%m-%d %H:%M UTC')
     counted = f'{len(runs)} run{"s" * (len(runs) != 1)}, made {stamp} with amlnn {__version__}'
     unseen = unseen_note(noted)
@@ -132,13 +160,12 @@ def _fill(folder: Path, summaries: Sequence[Summary], runs: Sequence[StoredRun],
     (folder / 'report.md').write_text(text, encoding='utf-8', errors='backslashreplace')
 
 
-def _overview(folder: Path, summary: Summary, titles: dict[Path, str],
-              ending: str) -> list[Picture]:
+def _overview(folder: Path, summary: Summary, ending: str) -> list[Picture]:
     """The figures about all runs, where there is something to compare."""
     pictures, kind = [], kind_of(summary.kind)
     counted = [run for row in summary.rows for run in row.group.runs if run.record.epochs]
     if len(counted) > 1:
-        draw = partial(draw_comparison, [(titles[run.folder], run.record) for run in counted])
+        draw = partial(draw_comparison, [(row.name, row.records) for row in summary.rows])
         pictures.append(picture(
             folder / f'comparison{ending}.png', draw,
             f'Validation metric and training loss by epoch of {len(counted)} runs'))
@@ -159,19 +186,6 @@ def _bars(row: Row) -> tuple[float, float]:
         return row.low, row.high
     spread = row.sd or 0.0
     return row.value - spread, row.value + spread
-
-
-def _titles(summary: Summary) -> dict[Path, str]:
-    """What each run is called: its row, and its seed or folder where the row has several runs."""
-    titles = {}
-    for row in summary.rows:
-        left_out = [run for run, _ in row.group.left_out]
-        for run in row.group.runs:
-            several = len(row.group.runs) > 1
-            titles[run.folder] = f'{row.name}, seed {run.record.seed}' if several else row.name
-        for run in left_out:
-            titles[run.folder] = f'{row.name}, {run.folder.name}'
-    return titles
 
 
 def _row_of(summary: Summary, run: StoredRun) -> tuple[Row, bool]:

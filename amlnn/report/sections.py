@@ -19,6 +19,7 @@ from amlnn.report.blocks import (
     pictures_in,
 )
 from amlnn.report.columns import UNKNOWN, count, seconds_text
+from amlnn.report.ensembles import ensemble_text
 from amlnn.report.figures import draw_curves, metric_label, metric_text
 from amlnn.report.kinds import kind_of
 from amlnn.results.store import StoredRun
@@ -63,8 +64,9 @@ def run_section(run: StoredRun, title: str, anchor: str, split: str, folder: Pat
     section.blocks.append(Text(section.state))
     if record.error:
         section.blocks.append(Text(record.error, 'error'))
-    section.blocks.append(picture(folder / f'{anchor}_curves.png', partial(draw_curves, record),
-                                  f'Curves of {title}: {section.state}'))
+    if ensemble_text(run) is None:  # a vote was not trained
+        section.blocks.append(picture(folder / f'{anchor}_curves.png', partial(draw_curves, record),
+                                      f'Curves of {title}: {section.state}'))
     if detailed:
         section.blocks += kind_of(record.kind).details(run, title, split, folder / anchor)
         section.blocks += _array_blocks(run)
@@ -81,6 +83,9 @@ def run_section(run: StoredRun, title: str, anchor: str, split: str, folder: Pat
 def run_state(run: StoredRun) -> str:
     """Say in one sentence how far the run came and how good it was."""
     record = run.record
+    vote = ensemble_text(run)
+    if vote is not None:
+        return vote
     done = len(record.epochs)
     if not done and record.status == 'done':
         sentence = 'Evaluated without training'

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from amlnn.atomic import write_text
 from amlnn.report.forecasting import draw_components
-from amlnn.report.tables import escape_markdown
+from amlnn.report.tables import escape_markdown, plain_markdown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,18 +35,8 @@ def study_markdown(study: 'Study') -> str:
     """The tables and notes as GitHub's Markdown."""
     lines = [f'# {escape_markdown(study.title)}', '']
     for table in study.tables:
-        cells = [[escape_markdown(cell) for cell in row] for row in (table.header, *table.rows)]
-        widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
-        lines += [f'## {escape_markdown(table.title)}', '']
-        for number, row in enumerate(cells):
-            padded = [cell.rjust(width) if place else cell.ljust(width)
-                      for place, (cell, width) in enumerate(zip(row, widths, strict=True))]
-            lines.append(f'| {" | ".join(padded)} |')
-            if number == 0:
-                rules = ['-' * (width - 1) + (':' if place else '-')
-                         for place, width in enumerate(widths)]
-                lines.append(f'| {" | ".join(rules)} |')
-        lines.append('')
+        lines += [f'## {escape_markdown(table.title)}', '',
+                  plain_markdown(table.header, table.rows)]
     lines += [f'- {escape_markdown(note)}' for note in study.notes]
     lines += ['', '![The series and its parts](components.png)']
     return '\n'.join(lines) + '\n'

@@ -1,5 +1,7 @@
 """The comparison table for a terminal, for Markdown and for the page."""
 
+import csv
+import io
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,8 +15,8 @@ if TYPE_CHECKING:
 
     from amlnn.results.summary import Summary
 
-__all__ = ['comparison_columns', 'escape_markdown', 'html_table', 'markdown_table', 'rich_table',
-           'terminal_columns']
+__all__ = ['comparison_columns', 'csv_table', 'escape_markdown', 'fitting_columns', 'html_table',
+           'markdown_table', 'plain_markdown', 'rich_rows', 'rich_table', 'terminal_columns']
 
 
 def comparison_columns(summary: 'Summary') -> list[Column]:
@@ -24,9 +26,14 @@ def comparison_columns(summary: 'Summary') -> list[Column]:
 
 def terminal_columns(summary: 'Summary', width: int) -> tuple[list[Column], list[str]]:
     """Return the columns that fit into `width` characters, and the titles of those that do not."""
-    columns = comparison_columns(summary)
-    dropped = []
-    while _width(columns, summary) > width and any(column.rank for column in columns):
+    return fitting_columns(comparison_columns(summary), summary.table_rows, width)
+
+
+def fitting_columns(columns: Sequence[Column], rows: Sequence,
+                    width: int) -> tuple[list[Column], list[str]]:
+    """Return the columns that fit into `width` characters, and the titles of those that do not."""
+    columns, dropped = list(columns), []
+    while _width(columns, rows) > width and any(column.rank for column in columns):
         least = max(columns, key=lambda column: column.rank)
         columns.remove(least)
         dropped.append(least.title)
@@ -35,38 +42,63 @@ def terminal_columns(summary: 'Summary', width: int) -> tuple[list[Column], list
 
 def rich_table(summary: 'Summary', columns: Sequence[Column] | None = None) -> 'Table':
     """Return the table for `rich.console.Console.print`."""
+    columns = comparison_columns(summary) if columns is None else columns
+    return rich_rows(columns, summary.table_rows, [summary.baseline])
+
+
+def rich_rows(columns: Sequence[Column], rows: Sequence, bold: Sequence = ()) -> 'Table':
+    """Return a table for `rich.console.Console.print`; rows that are among `bold` stand out."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
-    columns = comparison_columns(summary) if columns is None else columns
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(Text(column.title), justify='right' if column.right else 'left',
                          no_wrap=column.right, vertical='bottom')
-    for row in summary.table_rows:
+    for row in rows:
         # Text, not str: a name like `[red]` is a name, not a style.
         table.add_row(*(Text(column.cell(row)) for column in columns),
-                      style='bold' if row is summary.baseline else '')
+                      style='bold' if any(row is each for each in bold) else '')
     return table
 
 
 def markdown_table(summary: 'Summary', columns: Sequence[Column] | None = None) -> str:
     """Return the table as GitHub's Markdown, its columns padded so that it reads as text too."""
     columns = comparison_columns(summary) if columns is None else columns
-    cells = [[escape_markdown(column.title) for column in columns],
-             *([escape_markdown(column.cell(row)) for column in columns]
-               for row in summary.table_rows)]
-    widths = [max(3, *(len(line[index]) for line in cells)) for index in range(len(columns))]
-    lines = []
+    return _padded([[column.title for column in columns],
+                    *([column.cell(row) for column in columns] for row in summary.table_rows)],
+                   [column.right for column in columns])
+
+
+def plain_markdown(head: Sequence[str], rows: Sequence[Sequence[str]],
+                   text_columns: int = 1) -> str:
+    """Return any table as GitHub's Markdown; columns after the first few are numbers."""
+    return _padded([head, *rows], [place >= text_columns for place in range(len(head))])
+
+
+def _padded(lines: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
+    cells = [[escape_markdown(cell) for cell in line] for line in lines]
+    widths = [max(3, *(len(line[index]) for line in cells)) for index in range(len(right))]
+    text = []
     for number, line in enumerate(cells):
-        padded = [text.rjust(width) if column.right else text.ljust(width)
-                  for text, width, column in zip(line, widths, columns, strict=True)]
-        lines.append(f'| {" | ".join(padded)} |')
+        padded = [cell.rjust(width) if is_right else cell.ljust(width)
+                  for cell, width, is_right in zip(line, widths, right, strict=True)]
+        text.append(f'| {" | ".join(padded)} |')
         if number == 0:
-            rules = ['-' * (width - 1) + (':' if column.right else '-')
-                     for width, column in zip(widths, columns, strict=True)]
-            lines.append(f'| {" | ".join(rules)} |')
-    return '\n'.join(lines) + '\n'
+            rules = ['-' * (width - 1) + (':' if is_right else '-')
+                     for width, is_right in zip(widths, right, strict=True)]
+            text.append(f'| {" | ".join(rules)} |')
+    return '\n'.join(text) + '\n'
+
+
+def csv_table(summary: 'Summary', columns: Sequence[Column] | None = None) -> str:
+    """Return the table as CSV, one line a row."""
+    columns = comparison_columns(summary) if columns is None else columns
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow([' '.join(column.title.split()) for column in columns])
+    writer.writerows([column.cell(row) for column in columns] for row in summary.table_rows)
+    return text.getvalue()
 
 
 def html_table(summary: 'Summary', links: dict[str, str] | None = None) -> str:
@@ -87,11 +119,10 @@ def html_table(summary: 'Summary', links: dict[str, str] | None = None) -> str:
     return macro('comparison')(columns, rows)
 
 
-def _width(columns: Sequence[Column], summary: 'Summary') -> int:
+def _width(columns: Sequence[Column], rows: Sequence) -> int:
     # Between two columns lie three spaces; the table's own edge is two more.
     return 3 * len(columns) - 1 + sum(
-        max(*map(len, column.title.split('\n')), *(len(column.cell(row))
-                                                       for row in summary.table_rows))
+        max(*map(len, column.title.split('\n')), *(len(column.cell(row)) for row in rows))
         for column in columns)
 
 

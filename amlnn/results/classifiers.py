@@ -17,6 +17,7 @@ class Classifiers(Comparable):
     metric = TOP1
     samples = 'images'
     first_is_baseline = True
+    votes = True
 
     def metric_of(self, record: RunRecord) -> str:
         """Top-1 accuracy, whatever was monitored."""

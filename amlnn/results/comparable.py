@@ -24,6 +24,8 @@ class Comparable(ABC):
     """What is counted, in the plural."""
     first_is_baseline: ClassVar[bool]
     """Whether rows are compared with the first finished one where nobody chose a baseline."""
+    votes: ClassVar[bool] = False
+    """Whether stored predictions are probabilities of classes, which can be averaged."""
 
     @abstractmethod
     def metric_of(self, record: RunRecord) -> str:

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from amlnn.config.experiment import counts, experiment, flat, identity, is_place
 from amlnn.results.store import StoredRun
 
-__all__ = ['Group', 'group_runs', 'identity_of', 'settings']
+__all__ = ['Group', 'group_runs', 'identity_of', 'repetition', 'settings', 'titles']
+
 
 @dataclass
 class Group:
@@ -15,7 +17,7 @@ class Group:
 
     name: str
     runs: list[StoredRun]
-    """The runs that count: one a seed, finished ones if there are any; newest first to last."""
+    """The runs that count: one a seed and fold, the newest, finished ones if there are any."""
     left_out: list[tuple[StoredRun, str]] = field(default_factory=list)
     """Other runs of the same configuration, each with the reason."""
 
@@ -42,10 +44,10 @@ def group_runs(runs: Sequence[StoredRun]) -> list[Group]:
 def _group(members: list[StoredRun]) -> Group:
     done = [run for run in members if run.record.status == 'done']
     eligible = done or members
-    newest: dict[int, StoredRun] = {}
+    newest: dict[tuple[int, int], StoredRun] = {}
     for run in sorted(eligible, key=lambda run: (run.record.started, run.folder.name)):
-        newest[run.record.seed] = run
-    counted = [newest[seed] for seed in sorted(newest)]
+        newest[repetition(run)] = run
+    counted = [newest[place] for place in sorted(newest)]
     left_out = []
     for run in members:
         if any(run is other for other in counted):
@@ -75,6 +77,17 @@ def identity_of(run: StoredRun) -> str:
     return identity(run.config, record.data_manifest_hash)
 
 
+def repetition(run: StoredRun) -> tuple[int, int]:
+    """The seed of a run, and the fold that it validates on; -1 where there are no folds.
+
+    >>> repetition(tiny_run(seed=3))
+    (3, -1)
+    """
+    section = ((run.config or {}).get('val_dataloader') or {}).get('dataset') or {}
+    fold = section.get('fold')
+    return run.record.seed, fold if isinstance(fold, int) else -1
+
+
 def settings(run: StoredRun) -> dict[str, object]:
     """The run's resolved config as values by their dotted keys; empty if it cannot be read.
 
@@ -84,6 +97,24 @@ def settings(run: StoredRun) -> dict[str, object]:
     {'model.type': 'tiny', 'model.depth': 18, 'randomness.seed': 0}
     """
     return flat(run.config) if run.config else {}
+
+
+def titles(groups: Sequence[Group]) -> dict[Path, str]:
+    """What each run is called, by its folder.
+
+    The name of its group, and where that has several runs its seed, or its folder if left out.
+
+    >>> list(titles(group_runs([tiny_run(seed=0), tiny_run(seed=1), tiny_run('other')])).values())
+    ['tiny, seed 0', 'tiny, seed 1', 'other']
+    """
+    named = {}
+    for group in groups:
+        several = len(group.runs) > 1
+        for run in group.runs:
+            named[run.folder] = f'{group.name}, seed {run.record.seed}' if several else group.name
+        for run, _ in group.left_out:
+            named[run.folder] = f'{group.name}, {run.folder.name}'
+    return named
 
 
 def _name(groups: list[Group]) -> None:

@@ -11,7 +11,7 @@ from amlnn.errors import DataError
 from amlnn.formulas.proportions import newcombe, paired, paired_bootstrap, wilson
 from amlnn.formulas.seeds import mean_and_deviation
 from amlnn.records import RunRecord, is_known
-from amlnn.results.grouping import Group, group_runs
+from amlnn.results.grouping import Group, group_runs, repetition
 from amlnn.results.kinds import kind_of, result_of
 from amlnn.results.measured import TOP1, Result, stored_predictions
 from amlnn.results.reported import Reported, find_reported
@@ -112,6 +112,8 @@ class Summary:
     """What simple methods reach, for forecasts."""
     data: str = ''
     """What is forecast, in words."""
+    title: str = ''
+    """Of the table, where somebody gave it one."""
 
     @property
     def kind(self) -> str:
@@ -210,12 +212,30 @@ def _row(group: Group, split: str, notes: list[str]) -> Row:
     if not results:
         return row
     row.value, row.sd = mean_and_deviation([result.value for result in results])
-    samples = {result.samples for result in results}
-    row.samples = samples.pop() if len(samples) == 1 else None
+    row.samples = _samples(group, results, split)
     if row.samples and results[0].metric == TOP1:
         # Seeds see the same images, so more seeds make this interval no narrower.
         row.low, row.high = (100 * limit for limit in wilson(row.value / 100, row.samples))
     return row
+
+
+def _samples(group: Group, results: list[Result], split: str) -> int | None:
+    """How many samples a row is measured on; None where its runs do not agree.
+
+    The validation parts of folds are different images, which one seed sees once each.
+    """
+    if split == 'val' and _folds(group.runs) and len(results) == len(group.runs):
+        counts: dict[int, int] = {}
+        for run, result in zip(group.runs, results, strict=True):
+            counts[run.record.seed] = counts.get(run.record.seed, 0) + (result.samples or 0)
+        samples: set[int | None] = {*counts.values()}
+    else:
+        samples = {result.samples for result in results}
+    return samples.pop() if len(samples) == 1 else None
+
+
+def _folds(runs: Sequence[StoredRun]) -> bool:
+    return any(repetition(run)[1] >= 0 for run in runs)
 
 
 def _difference(row: Row, reference: Row, split: str) -> Difference | None:
@@ -242,20 +262,33 @@ def _aligned(runs: list[StoredRun], others: list[StoredRun],
     """[S, N] and [T, N] bool, right or wrong by image, if all runs hold the same images."""
     correct: list[np.ndarray] = []
     reference = None
-    for run in [*runs, *others]:
-        predictions = stored_predictions(run, split)
-        if predictions is None:
+    mine, theirs = (_repetitions(each, split) for each in (runs, others))
+    for parts in [*mine, *theirs]:
+        predictions = [stored_predictions(run, split) for run in parts]
+        known = [each for each in predictions if each is not None]
+        if len(known) < len(predictions):
             return None
-        order = np.argsort(predictions.ids, kind='stable')
-        ids, labels = predictions.ids[order], predictions.labels[order]
+        ids = np.concatenate([each.ids for each in known])
+        order = np.argsort(ids, kind='stable')
+        ids, labels = ids[order], np.concatenate([each.labels for each in known])[order]
         if reference is None:
             if (ids[1:] == ids[:-1]).any():  # a repeated id cannot be matched
                 return None
             reference = ids, labels
         elif not (np.array_equal(ids, reference[0]) and np.array_equal(labels, reference[1])):
             return None
-        correct.append(predictions.correct[order])
-    return np.stack(correct[:len(runs)]), np.stack(correct[len(runs):])
+        correct.append(np.concatenate([each.correct for each in known])[order])
+    return np.stack(correct[:len(mine)]), np.stack(correct[len(mine):])
+
+
+def _repetitions(runs: Sequence[StoredRun], split: str) -> list[list[StoredRun]]:
+    """Runs that see every image once together: the folds of a seed, or a run."""
+    if split != 'val' or not _folds(runs):
+        return [[run] for run in runs]
+    seeds: dict[int, list[StoredRun]] = {}
+    for run in runs:
+        seeds.setdefault(run.record.seed, []).append(run)
+    return list(seeds.values())
 
 
 def _baseline(rows: list[Row], run: StoredRun | None) -> Row | None:

@@ -53,7 +53,7 @@ ONE_EXPERIMENT = {
     'default_hooks.visualization.enable': (False, True),
 }
 REPETITIONS = {'randomness.seed': (0, 1), 'randomness.deterministic': (False, True),
-               'train_dataloader.sampler.seed': (1, 2)}
+               'train_dataloader.sampler.seed': (1, 2), 'val_dataloader.dataset.fold': (0, 1)}
 CONTINUATIONS = {'train_cfg.max_epochs': (10, 20)}
 
 

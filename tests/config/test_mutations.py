@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from generated import config_files
 
 from amlnn.config.load import load_config
 from amlnn.errors import ConfigError
@@ -64,7 +65,7 @@ def users_of(root: Path) -> dict[str, str]:
     A base that no config uses yet is loaded alone.
     """
     found: dict[str, list[str]] = {path.relative_to(root).as_posix(): []
-                                   for path in root.rglob('*.py')}
+                                   for path in config_files(root)}
 
     def visit(path: Path, runner: str) -> None:
         found[path.relative_to(root).as_posix()].append(runner)
@@ -75,7 +76,7 @@ def users_of(root: Path) -> dict[str, str]:
                     if '::' not in base:
                         visit((path.parent / base).resolve(), runner)
 
-    runners = sorted(path for path in root.rglob('*.py') if '_base_' not in path.parts)
+    runners = [path for path in config_files(root) if '_base_' not in path.parts]
     kept = {}
     for path in runners:
         name = path.relative_to(root).as_posix()
@@ -120,7 +121,7 @@ class Bench:
         self.root = root
         self.users = users_of(root)
         self.texts = {path.relative_to(root).as_posix(): path.read_text(encoding='utf-8')
-                      for path in root.rglob('*.py')}
+                      for path in config_files(root)}
         self.keys = [key for name in sorted(self.texts) for key in keys_of(root / name, root)]
 
     def misspell(self, key: Key, name: str) -> ConfigError | None:

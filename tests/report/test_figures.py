@@ -154,7 +154,7 @@ def test_figures_neither_import_pyplot_nor_change_what_matplotlib_defaults_to(tm
 @pytest.mark.parametrize('name', ['$\\frac$', '菊花_resnet <🌻>', 'a' * 300])
 def test_any_name_can_be_drawn(tmp_path, name):
     draw_curves(record(name), tmp_path / 'c.png')
-    draw_comparison([(name, record(name)), ('other', record())], tmp_path / 'd.png')
+    draw_comparison([(name, [record(name)]), ('other', [record()])], tmp_path / 'd.png')
     draw_cost([CostPoint(name, 1.0, 90.0, 88.0, 92.0), CostPoint('b', 2.0, 91.0, 90.0, 92.0)],
               'accuracy/top1', tmp_path / 'e.png')
     draw_confusion(np.eye(2, dtype=int), [name, 'b'], tmp_path / 'f.png')
@@ -162,7 +162,7 @@ def test_any_name_can_be_drawn(tmp_path, name):
 
 
 def test_the_comparison_names_each_run_that_has_epochs(tmp_path, drawn):
-    runs = [(f'run {index}', record(epochs=index)) for index in range(11)]
+    runs = [(f'run {index}', [record(epochs=index)]) for index in range(11)]
     draw_comparison(runs, tmp_path / 'c.png')
     legend, = drawn[0].legends
     assert [text.get_text() for text in legend.get_texts()] == [f'run {n}' for n in range(1, 11)]
@@ -171,9 +171,17 @@ def test_the_comparison_names_each_run_that_has_epochs(tmp_path, drawn):
     assert len(looks) == 10
 
 
+def test_seeds_of_a_configuration_share_its_colour_and_its_name(tmp_path, drawn):
+    draw_comparison([('a', [record(), record()]), ('b', [record()])], tmp_path / 'c.png')
+    legend, = drawn[0].legends
+    assert [text.get_text() for text in legend.get_texts()] == ['a', 'b']
+    colours = [line.get_color() for line in panel(drawn[0], 'Training loss').get_lines()]
+    assert len(colours) == 3 and colours[0] == colours[1] != colours[2]
+
+
 def test_runs_without_validation_are_compared_by_their_loss(tmp_path, drawn):
     rows = [epoch(1, val_loss=None, metrics={}), epoch(2, val_loss=None, metrics={})]
-    draw_comparison([('a', record(rows=rows)), ('b', record(rows=rows))], tmp_path / 'c.png')
+    draw_comparison([('a', [record(rows=rows)]), ('b', [record(rows=rows)])], tmp_path / 'c.png')
     assert [axes.get_title(loc='left') for axes in drawn[0].axes] == ['Training loss']
 
 

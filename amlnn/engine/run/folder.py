@@ -1,53 +1,28 @@
-"""Run folders: named, locked, found again."""
+"""Run folders: locked, found again, taken away. `amlnn/run_folder.py` makes them."""
 
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
-from datetime import UTC, datetime
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
-from amlnn.errors import RunFailed, UsageError
+from amlnn.errors import UsageError
 from amlnn.locks import NoLocksError, take_lock
 from amlnn.records import read_run
+from amlnn.run_folder import create_run_folder, new_run_name, point_latest, utc_now
 
 __all__ = ['RunLock', 'checkpoint_run', 'create_run_folder', 'find_unfinished', 'name_within',
-           'new_run_name', 'point_latest', 'remove_run_folder', 'utc_now']
+           'named_run', 'new_run_name', 'point_latest', 'remove_run_folder', 'utc_now']
 
 
-def utc_now() -> str:
-    """The time as ISO 8601, to the second."""
-    return datetime.now(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')
-
-
-def new_run_name(config_hash: str) -> str:
-    """`<UTC time>-<short hash>`; sorts by time."""
-    return f'{datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")}-{config_hash[:8]}'
-
-
-def create_run_folder(parent: Path, name: str) -> Path:
-    """Create a folder that no other run has, adding a number where the name is taken."""
-    parent.mkdir(parents=True, exist_ok=True)
-    for number in range(1, 1000):
-        folder = parent / (name if number == 1 else f'{name}-{number}')
-        try:
-            folder.mkdir()
-        except FileExistsError:  # started in the same second
-            continue
-        return folder
-    raise RunFailed(f'`{parent}` has a thousand runs named {name}')
-
-
-def point_latest(folder: Path) -> None:
-    """Make `latest` beside a run folder point to it."""
-    link = folder.parent / 'latest'
-    temporary = folder.parent / f'.latest.{os.getpid()}'
-    temporary.unlink(missing_ok=True)
-    try:
-        temporary.symlink_to(folder.name)
-        os.replace(temporary, link)
-    except OSError:  # a disk without symbolic links, or a folder of that name
-        temporary.unlink(missing_ok=True)
+def named_run(parent: Path, name: str) -> str | None:
+    """The run of a name, to go on with; None where there is none, and none half begun any more."""
+    folder = parent / name
+    if (folder / 'run.json').is_file():
+        return str(folder)
+    with RunLock(folder) if folder.is_dir() else nullcontext():
+        shutil.rmtree(folder, ignore_errors=True)  # its process died before the run began
+    return None
 
 
 def remove_run_folder(folder: Path) -> None:

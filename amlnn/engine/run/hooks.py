@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 
 import torch
 from mmengine.hooks import EarlyStoppingHook, Hook
@@ -14,7 +15,7 @@ from amlnn.errors import ConfigError, RunFailed
 from amlnn.records import EpochRecord
 from amlnn.registry import VALIDATION_LOSS, gain, usual_rule
 
-__all__ = ['EpochHook', 'FiniteLossHook', 'RunCheckpointHook', 'RunEarlyStoppingHook']
+__all__ = ['AskingHook', 'EpochHook', 'FiniteLossHook', 'RunCheckpointHook', 'RunEarlyStoppingHook']
 
 
 @HOOKS.register_module()
@@ -139,6 +140,26 @@ class FiniteLossHook(Hook):
         raise RunFailed(
             f'the {part} loss is {value} in epoch {epoch}{place}{good}',
             hint='lower optim_wrapper.optimizer.lr, or set optim_wrapper.clip_grad.max_norm=1')
+
+
+class AskingHook(Hook):
+    """Asks after every epoch whether to go on.
+
+    Args:
+        ask: Told the epoch; gives a word where the run is to end.
+    """
+
+    # Before the checkpoint, which is written for the last epoch whatever its interval.
+    priority = 'NORMAL'
+
+    def __init__(self, ask: Callable[[EpochRecord], str | None]):
+        self.ask = ask
+        self.word: str | None = None
+
+    def after_epoch(self, runner, improved: bool) -> None:
+        self.word = self.ask(runner.recorder.record.epochs[-1])
+        if self.word:
+            runner.train_loop.stop_training = True
 
 
 class EpochHook(Hook):

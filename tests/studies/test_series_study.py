@@ -12,8 +12,8 @@ from amlnn.errors import UsageError
 from amlnn.report.study import study_markdown, study_table, write_study
 from amlnn.results import series_study as results
 from amlnn.results.store import find_runs
-from amlnn.sweep import series_study
-from amlnn.sweep.series_study import StudyOptions, components, data_facts, run_study, trials
+from amlnn.studies import series as series_study
+from amlnn.studies.series import StudyOptions, components, data_facts, run_study, trials
 
 CONFIGS = ROOT / 'configs/series'
 SMALL = ('train_cfg.max_epochs=1', 'model.encoder.hidden_size=4')

@@ -1,0 +1,1 @@
+"""The five studies that amlnn reproduces, as data, and what runs them."""
