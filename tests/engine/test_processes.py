@@ -36,6 +36,10 @@ KINDS = {
         "execution=dict(trunk_cache=True, precision='fp32', views=2)",
     'accumulated and clipped': f'model=dict({GROUPS}, frozen_stages=-1)\n{PLAIN}\n'
         'optim_wrapper=dict(accumulative_counts=2, clip_grad=dict(max_norm=0.05))',
+    'a rate scaled by the batch': f'model=dict({GROUPS}, frozen_stages=-1)\n{PLAIN}\n'
+        'auto_scale_lr=dict(enable=True, base_batch_size=5)',
+    'averaged weights and workers': f'model=dict({GROUPS}, frozen_stages=-1)\n{PLAIN}\n'
+        "custom_hooks=[dict(type='EMAHook')]\ntrain_dataloader=dict(num_workers=1)",
 }
 FAST = ('everything frozen', 'three stages on the fast path')
 
@@ -107,6 +111,19 @@ def test_two_processes_have_the_losses_of_one_with_twice_the_batch(tmp_path, odd
     assert stored[0]['id'].tolist() == stored[1]['id'].tolist()
     assert len(set(stored[1]['id'])) == len(stored[1]['id']) == 25
     assert stored[0]['prob'] == pytest.approx(stored[1]['prob'], abs=2e-6)
+
+
+@pytest.mark.slow
+def test_a_last_step_of_fewer_images_than_processes_is_that_of_one(tmp_path, odd_data):
+    text = f'{KINDS["nothing frozen"]}\n{LOGGED}'
+    config = write_tiny_config(tmp_path / 'tiny.py', odd_data, text, epochs=3)
+    one = train(TrainOptions(config, work_dir=tmp_path / 'one', device='cpu',
+                             cfg_options=[batches_of(44)]))  # and one image
+    ended = together(trained, config, tmp_path / 'four', 11, count=4)
+    assert len({total for _, total in ended}) == 1
+    four, _ = ended[0]
+    assert losses(four) == pytest.approx(losses(one), abs=2e-6) and len(losses(one)) == 6
+    assert read_run(four).total_samples == read_run(one).total_samples == 3 * 45
 
 
 MISSING = {False: 'error', True: 'mask'}
