@@ -13,7 +13,6 @@ from amlnn.errors import UsageError
 __all__ = ['add_test_flags', 'add_train_flags', 'flagged', 'resumed_run', 'test_options',
            'train_options', 'write_items']
 
-_ONE_PROCESS = 'a run here is one process: leave it out'
 _SHOWN = 'python tools/report.py RUN --out DIR shows the worst mistakes'
 _PREDICTIONS = 'the predictions are in predictions_<split>.npz, in the run folder of the checkpoint'
 _ENDINGS = ('.json', '.yaml', '.yml', '.pkl', '.pickle')
@@ -45,7 +44,6 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     for flag in ('--amp', '--no-validate', '--auto-scale-lr', '--no-pin-memory',
                  '--no-persistent-workers'):
         parser.add_argument(flag, action='store_true', help=argparse.SUPPRESS)
-    _add_launchers(parser)
 
 
 def add_test_flags(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +58,6 @@ def add_test_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--show', action=_Refused, nargs=0, instead=_SHOWN)
     parser.add_argument('--interval', action=_Refused, instead=_SHOWN)
     parser.add_argument('--wait-time', action=_Refused, instead=_SHOWN)
-    _add_launchers(parser)
 
 
 def train_options(args: argparse.Namespace, config: Mapping[str, Any]) -> list[str]:
@@ -160,12 +157,3 @@ def write_items(args: argparse.Namespace, metrics: Mapping[str, Any]) -> None:
     if args.out_item == 'metrics':
         from mmengine.fileio import dump
         dump(dict(metrics), str(args.out))
-
-
-def _add_launchers(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--launcher', action=_Refused, instead=_ONE_PROCESS, unless='none',
-                        choices=['none', 'pytorch', 'slurm', 'mpi'])
-    parser.add_argument('--local-rank', '--local_rank', action=_Refused, instead=_ONE_PROCESS,
-                        unless='0')
-
-

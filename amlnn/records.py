@@ -30,6 +30,7 @@ are read as the present one.
 import dataclasses
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeGuard, TypeVar, get_args
@@ -38,8 +39,8 @@ from amlnn.atomic import write_json
 from amlnn.errors import DataError
 
 __all__ = ['OWN', 'REPEAT_LAST', 'SCHEMA_VERSION', 'TRAIN_MEAN', 'TRUTH', 'EpochRecord',
-           'FrozenStage', 'RunRecord', 'Split', 'Status', 'TestRecord', 'is_known',
-           'present_names', 'read_run', 'read_test', 'write_record']
+           'FrozenStage', 'RunRecord', 'Split', 'Status', 'TestRecord', 'device_of_several',
+           'is_known', 'present_names', 'process_count', 'read_run', 'read_test', 'write_record']
 
 SCHEMA_VERSION = 2
 
@@ -120,6 +121,7 @@ class RunRecord:
     """Number of samples by split."""
     versions: dict[str, str] = field(default_factory=dict)
     device: str = 'cpu'
+    """Its name; '2 x cpu' where two processes had one each (`process_count`)."""
     threads: int = 1
     precision: str = 'fp32'
     trunk: str | None = None
@@ -189,6 +191,25 @@ def is_known(value: float | None) -> TypeGuard[float]:
     (True, False, False)
     """
     return value is not None and math.isfinite(value)
+
+
+def device_of_several(name: str, count: int) -> str:
+    """The device of a record of several processes.
+
+    >>> device_of_several('cpu', 2)
+    '2 x cpu'
+    """
+    return f'{count} x {name}'
+
+
+def process_count(device: str) -> int:
+    """How many processes a record's device says there were.
+
+    >>> process_count('2 x cpu'), process_count('NVIDIA H100 80GB HBM3'), process_count('cpu')
+    (2, 1, 1)
+    """
+    found = re.match(r'(\d+) x ', device)
+    return int(found[1]) if found else 1
 
 
 def write_record(path: Path | str, record: RunRecord | TestRecord) -> None:

@@ -16,6 +16,7 @@ from amlnn.foreign_flags import (
     train_options,
     write_items,
 )
+from amlnn.launcher import add_launcher
 
 test_options.__test__ = False  # no test
 
@@ -55,19 +56,14 @@ def test_scaling_the_rate_needs_to_know_for_which_batch_it_was_chosen():
 
 
 @pytest.mark.parametrize(('add', 'words'), [
-    (add_train_flags, ['--launcher', 'pytorch']), (add_train_flags, ['--local-rank', '1']),
-    (add_train_flags, ['--local_rank=1']), (add_test_flags, ['--show-dir', 'a']),
+    (add_test_flags, ['--show-dir', 'a']),
     (add_test_flags, ['--show']), (add_test_flags, ['--interval', '2']),
     (add_test_flags, ['--wait-time', '2']), (add_test_flags, ['--work-dir', 'a']),
-    (add_test_flags, ['--dump', 'a.pkl']), (add_test_flags, ['--launcher=slurm'])])
+    (add_test_flags, ['--dump', 'a.pkl'])])
 def test_a_flag_that_does_nothing_here_is_refused_with_what_does(add, words):
     with pytest.raises(UsageError) as caught:
         parsed(add, *words)
     assert words[0].partition('=')[0] in caught.value.message and caught.value.hint
-
-
-def test_a_launcher_for_one_process_is_let_pass():
-    parsed(add_train_flags, '--launcher', 'none', '--local_rank', '0')
 
 
 @pytest.mark.parametrize(('words', 'said'), [
@@ -107,6 +103,7 @@ def test_every_flag_of_mmpretrain_s_tool_is_known(tool, add, ours):
     text = (shipped_folder().parent / f'tools/{tool}.py').read_text()
     parser = CommandParser('A tool.', 'tool')
     add(parser)
+    add_launcher(parser, tool)
     known = {flag for action in parser._actions for flag in action.option_strings}
     theirs = set(re.findall(r"'(--[\w-]+)'", text.partition('def merge_args')[0]))
     assert '--launcher' in theirs and theirs - known <= ours

@@ -5,20 +5,28 @@ from pathlib import Path
 
 from amlnn.command import CommandParser
 from amlnn.foreign_flags import add_test_flags, flagged, test_options, write_items
+from amlnn.launcher import add_launcher, launched
 
 
 def main(args) -> None:
+    with launched(args, 'test') as first:
+        metrics = _test(args)
+        if first:
+            write_items(args, metrics)
+
+
+def _test(args) -> dict:
     from amlnn.config.data_place import data_option
     from amlnn.config.load import load_config
     args.cfg_options = [*flagged(args, load_config, test_options), *args.cfg_options]
     # Before torch is imported: a slip is told at once.
     config = load_config(args.config, [*args.cfg_options, *data_option(args.data)])
     from amlnn.engine.evaluate import TestOptions, test
-    record = test(TestOptions(config, device=args.device, checkpoint=args.checkpoint,
-                              trust_checkpoint=args.trust_checkpoint, split=args.split,
-                              out=args.out, tta=args.tta, baselines=args.baselines,
-                              baseline_windows=args.baseline_windows, command=sys.argv))
-    write_items(args, record.metrics)
+    return test(TestOptions(config, device=args.device, checkpoint=args.checkpoint,
+                            trust_checkpoint=args.trust_checkpoint, split=args.split,
+                            out=args.out, tta=args.tta, baselines=args.baselines,
+                            baseline_windows=args.baseline_windows, command=sys.argv,
+                            launcher=args.launcher)).metrics
 
 
 def parser() -> CommandParser:
@@ -43,5 +51,6 @@ def parser() -> CommandParser:
     parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')
     parser.add_argument('--trust-checkpoint', action='store_true',
                         help='let the file run code while it is read')
+    add_launcher(parser, 'test')
     add_test_flags(parser)
     return parser

@@ -4,9 +4,15 @@ from pathlib import Path
 
 from amlnn.command import CommandParser
 from amlnn.foreign_flags import add_train_flags, flagged, resumed_run, train_options
+from amlnn.launcher import add_launcher, launched
 
 
 def main(args) -> None:
+    with launched(args, 'train'):
+        _train(args)
+
+
+def _train(args) -> None:
     from amlnn.config.data_place import data_option
     from amlnn.config.load import load_config
     args.cfg_options = [*flagged(args, load_config, train_options), *args.cfg_options]
@@ -16,7 +22,7 @@ def main(args) -> None:
     from amlnn.report.figures import draw_curves
     train(TrainOptions(config, device=args.device, work_dir=args.work_dir,
                        pretrained=args.pretrained, resume=resumed_run(args.resume), seed=args.seed,
-                       dry_run=args.dry_run), draw=draw_curves)
+                       dry_run=args.dry_run, launcher=args.launcher), draw=draw_curves)
 
 
 def parser() -> CommandParser:
@@ -40,5 +46,6 @@ def parser() -> CommandParser:
     parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')
     parser.add_argument('--dry-run', action='store_true',
                         help='build everything, run one batch of each part, keep nothing')
+    add_launcher(parser, 'train')
     add_train_flags(parser)
     return parser

@@ -9,13 +9,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, Literal
 
 from amlnn.config.kind import PARTS
 from amlnn.config.resolved import named
 
 __all__ = ['CONTINUATION', 'FREE', 'REPETITION', 'Free', 'Purpose', 'counts', 'experiment',
-           'first_difference', 'flat', 'identity', 'is_place']
+           'first_difference', 'flat', 'identity', 'is_place', 'together']
 
 Purpose = Literal['repetition', 'continuation']
 REPETITION: Purpose = 'repetition'
@@ -98,6 +98,18 @@ def identity(config: Mapping[str, object], data_hash: str | None = None) -> str:
     """
     text = json.dumps([data_hash, experiment(config, data_hash)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def together(config: Mapping[str, Any], count: int) -> Mapping[str, Any]:
+    """What several processes with this config do, as the config of one: its batches are larger.
+
+    >>> together({'train_dataloader': {'batch_size': 10}}, 2)
+    {'train_dataloader': {'batch_size': 20}}
+    """
+    loader = config.get('train_dataloader') or {}
+    if count == 1 or not loader.get('batch_size'):
+        return config
+    return {**config, 'train_dataloader': {**loader, 'batch_size': count * loader['batch_size']}}
 
 
 def experiment(config: Mapping[str, object], data_hash: str | None = None,

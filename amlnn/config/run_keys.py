@@ -20,7 +20,8 @@ __all__ = ['check_run_keys', 'idle_keys']
 
 _METHODS = ('fork', 'spawn', 'forkserver')
 _LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
-_SEVERAL = 'a training here is one process'
+_LAUNCH = '--launcher pytorch on the command line, under torchrun'
+_SHARED = 'several processes (--launcher) sum up gradients, whatever has one, and wrap no model'
 _LOADS = 'model.pretrained or --pretrained loads weights, and says how many matched'
 
 
@@ -39,13 +40,13 @@ _LOGGER = "nothing logs: default_hooks = dict(logger=dict(type='LoggerHook'), ti
 _KEYS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ('load_from', _asks, _LOADS),
     ('resume', _asks, '--resume goes on with a run'),
-    ('launcher', lambda value: value not in (None, 'none'), f'{_SEVERAL}; take it out'),
-    ('model_wrapper_cfg', _asks, f'{_SEVERAL}, whose model is not wrapped; take it out'),
-    ('find_unused_parameters', _asks, f'{_SEVERAL}; take it out'),
-    ('sync_bn', _asks, f'{_SEVERAL}, whose batch norm sees the whole batch; take it out'),
+    ('launcher', lambda value: value not in (None, 'none'), _LAUNCH),
+    ('model_wrapper_cfg', _asks, f'{_SHARED}; take it out'),
+    ('find_unused_parameters', _asks, f'{_SHARED}; take it out'),
+    ('sync_bn', _asks, "norm_cfg = dict(type='SyncBN') in model.backbone, on GPUs; take it out"),
     ('runner_type', lambda value: value not in (None, RUNNER), 'runs have a runner of their own; '
      'take it out'),
-    ('strategy', _asks, f'{_SEVERAL}; take it out'),
+    ('strategy', _asks, f'{_SHARED}; take it out'),
     ('compile', _asks, 'execution = dict(compile=True) compiles what is frozen'),
     ('activation_checkpointing', _asks, 'a smaller train_dataloader.batch_size, or '
      'optim_wrapper.accumulative_counts, takes less memory'),
@@ -63,9 +64,10 @@ _KEYS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
 _INNER: tuple[tuple[str, str, Callable[[Any], bool], str], ...] = (
     ('val_cfg', 'fp16', _asks, "execution = dict(precision='fp16')"),
     ('test_cfg', 'fp16', _asks, "execution = dict(precision='fp16')"),
-    ('randomness', 'diff_rank_seed', _asks, f'{_SEVERAL}; take it out'),
+    ('randomness', 'diff_rank_seed', _asks, 'the order is that of all processes, and each draws '
+     'its own dropout; take it out'),
     ('env_cfg', 'dist_cfg', lambda value: bool(set(value or ()) - {'backend'}),
-     f'{_SEVERAL}; take it out'),
+     '--launcher chooses how processes talk; take it out'),
 )
 
 

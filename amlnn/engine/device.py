@@ -7,7 +7,9 @@ from mmengine.device import utils as mmengine_device
 from mmengine.utils.dl_utils import set_multi_processing
 
 from amlnn.engine.memory import keep_freed_memory
+from amlnn.engine.processes import processes
 from amlnn.errors import ConfigError
+from amlnn.records import device_of_several
 
 __all__ = ['choose_device', 'device_name', 'set_environment']
 
@@ -32,8 +34,10 @@ def choose_device(name: str) -> str:
 
 
 def device_name(device: str) -> str:
-    """'cpu', or the accelerator's own name."""
-    return torch.cuda.get_device_name() if device == 'cuda' else 'cpu'
+    """'cpu', or the accelerator's own name; with their number, where several processes have one."""
+    name = torch.cuda.get_device_name() if device == 'cuda' else 'cpu'
+    count = processes().count
+    return name if count == 1 else device_of_several(name, count)
 
 
 def set_environment(section: dict) -> None:

@@ -12,6 +12,7 @@ from amlnn.console import say
 from amlnn.engine.device import choose_device, device_name, set_environment
 from amlnn.engine.new_record import new_record
 from amlnn.engine.options import CheckpointOptions, TestOptions
+from amlnn.engine.processes import Processes, joined, processes
 from amlnn.engine.run.folder import (
     checkpoint_run,
     create_run_folder,
@@ -33,7 +34,11 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
     Raises:
         AmlnnError: config, checkpoint and data do not fit one another.
     """
-    console = console or Console()
+    with joined(options.launcher, choose_device(options.device)):
+        return _test(options, processes(), processes().console(console))
+
+
+def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord:
     task, weights = open_weights(options)
     task.check_test(options)
     config = task.plan.config
@@ -47,9 +52,10 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
         task.fit_test(options, split)
         loader = task.loader(split)
         model = task.restore(weights, console)
+        all_.make_alike(model)
         evaluator = task.evaluator(split, loader)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-            shown = bar.add_task(f'testing on {split}', total=len(loader.dataset))
+            shown = bar.add_task(f'testing on {split}', total=len(loader.dataset) // all_.count)
             result = task.evaluate(task.tester(model, options), loader, evaluator,
                                    lambda count: bar.advance(shown, count))
         record = TestRecord(
@@ -61,6 +67,8 @@ def test(options: TestOptions, console: Console | None = None) -> TestRecord:
             device=device_name(task.plan.device), precision=task.plan.precision,
             data_root=task.data_root, data_manifest_hash=task.data_hash(),
             versions=task.versions(), created=utc_now())
+        if not all_.first:
+            return record
         task.complete(record, result, loader, weights, options, console)
     folder = _folder(task, model, {split: result.samples}, options)
     record.checkpoint = name_within(folder, options.checkpoint)

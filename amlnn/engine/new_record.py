@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from amlnn.config.experiment import identity
+from amlnn.config.experiment import identity, together
 from amlnn.config.resolved import config_hash
 from amlnn.engine.device import device_name
+from amlnn.engine.processes import processes
 from amlnn.engine.run.folder import utc_now
 from amlnn.engine.task import Task
 from amlnn.models.parameters import count_parameters
@@ -31,7 +32,8 @@ def new_record(task: Task, config, model: nn.Module, samples: dict[str, int],
     return RunRecord(
         kind=task.kind, config_name=plan.loaded.name, config_path=str(plan.loaded.path),
         command=list(command), config_hash=config_hash(config),
-        experiment=identity(config, task.data_hash()), started=utc_now(), seed=plan.seed,
+        experiment=identity(together(config, processes().count), task.data_hash()),
+        started=utc_now(), seed=plan.seed,
         data_root=task.data_root, data_manifest_hash=task.data_hash(),
         classes=list(task.classes or ()), samples=samples, versions=task.versions(),
         device=device_name(plan.device), threads=torch.get_num_threads(),

@@ -21,6 +21,8 @@ class ConfigOptions:
     cfg_options: Sequence[str] = ()
     """Overrides as of --cfg-options, of a config that is not loaded yet."""
     device: str = 'auto'
+    launcher: str = 'none'
+    """Who started this as one of several processes (`amlnn.launcher`)."""
 
     def loaded(self) -> LoadedConfig:
         """The config; read, where it was not yet.

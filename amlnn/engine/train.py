@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rich.table import Table
 from amlnn.atomic import write_text
 from amlnn.command import command_line, shipped_config
 from amlnn.config.check import check_parameters
-from amlnn.config.experiment import identity
+from amlnn.config.experiment import identity, together
 from amlnn.config.kind import PARTS
 from amlnn.config.load import LoadedConfig
 from amlnn.config.own_imports import check_unchanged, keep_own_modules
@@ -20,11 +21,12 @@ from amlnn.config.resolved import config_hash
 from amlnn.config.run_keys import check_run_keys
 from amlnn.config.schedules import rising_again
 from amlnn.console import say
-from amlnn.engine.device import choose_device
+from amlnn.engine.device import choose_device, device_name
 from amlnn.engine.make_runner import make_runner
 from amlnn.engine.memory import is_out_of_memory
 from amlnn.engine.new_record import count_samples, new_record
 from amlnn.engine.options import AUTO, TrainOptions
+from amlnn.engine.processes import Processes, cause, joined, processes
 from amlnn.engine.rehearsal import rehearse
 from amlnn.engine.run.checkpoint import CheckpointFolder, read_checkpoint
 from amlnn.engine.run.folder import (
@@ -39,10 +41,11 @@ from amlnn.engine.run.hooks import AskingHook
 from amlnn.engine.run.progress import TrainingProgress, duration
 from amlnn.engine.run.recorder import Recorder
 from amlnn.engine.run.resume import NothingToResume, RunPlace, find_run
+from amlnn.engine.run.shared_steps import several_notes
 from amlnn.engine.seeding import seed_epoch
 from amlnn.engine.task import Task, in_scope, open_task, parameter_names, task_class
 from amlnn.errors import ConfigError, DataError, RunFailed
-from amlnn.records import EpochRecord, RunRecord, read_run
+from amlnn.records import EpochRecord, RunRecord, process_count, read_run
 
 __all__ = ['TrainOptions', 'planned_identity', 'train']
 
@@ -62,29 +65,37 @@ def train(options: TrainOptions, draw: Draw | None = None,
         AmlnnError: the input was wrong (before any training), or the run failed.
         KeyboardInterrupt: it was stopped; the run can be resumed.
     """
-    console = console or Console()
+    device = choose_device(options.device)
+    with joined(options.launcher, device):
+        return _train(options, device, draw, processes(), processes().console(console))
+
+
+def _train(options: TrainOptions, device: str, draw: Draw | None, all_: Processes,
+           console: Console) -> Path | None:
     loaded = options.loaded()
     kind = task_class(loaded.config)
     kind.check_data(loaded.config, ('train', 'val'))
     _check_epochs(loaded)
     notes = check_run_keys(loaded)
-    device = choose_device(options.device)
     with in_scope(loaded.config):
         task = kind.open(loaded, device, options.seed, options.pretrained)
         task.plan.notes += notes
         check_parameters(loaded, lambda model: parameter_names(loaded))
         if options.dry_run:
-            _dry_run(task, console)
+            all_.on_first(lambda: _dry_run(task, console))
             return None
         if options.keep_features and task.plan.policy.trunk_cache == 'auto':
             task.plan.policy.trunk_cache = True
-        folder, resumed = _folder(options, task)
+        all_.wait()  # a folder is made only when nothing is wrong in any of them
+        folder, resumed, task.plan.model_options.pretrained = all_.on_first(
+            lambda: (*_folder(options, task, all_.count), task.plan.model_options.pretrained))
         config = task.plan.effective_config()
-        with RunLock(folder):
-            task.plan.notes += keep_own_modules(config, folder)
-            write_text(folder / 'config.py', task.config_text(config))
+        with RunLock(folder) if all_.first else nullcontext():
+            if all_.first:
+                task.plan.notes += keep_own_modules(config, folder)
+                write_text(folder / 'config.py', task.config_text(config))
             place = RunPlace(folder, resumed)
-            Training(task, place, config, console, draw, options.after_epoch).run()
+            Training(task, place, config, console, draw, all_, options.after_epoch).run()
     return folder
 
 
@@ -100,7 +111,7 @@ def planned_identity(options: TrainOptions) -> str:
         return identity(task.plan.effective_config(), task.data_hash())
 
 
-def _folder(options: TrainOptions, task: Task) -> tuple[Path, bool]:
+def _folder(options: TrainOptions, task: Task, count: int) -> tuple[Path, bool]:
     """A new run folder, or the one to go on with, whose weights the plan then begins with.
 
     Returns:
@@ -114,7 +125,7 @@ def _folder(options: TrainOptions, task: Task) -> tuple[Path, bool]:
     try:
         run = None if resume is None else find_run(
             '' if resume == AUTO else resume, parent, config, task.data_hash(),
-            options.pretrained is not None)
+            options.pretrained is not None, count)
     except NothingToResume as nothing:
         if resume != AUTO:
             raise
@@ -139,6 +150,8 @@ class Training:
     """As config.py stores it."""
     console: Console
     draw: Draw | None = None
+    all: Processes = field(default_factory=Processes)
+    """Those that train together; the first one writes."""
     after_epoch: Callable[[EpochRecord], str | None] | None = None
     loaders: dict = field(default_factory=dict)
     asked: AskingHook | None = None
@@ -155,13 +168,20 @@ class Training:
             said = self.build()
             record = self.describe()
         except BaseException:
-            if not self.place.resumed:  # wrong input; a folder without a run would be in the way
+            # Wrong input; a folder without a run would be in the way.
+            if self.all.first and not self.place.resumed:
                 remove_run_folder(self.place.folder)
             raise
         announce(self.task, record, said, self.place, self.path, self.console)
         self.begin(record)
         try:
-            self.train()
+            try:
+                self.train()
+            except BaseException as error:
+                reason = cause(error)  # that of another process, perhaps
+                if reason is error:
+                    raise
+                raise reason from error
         except KeyboardInterrupt:
             self.stopped()
             raise
@@ -192,10 +212,17 @@ class Training:
         if checkpoint:  # a trunk is a copy of the weights, so they must be those of the run
             self.model.load_state_dict(checkpoint['state_dict'])
         if checkpoint is None:
-            task.try_out(self.model, self.loaders)
-            rehearse(task, self.model, self.loaders, self.config)
+            self.all.on_first(self.rehearse)
+        self.all.make_alike(self.model)
+        task.plan.notes += several_notes(
+            task.plan.config['train_dataloader'].get('batch_size', 1), self.model, self.all)
         self.path = task.fast_path(self.model)
         return said
+
+    def rehearse(self) -> None:
+        """Ask whether model, data and libraries go together."""
+        self.task.try_out(self.model, self.loaders)
+        rehearse(self.task, self.model, self.loaders, self.config)
 
     def describe(self) -> RunRecord:
         """The record that the run begins or goes on with."""
@@ -205,19 +232,22 @@ class Training:
         record.trunk = self.path.notes[0] if self.path else None
         record.max_epochs = self.task.plan.config['train_cfg']['max_epochs']
         # A longer training is another experiment than the shorter one that it goes on with.
-        record.experiment = identity(self.config, self.task.data_hash())
+        record.experiment = identity(together(self.config, self.all.count), self.task.data_hash())
+        if process_count(record.device) != self.all.count:
+            record.device = device_name(self.task.plan.device)
         return record
 
     def begin(self, record: RunRecord) -> None:
         """Let the folder say that a run is going on in it."""
         folder = self.place.folder
-        self.recorder = Recorder(folder, record, self.draw)
+        self.recorder = Recorder(folder, record, self.draw, writes=self.all.first)
         if self.place.resumed and self.place.checkpoint is None:  # stopped in its first epoch
             self.recorder.rewind([], 0.0, 0)
         self.recorder.write()
-        if not self.place.resumed:
-            self.task.write_truth(folder)
-        point_latest(folder)
+        if self.all.first:
+            if not self.place.resumed:
+                self.task.write_truth(folder)
+            point_latest(folder)
         self.progress = TrainingProgress(self.console, self.task.rate, self.task.digits)
 
     def train(self) -> None:

@@ -117,7 +117,7 @@ class ForecastError(_SummedMetric):
 
     def compute_metrics(self, results: list[dict[str, Tensor]]) -> dict[str, float]:
         """The items, of sums [P, C]."""
-        by_column = {name: value.sum(0).cpu() for name, value in results[0].items()}
+        by_column = {name: value.sum(0).cpu() for name, value in _summed(results).items()}
         absolute_C, count_C = by_column['absolute'], by_column['count']
         found = mean_errors(by_column['squared'], absolute_C, count_C, self.scale('deviation'))
         if 'mase' in self.items:
@@ -175,8 +175,9 @@ class QuantileError(_SummedMetric):
 
     def compute_metrics(self, results: list[dict[str, Tensor]]) -> dict[str, float]:
         """The items, of sums [P, C]."""
-        count = results[0]['count'].sum().clamp(min=1)
-        return {name: float(results[0][name].sum() / count) for name in self.items}
+        sums = _summed(results)
+        count = sums['count'].sum().clamp(min=1)
+        return {name: float(sums[name].sum() / count) for name in self.items}
 
     def _place(self, levels: Sequence[float], wanted: float) -> int:
         place = place_of_level(levels, wanted)
@@ -185,3 +186,12 @@ class QuantileError(_SummedMetric):
                               f'{", ".join(f"{level:g}" for level in levels)}',
                               hint='add it to model.head.levels, or choose another `level`')
         return place
+
+
+def _summed(results: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The sums of all windows; each of several processes has one of its own."""
+    total = dict(results[0])
+    for sums in results[1:]:
+        for name, value in sums.items():
+            total[name] = total[name] + value
+    return total

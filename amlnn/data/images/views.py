@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from mmengine.registry import DATA_SAMPLERS, DATASETS
 
+from amlnn.data.shares import Share
 from amlnn.errors import AmlnnError, DataError
 
 __all__ = ['View', 'ViewDataset', 'ViewSampler', 'draws_nothing', 'seeded', 'view_seed']
@@ -194,12 +195,17 @@ class ViewSampler:
         seed: Passed on to the sampler.
         views: How many different views there are; None for a new one in every epoch. 1 for
             validation and test parts, which always see view 0.
+        share: What one of several processes takes of the order, as Share's arguments; None is all
+            of it.
     """
 
-    def __init__(self, dataset, sampler: dict, seed: int | None = None, views: int | None = None):
+    def __init__(self, dataset, sampler: dict, seed: int | None = None, views: int | None = None,
+                 share: dict | None = None):
         arguments = {'dataset': dataset, 'seed': seed}
         self.sampler = DATA_SAMPLERS.build(sampler, default_args=arguments)
+        self.seed = seed or 0
         self.views = views
+        self.share = Share(**share) if share else None
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -209,6 +215,14 @@ class ViewSampler:
             self.sampler.set_epoch(epoch)
 
     def __iter__(self) -> Iterator[View]:
+        if self.share is None:
+            return self._all()
+        # Of a sampler that draws from the process's own generators, all processes have to see the
+        # same order.
+        with seeded(view_seed(self.seed, 'order', self.epoch)):
+            return iter(self.share.of(list(self._all())))
+
+    def _all(self) -> Iterator[View]:
         view = self.epoch % self.views if self.views else self.epoch
         drawn: dict[int, int] = {}
         for index in self.sampler:
@@ -218,7 +232,13 @@ class ViewSampler:
             yield View(index, view, repeat)
 
     def __len__(self) -> int:
-        return len(self.sampler)
+        total = len(self.sampler)
+        return total if self.share is None else self.share.length(total)
+
+    @property
+    def empty_at_end(self) -> bool:
+        """Whether the last batch is only there so that all processes take as many steps."""
+        return self.share is not None and self.share.is_empty_at_end(len(self.sampler))
 
 
 def _children(dataset) -> list:

@@ -11,6 +11,7 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
 
 from amlnn.atomic import replacing
+from amlnn.engine.gathering import Gathering
 from amlnn.engine.measured import numbers_and_arrays
 from amlnn.quiet import quiet_imports
 
@@ -19,7 +20,10 @@ __all__ = ['Evaluation', 'evaluate', 'predict_from', 'write_predictions']
 
 @dataclass
 class Evaluation:
-    """What one pass over a data set gives. N images, K classes."""
+    """What one pass over a data set gives. N images, K classes.
+
+    Of several processes the first one has all of it, the others the numbers alone.
+    """
 
     metrics: dict[str, float]
     arrays: dict[str, list]
@@ -54,28 +58,45 @@ def evaluate(model: nn.Module, dataloader, evaluator, context: Callable,
     inner = model.module if is_model_wrapper(model) else model
     inner.eval()
     begin = time.perf_counter()
-    ids, labels, probabilities = [], [], []
-    loss_sum, loss_count, samples = 0.0, 0, 0
+    gathering = Gathering(evaluator)
     for batch in dataloader:
         outputs, loss = forward(inner, batch, context)
-        for output in outputs:
-            ids.append(str(output.metainfo.get('id', len(ids))))
-            if 'gt_label' in output and 'pred_score' in output and len(output.gt_label) == 1:
-                labels.append(int(output.gt_label))
-                probabilities.append(output.pred_score.float().cpu().numpy())
-        if loss is not None:
-            loss_sum += float(loss) * len(outputs)
-            loss_count += len(outputs)
-        samples += len(outputs)
-        evaluator.process(data_samples=outputs, data_batch=batch)
+        gathering.add(_of_batch(outputs, loss), outputs, batch)
         on_batch(len(outputs))
-    metrics, arrays = numbers_and_arrays(evaluator.evaluate(samples))
-    complete = len(labels) == samples
+    batches = gathering.batches()
+    rows = [row for rows, _ in batches for row in rows]
+
+    def numbers() -> dict:
+        metrics, arrays = numbers_and_arrays(gathering.measured(len(rows)))
+        losses = [(loss, len(rows)) for rows, loss in batches if loss is not None]
+        total = 0.0
+        for loss, count in losses:
+            total += loss * count
+        return dict(metrics=metrics, arrays=arrays, samples=len(rows),
+                    loss=total / sum(count for _, count in losses) if losses else None)
+
+    known = gathering.processes.on_first(numbers)
+    scored = [(label, scores) for _, label, scores in rows if label is not None]
+    scored = scored if len(scored) == len(rows) else []
     return Evaluation(
-        metrics=metrics, arrays=arrays, loss=loss_sum / loss_count if loss_count else None, ids=ids,
-        labels=np.array(labels if complete else [], np.int64),
-        probabilities=np.array(probabilities if complete else [], np.float32), samples=samples,
+        **known, ids=[str(place) if name is None else name
+                      for place, (name, _, _) in enumerate(rows)],
+        labels=np.array([label for label, _ in scored], np.int64),
+        probabilities=np.array([scores for _, scores in scored], np.float32),
         seconds=time.perf_counter() - begin)
+
+
+def _of_batch(outputs: list, loss: torch.Tensor | None
+              ) -> tuple[list[tuple[str | None, int | None, np.ndarray | None]], float | None]:
+    """Id, label and probabilities of each image, as far as there are any, and the mean loss."""
+    rows = []
+    for output in outputs:
+        name = output.metainfo.get('id')
+        row = None if name is None else str(name), None, None
+        if 'gt_label' in output and 'pred_score' in output and len(output.gt_label) == 1:
+            row = row[0], int(output.gt_label), output.pred_score.float().cpu().numpy()
+        rows.append(row)
+    return rows, None if loss is None else float(loss)
 
 
 def write_predictions(path: Path, evaluation: Evaluation, classes: list[str]) -> bool:

@@ -13,6 +13,7 @@ from amlnn.data.images.views import ViewDataset
 from amlnn.data.prepare.integrity import check_files
 from amlnn.data.prepare.manifest import SPLIT_FOLDERS
 from amlnn.engine.plan import Plan
+from amlnn.engine.processes import alone, processes
 from amlnn.engine.rehearsal import as_config_error, kept_generators
 from amlnn.errors import AmlnnError, ConfigError, DataError
 
@@ -39,12 +40,14 @@ def build_loader(plan: Plan, part: str, classes: list[str] | None = None) -> Dat
                           hint="sampler=dict(type='DefaultSampler', shuffle=True)")
     section['dataset'] = dict(type='ViewDataset', dataset=section['dataset'], seed=plan.seed)
     section['sampler'] = dict(type='ViewSampler', sampler=sampler,
-                              views=plan.policy.views if part == 'train' else 1)
+                              views=plan.policy.views if part == 'train' else 1,
+                              share=_share(section, part))
     for leaf in part_data_sets(plan.config, part):
         if leaf.get('data_root') and leaf.get('split') in SPLIT_FOLDERS:
             check_files(leaf['data_root'], leaf['split'])
     try:
-        loader = Runner.build_dataloader(section, seed=plan.seed)
+        with alone():  # samplers of the libraries take a share by themselves
+            loader = Runner.build_dataloader(section, seed=plan.seed)
     except AmlnnError:
         raise
     except Exception as error:
@@ -74,6 +77,17 @@ def build_loader(plan: Plan, part: str, classes: list[str] | None = None) -> Dat
                         f'`{different[0]}` where the model has `{different[1]}`',
                         hint='prepare the data with the same classes')
     return loader
+
+
+def _share(section: dict, part: str) -> dict | None:
+    """What this process takes of a part, if it is one of several."""
+    all_ = processes()
+    if not all_.several:
+        return None
+    if part == 'train' and section.get('num_batch_per_epoch') is not None:
+        section['num_batch_per_epoch'] *= all_.count  # MMEngine cuts the data set by it
+    return dict(rank=all_.rank, count=all_.count, batch=section.get('batch_size', 1),
+                whole=part != 'train', drop_last=section.get('drop_last', False))
 
 
 def _check_sampler(sampler, part: str, plan: Plan) -> None:

@@ -258,6 +258,8 @@ class ImageTask(Task):
 
             self._check_head(model, batch())
             left = 0 if loader.drop_last else len(loader.dataset) % loader.batch_size
+            if share := getattr(loader.sampler, 'share', None):
+                left = 1 if 1 in share.last_sizes(len(loader.dataset)) else 0
             if left == 1:
                 take_step(model, batch(), self.plan.config['optim_wrapper'], 'the last batch, of 1 '
                           f'image ({len(loader.dataset)} by {loader.batch_size}),')

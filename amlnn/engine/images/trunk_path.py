@@ -214,19 +214,16 @@ class TrunkTrainLoop(EpochTrainLoop):
         super().__init__(*arguments, **options)
         self.path = path
 
-    def run_iter(self, idx: int, data_batch: dict) -> None:
+    def take_step(self, data_batch: dict) -> dict:
         """One step on a batch of features."""
-        runner = self.runner
-        runner.call_hook('before_train_iter', batch_idx=idx, data_batch=data_batch)
-        model, wrapper = runner.model, runner.optim_wrapper
+        model, wrapper = self.runner.model, self.runner.optim_wrapper
         device = _device(model)
         with wrapper.optim_context(model):
             features = extract_from(model, data_batch['inputs'].to(device), self.path.split)
             losses = model.head.loss(features, _to(data_batch['data_samples'], device))
         loss, outputs = model.parse_losses(losses)
         wrapper.update_params(loss)
-        runner.call_hook('after_train_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs)
-        self._iter += 1
+        return outputs
 
 
 class _Batches:

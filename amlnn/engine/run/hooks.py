@@ -52,6 +52,8 @@ class RunCheckpointHook(Hook):
         epoch, loop = runner.epoch, runner.train_loop
         last = epoch >= loop.max_epochs or loop.stop_training
         improved = improved and self.save_best is not None
+        if not runner.processes.first:
+            return
         if not (improved or last or epoch % self.interval == 0):
             return
         folder = CheckpointFolder(runner.folder / 'checkpoints')
@@ -195,7 +197,7 @@ class EpochHook(Hook):
         self.progress.begin_epoch(runner.epoch + 1)
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
-        count = len(data_batch['inputs'])
+        count = runner.train_loop.samples
         self._samples += count
         self._losses.append((outputs['loss'].detach(), count))
         done = batch_idx + 1

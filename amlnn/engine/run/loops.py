@@ -14,6 +14,9 @@ class EpochTrainLoop(EpochBasedTrainLoop):
     """MMEngine's loop with one more hook, `after_epoch`, behind training and validation.
 
     MMEngine saves after training and before validation, so a checkpoint cannot know its own score.
+
+    Attributes:
+        samples: Of the step that is being taken, over all processes.
     """
 
     def run(self) -> torch.nn.Module:
@@ -21,6 +24,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
         self.runner.call_hook('before_train')
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
+            self.runner.processes.mean_buffers(self.runner.model)
             self._decide_current_val_interval()
             metrics = {}
             if self.runner.val_loop is not None and self._epoch >= self.val_begin and (
@@ -29,6 +33,21 @@ class EpochTrainLoop(EpochBasedTrainLoop):
             self.runner.end_epoch(metrics)
         self.runner.call_hook('after_train')
         return self.runner.model
+
+    def run_iter(self, idx: int, data_batch: dict) -> None:
+        """One step, which several processes take together."""
+        runner = self.runner
+        runner.call_hook('before_train_iter', batch_idx=idx, data_batch=data_batch)
+        is_repeat = idx + 1 == len(self.dataloader) and getattr(
+            self.dataloader.sampler, 'empty_at_end', False)
+        self.samples = runner.shared.begin(data_batch, is_repeat)
+        outputs = runner.shared.end(self.take_step(data_batch))
+        runner.call_hook('after_train_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs)
+        self._iter += 1
+
+    def take_step(self, data_batch: dict) -> dict:
+        """Losses of a batch, and what else the model measures, after a step of the optimizer."""
+        return self.runner.model.train_step(data_batch, optim_wrapper=self.runner.optim_wrapper)
 
 
 class EvaluationLoop(ValLoop):
@@ -56,6 +75,7 @@ class EvaluationLoop(ValLoop):
         """Validate; the metrics hold the mean loss under VALIDATION_LOSS."""
         self.runner.call_hook('before_val')
         self.runner.call_hook('before_val_epoch')
+        self.runner.processes.mean_buffers(self.runner.model)  # a hook may have put in others
         self.last = self._evaluate(self.runner.model, self.dataloader, self.evaluator,
                                    self.on_batch, self.forward)
         metrics = dict(self.last.metrics)

@@ -25,21 +25,26 @@ class Recorder:
         folder: The run folder.
         record: What is known at the start.
         draw: Called with the record and a path to draw curves.png, or None.
+        writes: Whether anything is written: by one of several processes.
     """
 
     def __init__(self, folder: Path, record: RunRecord,
-                 draw: Callable[[RunRecord, Path], None] | None = None):
+                 draw: Callable[[RunRecord, Path], None] | None = None, writes: bool = True):
         self.folder = folder
         self.record = record
-        self._draw = draw
+        self.writes = writes
+        self._draw = draw if writes else None
         self._drawn = -math.inf
 
     def write(self) -> None:
         """Write run.json."""
-        write_record(self.folder / 'run.json', self.record)
+        if self.writes:
+            write_record(self.folder / 'run.json', self.record)
 
     def log_scalars(self, values: dict) -> None:
         """Append one line to scalars.jsonl."""
+        if not self.writes:
+            return
         with open(self.folder / 'scalars.jsonl', 'a', encoding='utf-8') as file:
             file.write(json.dumps(values) + '\n')
 
@@ -52,7 +57,7 @@ class Recorder:
         for epoch in self.record.epochs:
             self._compare(epoch)
         path = self.folder / 'scalars.jsonl'
-        if path.is_file():
+        if self.writes and path.is_file():
             lines = [line for line in path.read_text(encoding='utf-8').splitlines()
                      if _scalar_epoch(line) <= len(epochs)]
             write_text(path, ''.join(line + '\n' for line in lines))

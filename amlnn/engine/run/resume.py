@@ -6,12 +6,12 @@ from pathlib import Path
 
 from mmengine.config import ConfigDict
 
-from amlnn.config.experiment import CONTINUATION, first_difference
+from amlnn.config.experiment import CONTINUATION, first_difference, together
 from amlnn.config.load import load_config
 from amlnn.engine.run.checkpoint import CheckpointFolder, read_checkpoint
 from amlnn.engine.run.folder import find_unfinished
 from amlnn.errors import UsageError
-from amlnn.records import RunRecord, read_run
+from amlnn.records import RunRecord, process_count, read_run
 
 __all__ = ['NothingToResume', 'RunPlace', 'StoredRun', 'find_run']
 
@@ -55,17 +55,30 @@ class StoredRun:
         """The weights that it began with."""
         return self.config['model'].get('pretrained')
 
-    def difference(self, config, data_hash: str | None, same_pretrained: bool) -> str:
-        """The first thing by which it is another experiment than a config, in words, or ''."""
+    @property
+    def processes(self) -> int:
+        """How many it was trained by."""
+        return process_count(self.record.device)
+
+    def difference(self, config, data_hash: str | None, same_pretrained: bool, count: int) -> str:
+        """The first thing by which it is another experiment than a config, in words, or ''.
+
+        Two processes with batches of 10 go on with what one began with batches of 20.
+        """
         if not same_pretrained:
             config = copy.deepcopy(config)
             config['model']['pretrained'] = self.pretrained
-        return first_difference(self.config, config, CONTINUATION,
-                                self.record.data_manifest_hash, data_hash)
+        before, now = together(self.config, self.processes), together(config, count)
+        sizes = [each['train_dataloader'].get('batch_size') for each in (before, now)]
+        if count != self.processes and sizes[0] != sizes[1]:
+            return (f'{self.processes} x {sizes[0] // self.processes} samples a step there, '
+                    f'{count} x {sizes[1] // count} here')
+        return first_difference(before, now, CONTINUATION, self.record.data_manifest_hash,
+                                data_hash)
 
 
 def find_run(named: str, parent: Path, config, data_hash: str | None = None,
-             same_pretrained: bool = False) -> StoredRun:
+             same_pretrained: bool = False, count: int = 1) -> StoredRun:
     """The run to resume.
 
     Args:
@@ -75,6 +88,7 @@ def find_run(named: str, parent: Path, config, data_hash: str | None = None,
         data_hash: What names the content of its data.
         same_pretrained: Compare `model.pretrained` too, because the command line gives it; else
             what the run began with counts.
+        count: Processes of now.
 
     Raises:
         UsageError: there is none, its config differs, or nothing is left to train.
@@ -82,7 +96,12 @@ def find_run(named: str, parent: Path, config, data_hash: str | None = None,
     if named:
         folder = Path(named)
         run = StoredRun.read(folder.resolve() if folder.is_symlink() else folder)
-        different = run.difference(config, data_hash, same_pretrained)
+        different = run.difference(config, data_hash, same_pretrained, count)
+        if different and ' a step ' in different:
+            raise UsageError(
+                f'`{run.folder}` took batches of another size: {different}',
+                hint=f'as many processes as it had: {run.processes}; or another '
+                'train_dataloader.batch_size, of each process')
         if different:
             raise UsageError(
                 f'the config is not the one of `{run.folder}`: {different}',
@@ -91,7 +110,7 @@ def find_run(named: str, parent: Path, config, data_hash: str | None = None,
     else:
         candidates = map(StoredRun.read, find_unfinished(parent))
         run = next((run for run in candidates
-                    if not run.difference(config, data_hash, same_pretrained)), None)
+                    if not run.difference(config, data_hash, same_pretrained, count)), None)
         if run is None:
             raise NothingToResume(
                 f'`{parent}` has no unfinished run of this config',

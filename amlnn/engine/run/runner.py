@@ -14,6 +14,7 @@ from mmengine.visualization import Visualizer
 from torch import nn
 
 from amlnn.config.resolved import config_hash, resolved_text
+from amlnn.engine.processes import processes
 from amlnn.engine.run.loops import EpochTrainLoop, EvaluationLoop
 from amlnn.engine.run.remembered import (
     catch_up,
@@ -22,6 +23,7 @@ from amlnn.engine.run.remembered import (
     scheduler_changes,
     take_up,
 )
+from amlnn.engine.run.shared_steps import SharedSteps
 from amlnn.records import present_names
 from amlnn.registry import VALIDATION_LOSS
 
@@ -60,6 +62,8 @@ class FolderRunner(Runner):
         self.loaded_config = loaded_config
         self.task = task
         self.trunk_path = trunk_path
+        self.processes = processes()
+        self.shared = SharedSteps(self.processes)
         self._acting: dict[str, list] = {}
         name = loaded_config.get('experiment_name') or folder.name
         super().__init__(work_dir=str(folder), experiment_name=f'{name}-{next(_COUNTER)}', **kwargs)
@@ -132,6 +136,17 @@ class FolderRunner(Runner):
             super().scale_lr(optim_wrapper, auto_scale_lr)
         finally:
             self._train_dataloader = loader
+
+    def wrap_model(self, model_wrapper_cfg, model: nn.Module) -> nn.Module:
+        """Nothing is wrapped: processes share gradients, not forward passes (SharedSteps)."""
+        # Of one process MMEngine makes SyncBN to BN.
+        return model if self.processes.several else super().wrap_model(model_wrapper_cfg, model)
+
+    def build_optim_wrapper(self, optim_wrapper):
+        """The optimizer wrapper, which steps with the gradients of all processes."""
+        built = super().build_optim_wrapper(optim_wrapper)
+        self.shared.share(built)
+        return built
 
     def _init_model_weights(self) -> None:
         """The weights are in place before the runner is made."""

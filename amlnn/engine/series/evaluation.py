@@ -13,6 +13,7 @@ from torch import nn
 
 from amlnn.atomic import replacing
 from amlnn.data.series.windows import SeriesWindows
+from amlnn.engine.gathering import Gathering
 from amlnn.engine.measured import numbers_and_arrays
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.formulas.conformal import Conformal, fit_intervals
@@ -25,7 +26,10 @@ __all__ = ['ForecastEvaluation', 'evaluate_forecaster', 'interval_bounds',
 
 @dataclass
 class ForecastEvaluation:
-    """What one pass over windows gives, in scaled units."""
+    """What one pass over windows gives, in scaled units.
+
+    Of several processes the first one has all of it, the others the numbers alone.
+    """
 
     metrics: dict[str, float]
     arrays: dict[str, list]
@@ -92,27 +96,36 @@ def evaluate_forecaster(model: nn.Module, loader, evaluator, context: Callable,
     inner = model.module if is_model_wrapper(model) else model
     inner.eval()
     begin = time.perf_counter()
-    points, quantiles, levels = [], [], None
-    loss_sum, samples = 0.0, 0
+    levels = None
+    gathering = Gathering(evaluator)
     for batch in loader:
         batch = inner.data_preprocessor(batch, False)
         with context():
             forecast, loss = _forecast(inner, batch)
         count = len(batch['inputs'])
-        loss_sum = loss_sum + loss * count  # a tensor: one wait for the device at the end
-        samples += count
-        points.append(forecast.point.float().cpu())
+        quantiles = None
         if forecast.quantiles is not None:
-            quantiles.append(forecast.quantiles.float().cpu())
-            levels = tuple(forecast.levels)
-        evaluator.process(data_samples=[forecast], data_batch=batch)
+            quantiles, levels = forecast.quantiles.float().cpu(), tuple(forecast.levels)
+        # The loss stays a tensor: one wait for the device at the end.
+        gathering.add((forecast.point.float().cpu(), quantiles, loss * count), [forecast], batch)
         on_batch(count)
-    metrics, arrays = numbers_and_arrays(evaluator.evaluate(samples))
+    batches = gathering.batches()
+    samples = sum(len(point) for point, _, _ in batches)
+
+    def numbers() -> dict:
+        metrics, arrays = numbers_and_arrays(gathering.measured(samples))
+        total = 0.0
+        for _, _, loss in batches:
+            total = total + loss
+        return dict(metrics=metrics, arrays=arrays, loss=float(total) / samples, samples=samples)
+
+    known = gathering.processes.on_first(numbers)
+    points, quantiles = ([each[place] for each in batches] for place in (0, 1))
     return ForecastEvaluation(
-        metrics=metrics, arrays=arrays, loss=float(loss_sum) / samples, dataset=loader.dataset,
-        forecasts=torch.cat(points).numpy(),
-        quantiles=torch.cat(quantiles).numpy() if quantiles else None, levels=levels,
-        samples=samples, seconds=time.perf_counter() - begin)
+        **known, dataset=loader.dataset,
+        forecasts=torch.cat(points).numpy() if points else np.empty(0, np.float32),
+        quantiles=torch.cat(quantiles).numpy() if quantiles and quantiles[0] is not None else None,
+        levels=levels, seconds=time.perf_counter() - begin)
 
 
 def write_forecasts(path: Path, evaluation: ForecastEvaluation, metainfo: dict) -> None:

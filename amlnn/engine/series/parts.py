@@ -23,6 +23,8 @@ from amlnn.data.series.continuation import check_step
 from amlnn.data.series.series import Series
 from amlnn.data.series.window_loader import WindowLoader
 from amlnn.data.series.windows import SeriesWindows
+from amlnn.data.shares import Share
+from amlnn.engine.processes import processes
 from amlnn.engine.run.checkpoint import load_weights, read_checkpoint
 from amlnn.errors import CheckpointError, ConfigError, DataError
 from amlnn.formulas.forecast_errors import seasonal_naive_error
@@ -97,9 +99,12 @@ class SeriesParts:
         if section.get('batch_size') is None:
             raise ConfigError(f'{place}: `{part}_dataloader` has no `batch_size`',
                               hint=f'{part}_dataloader.batch_size=32')
-        return WindowLoader(
-            self.dataset(part), section['batch_size'], section.get('shuffle', part == 'train'),
-            self.seed, section.get('drop_last', False))
+        size, drop_last = section['batch_size'], section.get('drop_last', False)
+        all_ = processes()
+        share = Share(all_.rank, all_.count, size, part != 'train', drop_last) \
+            if all_.several else None
+        return WindowLoader(self.dataset(part), size, section.get('shuffle', part == 'train'),
+                            self.seed, drop_last, share)
 
     def evaluation_meta(self, part: str) -> dict:
         """What metrics need to know: the metainfo, and `naive_error` (see the function)."""
