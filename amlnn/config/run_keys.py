@@ -43,7 +43,8 @@ _KEYS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ('launcher', lambda value: value not in (None, 'none'), _LAUNCH),
     ('model_wrapper_cfg', _asks, f'{_SHARED}; take it out'),
     ('find_unused_parameters', _asks, f'{_SHARED}; take it out'),
-    ('sync_bn', _asks, "norm_cfg = dict(type='SyncBN') in model.backbone, on GPUs; take it out"),
+    ('sync_bn', _asks, 'norm_cfg of model.backbone says whether statistics are those of all '
+     'processes; take it out'),
     ('runner_type', lambda value: value not in (None, RUNNER), 'runs have a runner of their own; '
      'take it out'),
     ('strategy', _asks, f'{_SHARED}; take it out'),

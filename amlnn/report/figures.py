@@ -135,7 +135,8 @@ def draw_comparison(records: Sequence[tuple[str, Sequence[RunRecord]]], path: Pa
     """
     shown = [(label, trained) for label, runs in records
              if (trained := [record for record in runs if record.epochs])]
-    across = 1 if narrow else 4
+    longest = max((len(shorten(label, 40)) for label, _ in shown), default=0)
+    across = 1 if narrow else 4 if longest < 28 else 3
     rows = math.ceil(len(shown) / across)
     figure = new_figure(*((NARROW, 5.4) if narrow else (11.4, 4.2)))
     figure.set_figheight(figure.get_figheight() + 0.22 * rows)

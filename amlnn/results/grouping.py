@@ -123,7 +123,7 @@ def _name(groups: list[Group]) -> None:
     By their overrides on the command line, else by what differs in their configs, else by their run
     folder.
     """
-    for describe in (lambda same: [_overrides(group.runs[0]) for group in same], _differences,
+    for describe in (_different_overrides, _differences,
                      lambda same: [group.runs[0].folder.name for group in same]):
         repeated = {name for name, n in Counter(group.name for group in groups).items() if n > 1}
         for name in repeated:
@@ -144,11 +144,18 @@ def _differences(groups: list[Group]) -> list[str]:
             for each in known]
 
 
-def _overrides(run: StoredRun) -> str:
+def _different_overrides(groups: list[Group]) -> list[str]:
+    """What `--cfg-options` set differently for the groups."""
+    found = [_overrides(group.runs[0]) for group in groups]
+    shared = set.intersection(*map(set, found))
+    return [' '.join(word for word in words if word not in shared) for words in found]
+
+
+def _overrides(run: StoredRun) -> list[str]:
     """What `--cfg-options` set of the experiment, each key by its last part: `lr=0.001`."""
     words = run.record.command
     if '--cfg-options' not in words:
-        return ''
+        return []
     known = bool(run.record.data_manifest_hash)
     shown = []
     for word in words[words.index('--cfg-options') + 1:]:
@@ -157,7 +164,7 @@ def _overrides(run: StoredRun) -> str:
             break
         if counts(key, value) and not (known and is_place(key)):
             shown.append(f'{_short(key)}={value}')
-    return ' '.join(shown)
+    return shown
 
 
 def _short(key: str) -> str:
