@@ -2,13 +2,18 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ['fsync_path', 'link_or_copy', 'replacing', 'write_json', 'write_text']
+__all__ = ['copy_whole', 'fsync_path', 'left_over', 'link_or_copy', 'replacing', 'write_json',
+           'write_text']
+
+# The name of a file that is being written, as `replacing` makes it.
+_TEMPORARY = re.compile(r'\..+\.\d+\.[0-9a-f]{8}(\.\w+)?')
 
 
 @contextmanager
@@ -36,7 +41,22 @@ def replacing(path: Path | str) -> Iterator[Path]:
         os.replace(temporary, path)
         fsync_path(path.parent)
     finally:
+        with suppress(OSError):
+            # Whoever failed in writing may hold it open, and with it a full disk's last space.
+            os.truncate(temporary, 0)
         temporary.unlink(missing_ok=True)
+
+
+def left_over(folder: Path) -> Iterator[Path]:
+    """Files in a folder that `replacing` began and a killed process never finished.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / '.run.12.0a1b2c3d.json').write_text('{'), (folder / 'run.json').write_text('')
+    >>> [path.name for path in left_over(folder)]
+    ['.run.12.0a1b2c3d.json']
+    """
+    return (path for path in folder.glob('.*') if _TEMPORARY.fullmatch(path.name))
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -57,6 +77,12 @@ def link_or_copy(source: Path | str, target: Path | str) -> None:
             os.link(source, temporary)
         except OSError:
             shutil.copyfile(source, temporary)
+
+
+def copy_whole(source: Path | str, target: Path | str) -> None:
+    """Copy a file; `target` appears whole or not at all, and shares nothing with `source`."""
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def fsync_path(path: Path) -> None:

@@ -1,6 +1,7 @@
 """How every command of the project is called, parses, fails and ends."""
 
 import argparse
+import errno
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from amlnn.errors import AmlnnError, Terminated, UsageError
+from amlnn.signals import outlive_the_parent
 
 __all__ = ['CONSOLE', 'SYSTEM_LIBRARIES', 'SYSTEM_PACKAGES', 'TOOLS', 'CommandParser', 'InsteadOf',
            'as_called', 'command_line', 'example_as_called', 'process_line', 'run_command',
@@ -171,15 +173,47 @@ def run_command(parser: CommandParser, main: Callable[[argparse.Namespace], int 
     except BrokenPipeError:  # `| head` closed its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:
-        # Nothing a user typed should end here; the trace goes with the report of a bug.
+    except OSError as error:
         if show_traceback:
             traceback.print_exc()
+        print(f'error: {_of_system(error)}', file=sys.stderr)
+        print(f'hint: {_OF_SYSTEM.get(error.errno or 0, _USUAL_OF_SYSTEM)}', file=sys.stderr)
+        return 1 if error.errno in _OF_DISK else 2
+    except Exception as error:
+        # Nothing a user typed should end here.
+        if show_traceback:
+            traceback.print_exc()
+        from amlnn.bug_report import write_bug_report
         text = ' '.join(str(error).split()) or 'no message'
         print(f'error: {type(error).__name__}: {text}', file=sys.stderr)
-        print('hint: this looks like a bug; run again with --traceback and report what it shows',
-              file=sys.stderr)
+        report = write_bug_report(error)
+        print('hint: this looks like a bug; ' + (
+            f'`{report}` says what is needed to find it, please send it' if report
+            else 'run again with --traceback and report what it shows'), file=sys.stderr)
         return 1
+
+
+# What the system refuses, and what to do about it.
+_OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_OF_SYSTEM = {
+    errno.ENOSPC: 'make room on that disk, or take another one',
+    errno.EDQUOT: 'make room within the quota of that disk, or take another one',
+    errno.EROFS: 'that disk is read-only; name a folder on another one',
+    errno.EACCES: 'name a file or folder that this user may read and write',
+    errno.EPERM: 'name a file or folder that this user may read and write',
+    errno.ENAMETOOLONG: 'the name is too long for that disk; choose a shorter one',
+    errno.ENOTDIR: 'a part of that path is a file; name another folder',
+    errno.EISDIR: 'that is a folder, and a file is asked for',
+    errno.EMFILE: 'raise the number of open files (ulimit -n), or use fewer workers',
+}
+_USUAL_OF_SYSTEM = 'run again with --traceback for the place in the code'
+
+
+def _of_system(error: OSError) -> str:
+    """An error of the system in one line, with the file."""
+    if error.filename is None:
+        return ' '.join(f'{type(error).__name__}: {error}'.split())
+    return f'`{error.filename}`: {error.strerror}'
 
 
 def _one_line(message: str) -> str:
@@ -192,9 +226,10 @@ def _one_line(message: str) -> str:
 def _raise_on_sigterm() -> None:
     owner = os.getpid()
 
-    def handler(number: int, frame: FrameType | None) -> NoReturn:
+    def handler(number: int, frame: FrameType | None) -> None:
         if os.getpid() != owner:  # a data-loading worker, forked with this handler in place
-            os._exit(143)
+            outlive_the_parent()
+            return
         raise Terminated
 
     signal.signal(signal.SIGTERM, handler)

@@ -8,7 +8,8 @@ A run writes these files and results reads them; neither imports the other. The 
     scalars.jsonl                one JSON object a logged iteration: epoch, iteration, loss, lr, ...
     train.log                    MMEngine's own log
     curves.png
-    checkpoints/epoch_NNNN.pth   the two newest, never rewritten
+    checkpoints/epoch_NNNN.pth   the two newest, each with a digest of itself (`amlnn.sealed`)
+    checkpoints/epoch_NNNN.part.pth    a part of an epoch, after a stop in the middle of a long one
     checkpoints/manifest.json    [{file, sha256, bytes, epoch, iteration}, ...]
     best.pth
     predictions_<split>.npz      id [N] str; label [N] int64; prob [N, K] float32; classes [K] str
@@ -33,18 +34,21 @@ import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeGuard, TypeVar, get_args
+from types import UnionType
+from typing import Any, Literal, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from amlnn.atomic import write_json
 from amlnn.errors import DataError
 
 __all__ = ['OWN', 'REPEAT_LAST', 'SCHEMA_VERSION', 'TRAIN_MEAN', 'TRUTH', 'EpochRecord',
            'FrozenStage', 'RunRecord', 'Split', 'Status', 'TestRecord', 'device_of_several',
-           'is_known', 'present_names', 'process_count', 'read_run', 'read_test', 'write_record']
+           'is_known', 'present_names', 'process_count', 'read_run', 'read_test', 'record_of',
+           'write_record']
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+"""3 added what has a default: lost epochs, changed data, threads of an epoch."""
 
-_READ = (1, 2)
+_READ = (1, 2, 3)
 
 # What version 1 called otherwise; there windows were called images.
 _RENAMED = {'images_per_second': 'samples_per_second', 'total_images': 'total_samples'}
@@ -55,6 +59,8 @@ TRUTH = 'noise-free truth'
 """The row of a generated series' own signal: what is left is noise that nobody can forecast."""
 TRAIN_MEAN, REPEAT_LAST = 'train mean', 'repeat last'
 """The rows of the simple methods that stored targets alone allow to compute."""
+
+_CHANGED = 'the file was not written by amlnn, or was changed since'
 
 Status = Literal['running', 'done', 'failed', 'interrupted']
 Split = Literal['train', 'val', 'test']
@@ -77,6 +83,8 @@ class EpochRecord:
     val_seconds: float
     samples_per_second: float
     """Training samples, which are images or windows, divided by train_seconds."""
+    threads: int | None = None
+    """Of the process that trained it; sums of another number of threads end in other bits."""
     arrays: dict[str, list[Any]] = field(default_factory=dict)
     """Validation metrics that are several numbers, nested lists: one a class, or a matrix.
 
@@ -142,6 +150,10 @@ class RunRecord:
     """Over all epochs, resumed parts included; without start-up."""
     total_samples: int = 0
     stopped_early: bool = False
+    lost_epochs: list[int] = field(default_factory=list)
+    """Epochs that were the best and whose weights were damaged since; they count as no best."""
+    data_changed: str | None = None
+    """Where it went on with other data than it began with: what they were, in words."""
 
 
 @dataclass
@@ -168,6 +180,8 @@ class TestRecord:
     schema_version: int = SCHEMA_VERSION
     arrays: dict[str, list[Any]] = field(default_factory=dict)
     """Metrics that are several numbers, nested lists: one a class, or a matrix."""
+    data_changed: str | None = None
+    """How the data differ from those that the checkpoint was trained on, in words."""
     tta: bool = False
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
     """Of a forecast: errors and 'windows' of simple methods by name, on all windows of the part.
@@ -226,7 +240,24 @@ def read_run(path: Path | str) -> RunRecord:
     path = Path(path)
     if path.is_dir():
         path = path / 'run.json'
-    values = _read_object(path, 'run')
+    return record_of(_read_object(path, 'run'), path)
+
+
+def record_of(values: dict[str, Any], path: Path) -> RunRecord:
+    """The record that values of JSON, or of a checkpoint, are.
+
+    Args:
+        values: What `dataclasses.asdict` makes of one.
+        path: Where they are from.
+
+    Raises:
+        DataError: they are no record.
+    """
+    values = dict(values)
+    for name in ('stages', 'epochs'):
+        if not isinstance(values.get(name, []), list) or not all(
+                isinstance(each, dict) for each in values.get(name, [])):
+            raise DataError(f'`{path}`: `{name}` is no list of objects', hint=_CHANGED)
     stages = [_construct(FrozenStage, stage, path) for stage in values.pop('stages', [])]
     epochs = [_construct(EpochRecord, present_names(epoch), path)
               for epoch in values.pop('epochs', [])]
@@ -261,9 +292,9 @@ def _read_object(path: Path, what: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise DataError(f'no {what} record at `{path}`',
                         hint='give a run folder, such as work_dirs/<config name>/latest') from None
-    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise DataError(f'`{path}` cannot be read: {error}',
-                        hint='the file was not written by amlnn, or was changed since') from None
+                        hint=_CHANGED) from None
     version = values.get('schema_version') if isinstance(values, dict) else None
     if version not in _READ:
         raise DataError(
@@ -279,13 +310,41 @@ def _construct(cls: type[_Part], values: dict[str, Any], path: Path) -> _Part:
     names = {item.name for item in dataclasses.fields(cls)}
     unknown = sorted(set(values) - names)
     if unknown:
-        raise DataError(f'`{path}` has unknown keys: {", ".join(unknown)}',
-                        hint='the file was not written by amlnn, or was changed since')
+        raise DataError(f'`{path}` has unknown keys: {", ".join(map(str, unknown))}', hint=_CHANGED)
+    hints = get_type_hints(cls)
+    for name, value in values.items():
+        if not _fits(value, hints[name]):
+            raise DataError(f'`{path}`: `{name}` is {str(value)[:40]!r}, which is no '
+                            f'{getattr(hints[name], "__name__", hints[name])}', hint=_CHANGED)
     try:
         return cls(**values)
     except TypeError as error:
-        raise DataError(f'`{path}` is not complete: {error}',
-                        hint='the file was not written by amlnn, or was changed since') from None
+        raise DataError(f'`{path}` is not complete: {error}', hint=_CHANGED) from None
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Whether a value of JSON is of the type of a field.
+
+    >>> _fits(1, float), _fits('1', int | None), _fits({'a': [1]}, dict[str, list[int]])
+    (True, False, True)
+    """
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if origin is Literal:
+        return value in inner if isinstance(value, str) else False
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in inner)
+    if origin is list:
+        return isinstance(value, list) and all(_fits(each, inner[0]) for each in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(
+            _fits(key, inner[0]) and _fits(each, inner[1]) for key, each in value.items())
+    if hint is float:  # what was not finite is null
+        return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint)
 
 
 def _finite(value: object) -> object:

@@ -4,7 +4,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from amlnn.errors import RunFailed
+from amlnn.errors import RunFailed, UsageError
 
 __all__ = ['create_run_folder', 'new_run_name', 'point_latest', 'utc_now']
 
@@ -21,14 +21,18 @@ def new_run_name(config_hash: str) -> str:
 
 def create_run_folder(parent: Path, name: str) -> Path:
     """Create a folder that no other run has, adding a number where the name is taken."""
-    parent.mkdir(parents=True, exist_ok=True)
-    for number in range(1, 1000):
-        folder = parent / (name if number == 1 else f'{name}-{number}')
-        try:
-            folder.mkdir()
-        except FileExistsError:  # started in the same second
-            continue
-        return folder
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 1000):
+            folder = parent / (name if number == 1 else f'{name}-{number}')
+            try:
+                folder.mkdir()
+            except FileExistsError:  # started in the same second
+                continue
+            return folder
+    except OSError as error:
+        raise UsageError(f'`{parent}` cannot hold runs: {error.strerror or error}',
+                         hint='another folder: --work-dir D') from None
     raise RunFailed(f'`{parent}` has a thousand runs named {name}')
 
 

@@ -19,7 +19,8 @@ def main(args) -> int:
 
     for line in predict(PredictOptions(
             config, device=args.device, checkpoint=args.checkpoint,
-            trust_checkpoint=args.trust_checkpoint, inputs=args.inputs, topk=args.topk,
+            trust_checkpoint=args.trust_checkpoint,
+            data_changed=args.data_changed, inputs=args.inputs, topk=args.topk,
             json=args.json, out=args.out), on_bad):
         print(line, flush=True)
     return 1 if bad else 0
@@ -38,6 +39,8 @@ def parser() -> CommandParser:
     parser.add_argument('--json', action='store_true', help='one JSON object a line')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V', help='override keys')
     parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')
+    parser.add_argument('--data-changed', action='store_true',
+                        help='go on although the data are not those it was trained on')
     parser.add_argument('--trust-checkpoint', action='store_true',
                         help='let the file run code while it is read')
     return parser

@@ -23,7 +23,8 @@ def _test(args) -> dict:
     config = load_config(args.config, [*args.cfg_options, *data_option(args.data)])
     from amlnn.engine.evaluate import TestOptions, test
     return test(TestOptions(config, device=args.device, checkpoint=args.checkpoint,
-                            trust_checkpoint=args.trust_checkpoint, split=args.split,
+                            trust_checkpoint=args.trust_checkpoint,
+                            data_changed=args.data_changed, split=args.split,
                             out=args.out, tta=args.tta, baselines=args.baselines,
                             baseline_windows=args.baseline_windows, command=sys.argv,
                             launcher=args.launcher)).metrics
@@ -51,6 +52,8 @@ def parser() -> CommandParser:
     parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')
     parser.add_argument('--trust-checkpoint', action='store_true',
                         help='let the file run code while it is read')
+    parser.add_argument('--data-changed', action='store_true',
+                        help='go on although the data are not those it was trained on; recorded')
     add_launcher(parser, 'test')
     add_test_flags(parser)
     return parser

@@ -22,7 +22,8 @@ def _train(args) -> None:
     from amlnn.report.figures import draw_curves
     train(TrainOptions(config, device=args.device, work_dir=args.work_dir,
                        pretrained=args.pretrained, resume=resumed_run(args.resume), seed=args.seed,
-                       dry_run=args.dry_run, launcher=args.launcher), draw=draw_curves)
+                       dry_run=args.dry_run, data_changed=args.data_changed, exact=args.exact,
+                       launcher=args.launcher), draw=draw_curves)
 
 
 def parser() -> CommandParser:
@@ -38,6 +39,11 @@ def parser() -> CommandParser:
     parser.add_argument('--resume', nargs='?', const='', metavar='RUN',
                         help='go on with a run folder; without RUN the newest unfinished run of '
                         'the same config')
+    parser.add_argument('--exact', action='store_true',
+                        help='with --resume: refuse where threads, device or versions are others, '
+                        'with which the end would differ in its last bits')
+    parser.add_argument('--data-changed', action='store_true',
+                        help='with --resume: go on although the data have changed; it is recorded')
     parser.add_argument('--data', metavar='DIR', help="the data set's folder, or a series' file, "
                         "for all parts, instead of the config's")
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V',

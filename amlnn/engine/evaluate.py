@@ -22,10 +22,10 @@ from amlnn.engine.run.folder import (
     utc_now,
 )
 from amlnn.engine.task import PRETRAINED, Task, Weights, in_scope, open_task, task_class
-from amlnn.errors import ConfigError
+from amlnn.errors import ConfigError, DataError
 from amlnn.records import TestRecord, write_record
 
-__all__ = ['TestOptions', 'open_weights', 'test']
+__all__ = ['TestOptions', 'data_change', 'open_weights', 'test']
 
 
 def test(options: TestOptions, console: Console | None = None) -> TestRecord:
@@ -47,6 +47,7 @@ def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord
         raise ConfigError(f'`{task.plan.loaded.path}` has no `{split}_dataloader`',
                           hint='choose another part with --split')
     task.check_data(config, (split,))
+    changed = data_change(task, weights, options)
     with in_scope(config):
         set_environment(config.get('env_cfg') or {})
         task.fit_test(options, split)
@@ -66,7 +67,9 @@ def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord
             samples_per_second=round(result.samples / result.seconds, 2),
             device=device_name(task.plan.device), precision=task.plan.precision,
             data_root=task.data_root, data_manifest_hash=task.data_hash(),
-            versions=task.versions(), created=utc_now())
+            versions=task.versions(), created=utc_now(), data_changed=changed)
+        if changed:
+            say(console, f'its data are not those it was trained on: {changed}', 'warning')
         if not all_.first:
             return record
         task.complete(record, result, loader, weights, options, console)
@@ -93,6 +96,24 @@ def open_weights(options: CheckpointOptions) -> tuple[Task, Weights]:
     device = choose_device(options.device)
     own = weights.path == PRETRAINED
     return open_task(loaded, device, pretrained=None if own else 'none', known=known), weights
+
+
+def data_change(task: Task, weights: Weights, options: CheckpointOptions) -> str | None:
+    """How the data differ from those that weights were trained on, in words; None if they do not.
+
+    Raises:
+        DataError: they do, and nobody said that they may.
+    """
+    before, now = weights.meta.get('data_manifest_hash'), task.data_hash()
+    if not before or not now or before == now:
+        return None
+    changed = f'their hash is {now[:8]}, was {str(before)[:8]}'
+    if not options.data_changed:
+        raise DataError(
+            f'`{task.data_root}` is not what `{weights.path}` was trained on: {changed}; images '
+            'that it was trained on may be in the test part now',
+            hint='put the old data back, train anew, or add --data-changed, which is recorded')
+    return changed
 
 
 def _folder(task: Task, model: nn.Module, samples: dict[str, int], options: TestOptions) -> Path:

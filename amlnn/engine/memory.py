@@ -8,10 +8,10 @@ import torch
 
 __all__ = ['is_out_of_memory', 'keep_freed_memory']
 
-# Of errors that have no class of their own: the CPU's allocator, libraries of an accelerator, a
-# worker that the system killed, the folder through which workers pass batches.
+# Of errors that have no class of their own: the CPU's allocator, libraries of an accelerator, the
+# folder through which workers pass batches.
 _PHRASES = ('out of memory', "can't allocate memory", 'cannot allocate memory', 'not enough memory',
-            'insufficient shared memory', 'killed by signal: killed', 'caught memoryerror')
+            'insufficient shared memory', 'caught memoryerror')
 
 # From malloc.h of the GNU C library.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4

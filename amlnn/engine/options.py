@@ -45,6 +45,10 @@ class TrainOptions(ConfigOptions):
     there is none; else a run folder."""
     seed: int | None = None
     dry_run: bool = False
+    data_changed: bool = False
+    """Go on with a run although its data are others now."""
+    exact: bool = False
+    """Go on only where the end is the same to the bit: equal threads, device and versions."""
     run_name: str | None = None
     """Of the run folder; one of that name that is not done is gone on with."""
     after_epoch: Callable[[EpochRecord], str | None] | None = None
@@ -60,6 +64,8 @@ class CheckpointOptions(ConfigOptions):
     checkpoint: Path
     """A file, or `pretrained` for the config's own pretrained weights."""
     trust_checkpoint: bool = False
+    data_changed: bool = False
+    """Go on although the data are not those that the checkpoint was trained on."""
 
 
 @dataclass(kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from rich.console import Console
 
-from amlnn.engine.evaluate import open_weights
+from amlnn.engine.evaluate import data_change, open_weights
 from amlnn.engine.options import PredictOptions
 from amlnn.engine.task import in_scope
 
@@ -23,6 +23,8 @@ def predict(options: PredictOptions, on_bad: Callable[[str, str], None]) -> Iter
     """
     task, weights = open_weights(options)
     task.check_predict(options)
+    if not task.data_grow:
+        data_change(task, weights, options)
     with in_scope(task.plan.config):
         model = task.restore(weights, Console(stderr=True))
         yield from task.predict(model, weights, options, on_bad)

@@ -89,6 +89,7 @@ class Task(ABC):
         rate: What a second's samples are called: 'img'.
         scope: The package in which a config's names are looked up first.
         digits: Decimals of a metric while training.
+        data_grow: Predicting wants newer data than those of the training.
         plan: What will be built.
         data_root: Folder or file of the data; None where there is none.
         classes: A classifier's class names, in the order of their numbers; None where unknown.
@@ -99,6 +100,7 @@ class Task(ABC):
     rate: ClassVar[str]
     scope: ClassVar[str]
     digits: ClassVar[int] = 2
+    data_grow: ClassVar[bool] = False
     data_root: str | None = None
     classes: list[str] | None = None
 

@@ -1,51 +1,53 @@
 """Trains what a config describes into a run folder."""
 
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from rich.console import Console
-from rich.table import Table
 
 from amlnn.atomic import write_text
 from amlnn.command import command_line, shipped_config
 from amlnn.config.check import check_parameters
 from amlnn.config.experiment import identity, together
-from amlnn.config.kind import PARTS
 from amlnn.config.load import LoadedConfig
 from amlnn.config.own_imports import check_unchanged, keep_own_modules
 from amlnn.config.resolved import config_hash
 from amlnn.config.run_keys import check_run_keys
 from amlnn.config.schedules import rising_again
 from amlnn.console import say
+from amlnn.engine.announce import announce
 from amlnn.engine.device import choose_device, device_name
+from amlnn.engine.dry_run import dry_run
 from amlnn.engine.make_runner import make_runner
-from amlnn.engine.memory import is_out_of_memory
 from amlnn.engine.new_record import count_samples, new_record
 from amlnn.engine.options import AUTO, TrainOptions
 from amlnn.engine.processes import Processes, cause, joined, processes
 from amlnn.engine.rehearsal import rehearse
-from amlnn.engine.run.checkpoint import CheckpointFolder, read_checkpoint
+from amlnn.engine.run.failures import explained
 from amlnn.engine.run.folder import (
     RunLock,
-    create_run_folder,
+    begin_run_folder,
     named_run,
     new_run_name,
     point_latest,
+    remove_dead_folders,
     remove_run_folder,
 )
+from amlnn.engine.run.full_disk import Reserve
 from amlnn.engine.run.hooks import AskingHook
 from amlnn.engine.run.progress import TrainingProgress, duration
+from amlnn.engine.run.publish import Publisher
 from amlnn.engine.run.recorder import Recorder
-from amlnn.engine.run.resume import NothingToResume, RunPlace, find_run
+from amlnn.engine.run.resume import NothingToResume, RunPlace, StoredRun, find_run
 from amlnn.engine.run.shared_steps import several_notes
 from amlnn.engine.seeding import seed_epoch
 from amlnn.engine.task import Task, in_scope, open_task, parameter_names, task_class
-from amlnn.errors import ConfigError, DataError, RunFailed
-from amlnn.records import EpochRecord, RunRecord, process_count, read_run
+from amlnn.errors import ConfigError, UsageError
+from amlnn.records import EpochRecord, RunRecord, process_count
 
 __all__ = ['TrainOptions', 'planned_identity', 'train']
 
@@ -82,20 +84,23 @@ def _train(options: TrainOptions, device: str, draw: Draw | None, all_: Processe
         task.plan.notes += notes
         check_parameters(loaded, lambda model: parameter_names(loaded))
         if options.dry_run:
-            all_.on_first(lambda: _dry_run(task, console))
+            all_.on_first(lambda: dry_run(task, console))
             return None
         if options.keep_features and task.plan.policy.trunk_cache == 'auto':
             task.plan.policy.trunk_cache = True
         all_.wait()  # a folder is made only when nothing is wrong in any of them
-        folder, resumed, task.plan.model_options.pretrained = all_.on_first(
-            lambda: (*_folder(options, task, all_.count), task.plan.model_options.pretrained))
+        locks: list[RunLock] = []
+        folder, stored, task.plan.model_options.pretrained = all_.on_first(
+            lambda: (*_folder(options, task, all_.count, locks),
+                     task.plan.model_options.pretrained))
         config = task.plan.effective_config()
-        with RunLock(folder) if all_.first else nullcontext():
+        with locks[0] if all_.first else nullcontext():
             if all_.first:
                 task.plan.notes += keep_own_modules(config, folder)
                 write_text(folder / 'config.py', task.config_text(config))
-            place = RunPlace(folder, resumed)
-            Training(task, place, config, console, draw, all_, options.after_epoch).run()
+            place = RunPlace(folder, stored is not None, stored.faults if stored else [])
+            Training(task, place, config, console, draw, all_, options.after_epoch,
+                     stored.record if stored else None).run()
     return folder
 
 
@@ -111,11 +116,12 @@ def planned_identity(options: TrainOptions) -> str:
         return identity(task.plan.effective_config(), task.data_hash())
 
 
-def _folder(options: TrainOptions, task: Task, count: int) -> tuple[Path, bool]:
+def _folder(options: TrainOptions, task: Task, count: int,
+            locks: list[RunLock]) -> tuple[Path, StoredRun | None]:
     """A new run folder, or the one to go on with, whose weights the plan then begins with.
 
     Returns:
-        The folder, and whether it is an old one.
+        The folder, and the run in it if it is an old one.
     """
     parent = options.work_dir or task.plan.work_dir
     config = task.plan.effective_config()
@@ -125,19 +131,45 @@ def _folder(options: TrainOptions, task: Task, count: int) -> tuple[Path, bool]:
     try:
         run = None if resume is None else find_run(
             '' if resume == AUTO else resume, parent, config, task.data_hash(),
-            options.pretrained is not None, count)
+            options.pretrained is not None, count, options.data_changed)
     except NothingToResume as nothing:
         if resume != AUTO:
             raise
         task.plan.notes.append(f'{nothing.message}: a new one begins')
         run = None
     if run is None:
-        return create_run_folder(
-            parent, options.run_name or new_run_name(config_hash(config))), False
+        remove_dead_folders(parent)
+        folder, lock = begin_run_folder(
+            parent, options.run_name or new_run_name(config_hash(config)))
+        locks.append(lock)
+        return folder, None
     check_unchanged(config, run.folder)
     if options.pretrained is None:
         task.plan.model_options.pretrained = run.pretrained
-    return run.folder, True
+    _check_exact(run.record, task, options.exact)
+    if run.other_data(task.data_hash()):
+        run.record.data_changed = run.other_data(task.data_hash())
+        run.record.data_manifest_hash = task.data_hash()
+        task.plan.notes.append(f'it goes on with other data: {run.record.data_changed}')
+    locks.append(RunLock(run.folder))
+    return run.folder, run
+
+
+def _check_exact(record: RunRecord, task: Task, exact: bool) -> None:
+    """Say, or refuse, what keeps a resumed run from ending in the same bits."""
+    now = {'threads': torch.get_num_threads(), 'device': device_name(task.plan.device),
+           **task.versions()}
+    before = {'threads': record.threads, 'device': record.device.partition(' x ')[2]
+              or record.device, **record.versions}
+    differ = [f'{name} {before[name]} before, {value} now' for name, value in now.items()
+              if name in before and before[name] != value]
+    if differ and exact:
+        raise UsageError(f'going on would not end in the same bits: {"; ".join(differ)}',
+                         hint='the same as before, such as OMP_NUM_THREADS='
+                         f'{record.threads}, or without --exact')
+    if differ:
+        task.plan.notes.append(f'the end may differ from that of one machine in its last bits: '
+                               f'{"; ".join(differ)}')
 
 
 @dataclass
@@ -153,6 +185,8 @@ class Training:
     all: Processes = field(default_factory=Processes)
     """Those that train together; the first one writes."""
     after_epoch: Callable[[EpochRecord], str | None] | None = None
+    stored: RunRecord | None = None
+    """Of a run that is gone on with."""
     loaders: dict = field(default_factory=dict)
     asked: AskingHook | None = None
 
@@ -191,6 +225,7 @@ class Training:
                 raise
             raise failure from error
         self.progress.stop()
+        self.reserve.give_back()
         if self.asked and self.asked.word and len(record.epochs) < (record.max_epochs or 0):
             self.recorder.finish('interrupted', self.asked.word)
         else:
@@ -226,11 +261,15 @@ class Training:
 
     def describe(self) -> RunRecord:
         """The record that the run begins or goes on with."""
-        record = read_run(self.place.folder) if self.place.resumed else new_record(
+        record = self.stored or new_record(
             self.task, self.config, self.model, count_samples(self.loaders), sys.argv)
+        if record.status == 'done' and self.place.checkpoint:  # it is to be trained for longer
+            self.place.checkpoint['meta']['stopped'] = False
         record.status, record.error, record.finished = 'running', None, None
         record.trunk = self.path.notes[0] if self.path else None
+        record.threads = torch.get_num_threads()
         record.max_epochs = self.task.plan.config['train_cfg']['max_epochs']
+        record.config_hash = config_hash(self.config)
         # A longer training is another experiment than the shorter one that it goes on with.
         record.experiment = identity(together(self.config, self.all.count), self.task.data_hash())
         if process_count(record.device) != self.all.count:
@@ -241,13 +280,16 @@ class Training:
         """Let the folder say that a run is going on in it."""
         folder = self.place.folder
         self.recorder = Recorder(folder, record, self.draw, writes=self.all.first)
+        self.reserve = Reserve(folder)
         if self.place.resumed and self.place.checkpoint is None:  # stopped in its first epoch
             self.recorder.rewind([], 0.0, 0)
+            if self.all.first:
+                Publisher(folder).settle(self.recorder, None, keeps_best=True)
         self.recorder.write()
         if self.all.first:
-            if not self.place.resumed:
-                self.task.write_truth(folder)
+            self.task.write_truth(folder)
             point_latest(folder)
+            self.reserve.take()
         self.progress = TrainingProgress(self.console, self.task.rate, self.task.digits)
 
     def train(self) -> None:
@@ -262,6 +304,7 @@ class Training:
             self.asked = AskingHook(self.after_epoch)
             runner.register_hook(self.asked)
         runner.train()
+        runner.renew_predictions()
         runner.close()
         if self.path:
             self.path.close()
@@ -269,38 +312,26 @@ class Training:
     def stopped(self) -> None:
         """Record that it was stopped, and say how to go on."""
         self.progress.stop()
+        self.reserve.give_back()
         self.recorder.finish('interrupted')
         folder = self.place.folder
-        saved = CheckpointFolder(folder / 'checkpoints').entries()
-        epochs = saved[-1]['epoch'] if saved else 0
-        say(self.console, f'stopped; {epochs} of {self.recorder.record.max_epochs} epochs are '
-                          f'saved; go on: add --resume {folder}')
+        saved = RunPlace(folder, resumed=True).progress if self.all.first else ''
+        say(self.console, f'stopped; what is saved goes to {saved} of '
+                          f'{self.recorder.record.max_epochs}; go on: add --resume {folder}')
 
     def failed(self, error: BaseException) -> BaseException:
         """Record that it failed; what to raise."""
         self.progress.stop()
-        failure = _out_of_memory(self.task, self.place.folder, self.recorder.record, error) \
-            if is_out_of_memory(error) else error
-        self.recorder.finish('failed', f'{type(failure).__name__}: {failure}')
+        self.reserve.give_back()
+        failure = explained(self.task, self.place.folder, self.recorder.record, error)
+        try:
+            self.recorder.finish('failed', f'{type(failure).__name__}: {failure}')
+        except OSError as another:  # the disk takes nothing at all
+            self._warn(f'`{self.place.folder / "run.json"}` could not be written: {another}')
         return failure
 
     def _warn(self, text: str) -> None:
         say(self.console, text, 'note')
-
-
-def _out_of_memory(task: Task, folder: Path, record: RunRecord, error: BaseException) -> RunFailed:
-    """What to tell about a run that had no memory left in the middle of an epoch."""
-    done = len(record.epochs)
-    reason = ' '.join(f'{type(error).__name__}: {error}'.split())[:160].strip(': ')
-    kept = f'; {done} epoch{"s are" if done > 1 else " is"} done' if done else ''
-    if (folder / 'best.pth').is_file():
-        kept += f', {folder / "best.pth"} holds epoch {record.best_epoch}'
-    size = task.plan.config['train_dataloader'].get('batch_size')
-    smaller = f', such as {size // 2} instead of {size}' if size and size > 1 else ''
-    return RunFailed(
-        f'out of memory in epoch {done + 1} of {record.max_epochs} ({reason}){kept}',
-        hint=f'a smaller train_dataloader.batch_size{smaller}; where the machine\'s own memory '
-        'is short, fewer num_workers')
 
 
 def _check_epochs(loaded: LoadedConfig) -> None:
@@ -315,33 +346,6 @@ def _check_epochs(loaded: LoadedConfig) -> None:
             hint='train_cfg = dict(_delete_=True, by_epoch=True, max_epochs=10, val_interval=1)')
 
 
-def announce(task: Task, record: RunRecord, weights: str | None, place: RunPlace, path,
-             console: Console) -> None:
-    """Say what will be trained, and what of it is frozen."""
-    for note in task.plan.notes:
-        say(console, note, 'note')
-    for note in path.notes if path else ():
-        say(console, note)
-    if weights:
-        say(console, weights)
-    table = Table('stage', 'frozen', 'trainable', 'total', box=None, pad_edge=False)
-    for column in table.columns[2:]:
-        column.justify = 'right'
-    for stage in record.stages:
-        table.add_row(stage.name, 'frozen' if stage.frozen else '',
-                      f'{stage.trainable_parameters:,}', f'{stage.total_parameters:,}')
-    table.add_row('all', '', f'{record.trainable_parameters:,}', f'{record.total_parameters:,}')
-    console.print(table)
-    say(console, f'{record.config_name}: {task.describe(record.samples)}, {record.device}, '
-                 f'{record.precision}, seed {record.seed}')
-    for warning in task.warnings():
-        say(console, warning, 'warning')
-    if place.resumed:
-        done = place.checkpoint['meta']['epoch'] if place.checkpoint else 0
-        say(console, f'resumed after epoch {done}')
-    say(console, f'run folder: {place.folder}')
-
-
 def _conclude(record: RunRecord, folder: Path, console: Console) -> None:
     if record.stopped_early:
         say(console, 'stopped early: no improvement')
@@ -351,43 +355,3 @@ def _conclude(record: RunRecord, folder: Path, console: Console) -> None:
     say(console, f'{best}{duration(record.total_seconds)} for {len(record.epochs)} epochs')
     if (folder / 'best.pth').is_file():
         say(console, f'{command_line("test")} {record.config_path} {folder / "best.pth"}')
-
-
-def _dry_run(task: Task, console: Console) -> None:
-    """Build everything, run one batch of each part and a checkpoint round trip, leave nothing."""
-    config = task.plan.config
-    with tempfile.TemporaryDirectory(prefix='amlnn-dry-run-') as name:
-        folder = Path(name)
-        model, weights = task.build_model()
-        loaders = {}
-        for part in [part for part in PARTS if config.get(f'{part}_dataloader')]:
-            try:
-                loader = task.loader(part)
-                if part == 'train':
-                    task.plan.notes += rising_again(config, len(loader))
-                loaders[part] = task.first_batch(loader)
-            except DataError as error:
-                if part != 'test':
-                    raise
-                # Split 8:2, a data set has no test part, and training does not need one.
-                say(console, error.message, 'note')
-        task.try_out(model, loaders)
-        rehearse(task, model, loaders, task.plan.effective_config())
-        stored = task.plan.effective_config()
-        record = new_record(task, stored, model, count_samples(loaders), sys.argv)
-        record.max_epochs = 1
-        path = task.fast_path(model)
-        if path:
-            path.features(next(iter(loaders['train'])))
-        announce(task, record, weights, RunPlace(folder, resumed=False), path, console)
-        config['train_cfg'] = dict(by_epoch=True, max_epochs=1)
-        runner = make_runner(folder, task, model, loaders, stored, Recorder(folder, record),
-                             TrainingProgress(Console(quiet=True)))
-        runner.train()
-        if 'test' in loaders:
-            task.evaluate(model, loaders['test'], task.evaluator('test', loaders['test']))
-        path = CheckpointFolder(folder / 'checkpoints').newest_whole()
-        runner.restore(read_checkpoint(path))
-        runner.close()
-    say(console, 'dry run: everything was built, one batch of each part ran, and a checkpoint was '
-                 'written and read back; nothing was kept')

@@ -15,7 +15,9 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any
+
+from amlnn.signals import outlive_the_parent
 
 if TYPE_CHECKING:
     from amlnn.records import RunRecord
@@ -29,9 +31,10 @@ def main() -> int:
     os.dup2(2, 1)  # whatever a library prints is no answer
     owner = os.getpid()
 
-    def terminate(*_: object) -> NoReturn:
+    def terminate(*_: object) -> None:
         if os.getpid() != owner:  # a data-loading worker, forked with this handler in place
-            os._exit(143)
+            outlive_the_parent()
+            return
         from amlnn.errors import Terminated
         raise Terminated
 

@@ -4,10 +4,16 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import file_digest
 from pathlib import Path
 
-from amlnn.data.prepare.manifest import NAME, SPLIT_FOLDERS, ImageRecord, read_manifest
+from amlnn.data.prepare.manifest import (
+    NAME,
+    SPLIT_FOLDERS,
+    ImageRecord,
+    Manifest,
+    read_manifest,
+)
 from amlnn.errors import DataError
 
-__all__ = ['check_files']
+__all__ = ['check_files', 'check_list']
 
 
 def check_files(data_root: Path | str, split: str) -> None:
@@ -24,7 +30,9 @@ def check_files(data_root: Path | str, split: str) -> None:
     if not (root / NAME).is_file():
         return
     written = (root / NAME).stat().st_mtime
-    images = [image for image in read_manifest(root).images if image.split == split]
+    manifest = read_manifest(root)
+    images = [image for image in manifest.images if image.split == split]
+    check_list(root, split, manifest)
 
     def fault(image: ImageRecord) -> str:
         path = root / SPLIT_FOLDERS[split] / image.file
@@ -47,3 +55,50 @@ def check_files(data_root: Path | str, split: str) -> None:
         raise DataError(f'{faults[0]}{more} since the data set was prepared',
                         hint='prepare it again: python data_preprocess.py <folder of class folders>'
                         f' {data_root} --overwrite')
+
+
+def check_list(root: Path, split: str, manifest: Manifest) -> None:
+    """Refuse a list file that is not what the manifest says of its part.
+
+    Args:
+        root: The data set.
+        split: The part.
+        manifest: Of the data set.
+
+    Raises:
+        DataError: names the first line that differs.
+    """
+    path = root / f'{split}.txt'
+    hint = 'prepare it again: python data_preprocess.py <folder of class folders> ' \
+           f'{root} --overwrite'
+    numbers = {name: number for number, name in enumerate(manifest.classes)}
+    expected = {image.file: numbers[image.class_name] for image in manifest.images
+                if image.split == split}
+    others = {image.file: image.split for image in manifest.images if image.split != split}
+    try:
+        lines = path.read_text(encoding='utf-8').splitlines()
+    except FileNotFoundError:
+        if expected:
+            raise DataError(f'`{path}` is not there', hint=hint) from None
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f'`{path}` cannot be read: {error}', hint=hint) from None
+    seen: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        name, _, label = line.rpartition(' ')
+        where = f'`{path}`:{number}: `{name or line}`'
+        if name in seen:
+            raise DataError(f'{where} is in line {seen[name]} already', hint=hint)
+        seen[name] = number
+        if name not in expected:
+            part = f'is of the {others[name]} part' if name in others else 'is of no part'
+            raise DataError(f'{where} {part}, as the data set was prepared', hint=hint)
+        if label != str(expected[name]):
+            raise DataError(f'{where} has the label {label}, had {expected[name]} when the data '
+                            'set was prepared', hint=hint)
+    lost = [name for name in expected if name not in seen]
+    if lost:
+        raise DataError(f'`{path}` has no line for `{lost[0]}` ({len(lost)} of {len(expected)} are '
+                        'gone) since the data set was prepared', hint=hint)

@@ -68,10 +68,14 @@ class WindowLoader:
         drop_last: Whether a last batch of fewer windows is left out.
         share: What one of several processes takes; None is all of it.
 
+    Attributes:
+        first_batch: Where the next pass begins; it is 0 again then.
+
     Raises:
         DataError: there is no batch.
     """
 
+    first_batch = 0
     smallest: ClassVar = {'batch_size': 1}
     supplied = ('seed', 'share')
 
@@ -99,6 +103,7 @@ class WindowLoader:
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         order = torch.from_numpy(self.sampler.order())
-        for batch in range(len(self)):
+        begin, self.first_batch = self.first_batch, 0
+        for batch in range(begin, len(self)):
             first = batch * self.batch_size
             yield self.dataset.__getitems__(order[first:first + self.batch_size])

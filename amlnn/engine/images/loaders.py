@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 from amlnn.config.kind import part_data_sets
 from amlnn.config.own_modules import is_librarys
 from amlnn.data.cache.cache_folder import cache_root
+from amlnn.data.images.listed import check_listed
 from amlnn.data.images.views import ViewDataset
 from amlnn.data.prepare.integrity import check_files
 from amlnn.data.prepare.manifest import SPLIT_FOLDERS
@@ -16,6 +17,7 @@ from amlnn.engine.plan import Plan
 from amlnn.engine.processes import alone, processes
 from amlnn.engine.rehearsal import as_config_error, kept_generators
 from amlnn.errors import AmlnnError, ConfigError, DataError
+from amlnn.signals import WorkerStart
 
 __all__ = ['build_loader']
 
@@ -59,9 +61,12 @@ def build_loader(plan: Plan, part: str, classes: list[str] | None = None) -> Dat
             hint=f'check {part}_dataloader.dataset; python tools/check_config.py --show '
             f'{plan.loaded.path}') from error
     _check_sampler(loader.sampler.sampler, part, plan)
+    check_listed(loader.dataset, part)
     # A loader draws a seed for its workers, persistent ones only once: not from the generator that
     # dropout draws from, or a run would depend on its workers.
     loader.generator = torch.Generator()
+    if loader.num_workers:
+        loader.worker_init_fn = WorkerStart(loader.worker_init_fn)
     if part == 'train' and plan.policy.decoded_cache:
         _cache_images(loader.dataset, plan)
     names = loader.dataset.metainfo.get('classes')

@@ -16,6 +16,7 @@ from amlnn.config.load import LoadedConfig
 from amlnn.config.mmpretrain_form import stored_text
 from amlnn.console import say
 from amlnn.data.images.layout import choices_of, data_hash, layout_of
+from amlnn.data.images.listed import check_apart
 from amlnn.data.images.views import View, draws_nothing
 from amlnn.engine.build import build, initialise
 from amlnn.engine.images.classes import cut_topk, derive_classes
@@ -247,9 +248,12 @@ class ImageTask(Task):
         """Look at sizes and head, and take a step on a last batch of one image.
 
         Raises:
+            DataError: images are in both parts.
             ConfigError: images come in several sizes, or the model cannot take them so.
         """
         loader = loaders['train']
+        if 'val' in loaders:
+            check_apart({part: loaders[part].dataset for part in ('train', 'val')})
         with kept_generators():
             images = spread_images(loader.dataset, fixed_size(self.plan.config))
 

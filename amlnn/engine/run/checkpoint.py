@@ -2,26 +2,45 @@
 
 A checkpoint holds `meta` (epoch, iteration, classes under `dataset_meta` where MMPretrain looks for
 them, config, seed, versions), `state_dict`, and for resuming `optimizer`, `param_schedulers`,
-`hooks` (early stopping's patience, ...) and `record` (the epochs so far). PyTorch's safe loader
-reads it: no code runs.
+`hooks` (early stopping's patience, ...) and `record` (the epochs so far). One of a part of an epoch
+holds under `part` what the rest of it needs. PyTorch's safe loader reads it: no code runs. The file
+carries a digest of itself (`amlnn.sealed`), and whoever reads one asks for it.
 """
 
-import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from amlnn.atomic import replacing, write_json
+from amlnn.engine.run.full_disk import Watched
 from amlnn.errors import CheckpointError
+from amlnn.sealed import damage, file_sha256, seal
 
-__all__ = ['CheckpointFolder', 'file_sha256', 'load_weights', 'read_checkpoint']
+__all__ = ['CheckpointFolder', 'Found', 'load_weights', 'read_checkpoint']
+
+_NAME = re.compile(r'epoch_(\d{4,})(\.part)?\.pth')
+
+
+@dataclass
+class Found:
+    """The newest checkpoint of a run that is whole."""
+
+    path: Path
+    checkpoint: dict
+    faults: list[str] = field(default_factory=list)
+    """What is wrong with newer ones, in words."""
 
 
 class CheckpointFolder:
     """`checkpoints/` of a run: the newest files and their manifest.
+
+    `epoch_NNNN.pth` is written at the end of an epoch, `epoch_NNNN.part.pth` within it. The files
+    are what counts; the manifest is a list of them for others.
 
     Args:
         folder: The folder.
@@ -31,44 +50,121 @@ class CheckpointFolder:
     def __init__(self, folder: Path, keep: int = 2):
         self.folder = folder
         self.keep = keep
+        self._written: dict[str, dict] = {}
 
     def entries(self) -> list[dict]:
-        """The manifest: file, sha256, bytes, epoch, iteration, oldest first."""
+        """The manifest: file, sha256, bytes, epoch, iteration, oldest first; [] if it is none."""
         try:
-            return json.loads((self.folder / 'manifest.json').read_text(encoding='utf-8'))
-        except (OSError, json.JSONDecodeError):
+            read = json.loads((self.folder / 'manifest.json').read_text(encoding='utf-8'))
+            entries = [{'file': str(entry['file']), 'sha256': str(entry['sha256']),
+                        'bytes': int(entry['bytes']), 'epoch': int(entry['epoch']),
+                        'iteration': int(entry['iteration'])} for entry in read]
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return []
+        return entries
 
-    def write(self, checkpoint: dict, epoch: int, iteration: int) -> Path:
-        """Write `epoch_NNNN.pth`, then forget the oldest. A file is never rewritten."""
-        path = self.folder / f'epoch_{epoch:04d}.pth'
-        entries = [entry for entry in self.entries() if entry['epoch'] < epoch]
+    def files(self) -> list[Path]:
+        """The checkpoints that are there, oldest first."""
+        return sorted(path for path in self.folder.glob('epoch_*.pth')
+                      if _NAME.fullmatch(path.name))
+
+    def path(self, epoch: int, part: bool = False) -> Path:
+        """Where the checkpoint of an epoch, counted from 1, or of a part of it is."""
+        return self.folder / f'epoch_{epoch:04d}{".part" * part}.pth'
+
+    def write(self, checkpoint: dict) -> Path:
+        """Write a checkpoint, whole or not at all, with its digest; nothing else changes.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        part = 'part' in checkpoint
+        path = self.path(checkpoint['meta']['epoch'] + part, part)
         with replacing(path) as temporary:
-            torch.save(checkpoint, temporary)
-            digest, size = file_sha256(temporary), temporary.stat().st_size
-        entries.append({'file': path.name, 'sha256': digest, 'bytes': size, 'epoch': epoch,
-                        'iteration': iteration})
-        kept = entries[-self.keep:]
-        write_json(self.folder / 'manifest.json', kept)
-        names = {entry['file'] for entry in kept}
-        for old in self.folder.glob('epoch_*.pth'):
-            if old.name not in names:
-                old.unlink()
+            with open(temporary, 'wb') as file, Watched(file) as watched:
+                torch.save(checkpoint, watched)
+            digest, size = seal(temporary).file, temporary.stat().st_size
+        self._written[path.name] = {
+            'file': path.name, 'sha256': digest, 'bytes': size,
+            'epoch': checkpoint['meta']['epoch'], 'iteration': checkpoint['meta']['iter']}
         return path
+
+    def tidy(self) -> None:
+        """List the newest files in the manifest, and delete the others.
+
+        Of one that is not listed yet, the file itself says what it is.
+        """
+        known = {entry['file']: entry for entry in self.entries()} | self._written
+        files = self.files()
+        newest = files[-1:]
+        whole = [path for path in files if not _is_part(path)][-self.keep:]
+        kept = sorted({*whole, *(path for path in newest if _is_part(path))})
+        listed = [self._entry(path, known.get(path.name)) for path in kept]
+        if listed != self.entries():
+            write_json(self.folder / 'manifest.json', listed)
+        for path in files:
+            if path not in kept:
+                path.unlink()
+
+    def _entry(self, path: Path, known: dict | None) -> dict:
+        size = path.stat().st_size
+        if known and known['bytes'] == size:
+            return known
+        digest, meta = file_sha256(path), read_checkpoint(path)['meta']
+        return {'file': path.name, 'sha256': digest, 'bytes': size, 'epoch': meta['epoch'],
+                'iteration': meta['iter']}
 
     def newest_whole(self) -> Path | None:
         """The newest checkpoint whose bytes are those that were written."""
-        for entry in reversed(self.entries()):
-            path = self.folder / entry['file']
-            if path.is_file() and file_sha256(path) == entry['sha256']:
-                return path
+        found = self.find()
+        return found.path if found else None
+
+    def find(self) -> Found | None:
+        """The newest checkpoint that can be gone on with, best.pth beside the folder included."""
+        faults: list[str] = []
+        for path, checkpoint in self._readable(faults):
+            return Found(path, checkpoint, faults)
         return None
 
+    def faults(self) -> list[str]:
+        """What is wrong with the checkpoints if none of them can be gone on with."""
+        faults: list[str] = []
+        for _ in self._readable(faults):
+            return []
+        return faults
 
-def file_sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with open(path, 'rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
+    def _readable(self, faults: list[str]) -> Iterator[tuple[Path, dict]]:
+        known = {entry['file']: entry for entry in self.entries()}
+        for path in [*reversed(self.files()), self.folder.parent / 'best.pth']:
+            if not path.is_file():
+                continue
+            try:
+                checkpoint = read_checkpoint(path)
+                _check_resumable(path, checkpoint, known.get(path.name))
+            except CheckpointError as error:
+                faults.append(error.message)
+            else:
+                yield path, checkpoint
+
+
+def _is_part(path: Path) -> bool:
+    return path.name.endswith('.part.pth')
+
+
+def _check_resumable(path: Path, checkpoint: dict, entry: dict | None) -> None:
+    """Refuse what is whole and still no state of a run.
+
+    Raises:
+        CheckpointError: it is not one.
+    """
+    meta = checkpoint.get('meta')
+    if not isinstance(meta, dict) or not isinstance(meta.get('epoch'), int) \
+            or not isinstance(checkpoint.get('record'), dict):
+        raise CheckpointError(f'`{path}` is no checkpoint of a run that can be gone on with',
+                              hint='')
+    if entry and entry['bytes'] != path.stat().st_size:
+        raise CheckpointError(f'`{path}` has {path.stat().st_size} bytes, the manifest says '
+                              f'{entry["bytes"]}', hint='')
 
 
 def read_checkpoint(path: Path, trust: bool = False) -> dict:
@@ -83,6 +179,7 @@ def read_checkpoint(path: Path, trust: bool = False) -> dict:
     """
     if not path.is_file():
         raise CheckpointError(f'no checkpoint at `{path}`', hint=_nearest(path))
+    check_whole(path)
     try:
         content = torch.load(path, map_location='cpu', weights_only=not trust)
     except Exception as error:
@@ -98,6 +195,20 @@ def read_checkpoint(path: Path, trust: bool = False) -> dict:
     if not isinstance(content, Mapping) or not isinstance(content['state_dict'], Mapping):
         raise CheckpointError(f'`{path}` holds no weights', hint='expected a `state_dict`')
     return dict(content)
+
+
+def check_whole(path: Path) -> None:
+    """Refuse a file whose bytes are not those that were written.
+
+    Raises:
+        CheckpointError: they are not, or it cannot be read.
+    """
+    try:
+        wrong = damage(path)
+    except OSError as error:
+        wrong = str(error)
+    if wrong:
+        raise CheckpointError(f'`{path}` is damaged: {wrong}', hint=_instead(path))
 
 
 def load_weights(model: nn.Module, checkpoint: Mapping, path: Path) -> None:
@@ -124,6 +235,18 @@ def load_weights(model: nn.Module, checkpoint: Mapping, path: Path) -> None:
                               hint='give the config that the checkpoint was trained with; it is '
                               'config.py in the run folder')
     model.load_state_dict(state)
+
+
+def _instead(path: Path) -> str:
+    """What to do without a checkpoint that is damaged."""
+    folder = path.absolute().parent
+    run = folder.parent if folder.name == 'checkpoints' else folder
+    others = [other for other in (*reversed(CheckpointFolder(run / 'checkpoints').files()),
+                                  run / 'best.pth')
+              if other.is_file() and other != path.absolute() and not damage(other)]
+    if others:
+        return f'`{others[0]}` of the same run is whole'
+    return 'copy the file again from where it is whole, or train again'
 
 
 def _nearest(path: Path) -> str:

@@ -8,8 +8,8 @@ import torch
 from mmengine.hooks import EarlyStoppingHook, Hook
 from mmengine.registry import HOOKS
 
-from amlnn.atomic import link_or_copy
 from amlnn.engine.run.checkpoint import CheckpointFolder
+from amlnn.engine.run.partial import seconds_of
 from amlnn.engine.seeding import seed_epoch
 from amlnn.errors import ConfigError, RunFailed
 from amlnn.records import EpochRecord
@@ -28,15 +28,23 @@ class RunCheckpointHook(Hook):
         interval: Epochs between checkpoints; the last epoch always has one, so has the best.
         save_best: The metric that chooses best.pth, 'val_loss', or 'auto' for the first metric.
         rule: 'greater' or 'less'; None goes by the metric's name.
+        save_within: Ctrl-C and SIGTERM lose at most so much of an epoch: one that was trained for
+            longer is saved in the middle. '60s', '5min', '1h', or seconds.
     """
 
     priority = 'VERY_LOW'
     stands_for = ('CheckpointHook', ('interval', 'save_best', 'rule'))
 
-    def __init__(self, interval: int = 1, save_best: str | None = 'auto', rule: str | None = None):
+    def __init__(self, interval: int = 1, save_best: str | None = 'auto', rule: str | None = None,
+                 save_within: str | float = '60s'):
         if rule not in (None, 'greater', 'less'):
             raise ConfigError(f"`default_hooks.checkpoint.rule` is '{rule}'",
                               hint="'greater', 'less' or None")
+        try:
+            self.save_within = seconds_of(save_within)
+        except ValueError:
+            raise ConfigError(f'`default_hooks.checkpoint.save_within` is {save_within!r}',
+                              hint="a time: '60s', '5min', '1h', or a number of seconds") from None
         self.interval = interval
         self.save_best = save_best
         self.rule = rule
@@ -48,19 +56,13 @@ class RunCheckpointHook(Hook):
         if self.save_best is None:
             record.monitor_rule = None
 
-    def after_epoch(self, runner, improved: bool) -> None:
+    def save(self, runner, improved: bool) -> None:
+        """Publish an epoch, if it is one that is saved."""
         epoch, loop = runner.epoch, runner.train_loop
         last = epoch >= loop.max_epochs or loop.stop_training
         improved = improved and self.save_best is not None
-        if not runner.processes.first:
-            return
-        if not (improved or last or epoch % self.interval == 0):
-            return
-        folder = CheckpointFolder(runner.folder / 'checkpoints')
-        path = folder.write(runner.make_checkpoint(), epoch, runner.iter)
-        if improved:
-            link_or_copy(path, runner.folder / 'best.pth')
-            runner.keep_predictions()
+        if improved or last or epoch % self.interval == 0:
+            runner.publisher.publish(runner, improved)
 
 
 @HOOKS.register_module()
@@ -136,9 +138,8 @@ class FiniteLossHook(Hook):
         if math.isfinite(value):
             return
         epoch = runner.epoch + (part == 'training')
-        kept = CheckpointFolder(runner.folder / 'checkpoints').entries()
-        good = f'; the last good checkpoint is {runner.folder / "checkpoints" / kept[-1]["file"]}' \
-            if kept else ''
+        kept = CheckpointFolder(runner.folder / 'checkpoints').files()
+        good = f'; the last good checkpoint is {kept[-1]}' if kept else ''
         raise RunFailed(
             f'the {part} loss is {value} in epoch {epoch}{place}{good}',
             hint='lower optim_wrapper.optimizer.lr, or set optim_wrapper.clip_grad.max_norm=1')
@@ -161,7 +162,7 @@ class AskingHook(Hook):
     def after_epoch(self, runner, improved: bool) -> None:
         self.word = self.ask(runner.recorder.record.epochs[-1])
         if self.word:
-            runner.train_loop.stop_training = True
+            runner.train_loop.stop_training = runner.paused = True
 
 
 class EpochHook(Hook):
@@ -225,12 +226,29 @@ class EpochHook(Hook):
             val_loss=metrics.pop(VALIDATION_LOSS, None), metrics=metrics, learning_rate=self._lr,
             seconds=round(seconds, 3), train_seconds=round(self._train_seconds, 3),
             val_seconds=round(seconds - self._train_seconds, 3),
-            samples_per_second=round(self._samples / self._train_seconds, 2))
+            samples_per_second=round(self._samples / self._train_seconds, 2),
+            threads=torch.get_num_threads())
 
     @property
     def samples(self) -> int:
         """Training samples of the epoch."""
         return self._samples
+
+    @property
+    def seconds(self) -> float:
+        """How long the epoch has been trained, earlier parts of it included."""
+        return time.perf_counter() - self._begin
+
+    def part(self) -> dict:
+        """What the rest of the epoch needs to know of this part, of plain values."""
+        return {'samples': self._samples, 'seconds': self.seconds,
+                'losses': [(loss.cpu(), count) for loss, count in self._losses]}
+
+    def take_up_part(self, part: dict) -> None:
+        """Go on where `part` was."""
+        self._samples = part['samples']
+        self._begin -= part['seconds']
+        self._losses = [(loss, count) for loss, count in part['losses']]
 
 
 def _learning_rate(runner) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from mmengine.runner import EpochBasedTrainLoop, ValLoop
 
+from amlnn.engine.run.partial import StepStop, skip_batches
 from amlnn.registry import VALIDATION_LOSS
 
 __all__ = ['EpochTrainLoop', 'EvaluationLoop']
@@ -17,7 +18,10 @@ class EpochTrainLoop(EpochBasedTrainLoop):
 
     Attributes:
         samples: Of the step that is being taken, over all processes.
+        part: Of an epoch that was stopped in the middle, what a checkpoint held of it.
     """
+
+    part: dict | None = None
 
     def run(self) -> torch.nn.Module:
         """Train to the last epoch or until a hook stops it."""
@@ -33,6 +37,28 @@ class EpochTrainLoop(EpochBasedTrainLoop):
             self.runner.end_epoch(metrics)
         self.runner.call_hook('after_train')
         return self.runner.model
+
+    def run_epoch(self) -> None:
+        """One epoch, or the rest of one that was stopped in the middle."""
+        runner, part = self.runner, self.part
+        self.part = None
+        runner.call_hook('before_train_epoch')
+        runner.model.train()
+        if part:
+            skip_batches(self.dataloader, part['batches'])
+        batches, done = iter(self.dataloader), 0
+        if part:
+            done = runner.take_up_part(part)
+        with StepStop(runner.is_worth_saving) as stop:
+            for idx, data_batch in enumerate(batches, done):
+                self.run_iter(idx, data_batch)
+                if stop.asked:
+                    runner.save_part(idx + 1)
+                    stop.stop()
+        if runner.val_loop is not None and runner.is_worth_saving():
+            runner.save_part(len(self.dataloader))  # validation may be stopped at once
+        runner.call_hook('after_train_epoch')
+        self._epoch += 1
 
     def run_iter(self, idx: int, data_batch: dict) -> None:
         """One step, which several processes take together."""

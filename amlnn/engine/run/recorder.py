@@ -1,5 +1,6 @@
 """Keeps run.json and scalars.jsonl of one training."""
 
+import hashlib
 import json
 import math
 import time
@@ -7,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from amlnn.atomic import write_text
+from amlnn.atomic import fsync_path, replacing
 from amlnn.engine.run.folder import utc_now
 from amlnn.records import EpochRecord, RunRecord, present_names, write_record
 from amlnn.registry import gain, usual_rule
@@ -35,6 +36,8 @@ class Recorder:
         self.writes = writes
         self._draw = draw if writes else None
         self._drawn = -math.inf
+        self._scalars = hashlib.sha256()
+        self._scalar_bytes = 0
 
     def write(self) -> None:
         """Write run.json."""
@@ -45,32 +48,79 @@ class Recorder:
         """Append one line to scalars.jsonl."""
         if not self.writes:
             return
-        with open(self.folder / 'scalars.jsonl', 'a', encoding='utf-8') as file:
-            file.write(json.dumps(values) + '\n')
+        line = (json.dumps(values) + '\n').encode()
+        with open(self.folder / 'scalars.jsonl', 'ab') as file:
+            file.write(line)
+        self._scalars.update(line)
+        self._scalar_bytes += len(line)
 
-    def rewind(self, epochs: list[dict], total_seconds: float, total_samples: int) -> None:
-        """Go back to the epochs that a checkpoint knows of; what came after it is done again."""
+    def rewind(self, epochs: list[dict], total_seconds: float, total_samples: int,
+               stopped_early: bool = False, lost_epochs: list[int] | None = None,
+               scalars: dict | None = None) -> str:
+        """Go back to what a checkpoint knows of (`state`); what came after it is done again.
+
+        Returns:
+            What is wrong with scalars.jsonl, in words; '' for nothing.
+        """
         self.record.epochs = [EpochRecord(**present_names(epoch)) for epoch in epochs]
         self.record.total_seconds = total_seconds
         self.record.total_samples = total_samples
+        self.record.stopped_early = stopped_early
+        self.record.lost_epochs = list(lost_epochs or [])
+        self._compare_all()
+        return self._rewind_scalars(len(epochs), scalars) if self.writes else ''
+
+    def _rewind_scalars(self, epochs: int, known: dict | None) -> str:
+        """Cut scalars.jsonl back to where it was; of one that is damaged, keep what can be read."""
+        path = self.folder / 'scalars.jsonl'
+        content = path.read_bytes() if path.is_file() else b''
+        wrong = ''
+        if known is not None:
+            kept = content[:known['bytes']]
+            if hashlib.sha256(kept).hexdigest() != known['sha256']:
+                kept = _whole_lines(content, epochs)
+                wrong = f'`{path}` was damaged or changed: {kept.count(_NEWLINE)} of its lines ' \
+                        'can be read and are kept' if content else f'`{path}` is gone: the lines ' \
+                        'of the epochs before are lost'
+        else:
+            kept = _whole_lines(content, epochs)
+        if kept != content:
+            with replacing(path) as temporary:
+                temporary.write_bytes(kept)
+        self._scalars, self._scalar_bytes = hashlib.sha256(kept), len(kept)
+        return wrong
+
+    def forget_best(self, epoch: int) -> None:
+        """An epoch whose weights are lost cannot be the best one."""
+        self.record.lost_epochs.append(epoch)
+        self._compare_all()
+
+    def _compare_all(self) -> None:
         self.record.best_epoch = self.record.best_value = None
         for epoch in self.record.epochs:
             self._compare(epoch)
-        path = self.folder / 'scalars.jsonl'
-        if self.writes and path.is_file():
-            lines = [line for line in path.read_text(encoding='utf-8').splitlines()
-                     if _scalar_epoch(line) <= len(epochs)]
-            write_text(path, ''.join(line + '\n' for line in lines))
-        self.write()
 
     def state(self) -> dict:
         """What `rewind` needs, of plain values."""
         return {'epochs': [asdict(epoch) for epoch in self.record.epochs],
                 'total_seconds': self.record.total_seconds,
-                'total_samples': self.record.total_samples}
+                'total_samples': self.record.total_samples,
+                'stopped_early': self.record.stopped_early,
+                'lost_epochs': list(self.record.lost_epochs),
+                'scalars': {'bytes': self._scalar_bytes, 'sha256': self._scalars.hexdigest()}}
+
+    def facts(self) -> dict:
+        """What the record says of the run itself, of plain values: all but what grew since."""
+        return {name: value for name, value in asdict(self.record).items()
+                if name not in ('epochs', 'status', 'error', 'finished')}
+
+    def keep_scalars(self) -> None:
+        """Have the disk keep the lines that were written, before a checkpoint relies on them."""
+        if self._scalar_bytes:
+            fsync_path(self.folder / 'scalars.jsonl')
 
     def add_epoch(self, epoch: EpochRecord, samples: int) -> bool:
-        """Add an epoch, write, and tell whether it is the best so far."""
+        """Add an epoch, and tell whether it is the best so far."""
         self.record.epochs.append(epoch)
         self.record.total_seconds += epoch.seconds
         self.record.total_samples += samples
@@ -78,10 +128,12 @@ class Recorder:
         for earlier in self.record.epochs[:-1]:  # a confusion matrix an epoch would be too much
             if earlier.epoch != self.record.best_epoch:
                 earlier.arrays = {}
-        self.write()
+        return improved
+
+    def draw_now_and_then(self) -> None:
+        """Draw curves.png, unless it has just been drawn."""
         if time.monotonic() - self._drawn > _SECONDS_BETWEEN_DRAWINGS:
             self.draw()
-        return improved
 
     def draw(self) -> None:
         """Draw curves.png, if there is anything to draw and someone to draw it."""
@@ -106,7 +158,7 @@ class Recorder:
 
     def _compare(self, epoch: EpochRecord) -> bool:
         value = self.monitored(epoch)
-        if value is None or not math.isfinite(value):
+        if value is None or not math.isfinite(value) or epoch.epoch in self.record.lost_epochs:
             return False
         record = self.record
         if record.monitor_rule is None:
@@ -118,8 +170,17 @@ class Recorder:
         return True
 
 
-def _scalar_epoch(line: str) -> float:
+_NEWLINE = b'\n'
+
+
+def _whole_lines(content: bytes, epochs: int) -> bytes:
+    """The lines of scalars.jsonl that can be read and are of the first epochs."""
+    return b''.join(line + _NEWLINE for line in content.split(_NEWLINE)
+                    if _scalar_epoch(line) <= epochs)
+
+
+def _scalar_epoch(line: bytes) -> float:
     try:
-        return json.loads(line)['epoch']
-    except (json.JSONDecodeError, KeyError, TypeError):  # cut off by a crash
+        return json.loads(line)['epoch'] + 0
+    except (ValueError, KeyError, TypeError, RecursionError):  # cut off by a crash, or damaged
         return math.inf

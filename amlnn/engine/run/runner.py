@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,13 @@ from mmengine.visualization import Visualizer
 from torch import nn
 
 from amlnn.config.resolved import config_hash, resolved_text
+from amlnn.console import say
 from amlnn.engine.processes import processes
+from amlnn.engine.run.checkpoint import read_checkpoint
+from amlnn.engine.run.hooks import RunCheckpointHook
 from amlnn.engine.run.loops import EpochTrainLoop, EvaluationLoop
+from amlnn.engine.run.partial import generator_states, set_generators
+from amlnn.engine.run.publish import Publisher
 from amlnn.engine.run.remembered import (
     catch_up,
     changed,
@@ -26,6 +32,7 @@ from amlnn.engine.run.remembered import (
 from amlnn.engine.run.shared_steps import SharedSteps
 from amlnn.records import present_names
 from amlnn.registry import VALIDATION_LOSS
+from amlnn.signals import signals_wait
 
 __all__ = ['FolderRunner']
 
@@ -64,7 +71,10 @@ class FolderRunner(Runner):
         self.trunk_path = trunk_path
         self.processes = processes()
         self.shared = SharedSteps(self.processes)
+        self.publisher = Publisher(folder)
+        self.paused = False
         self._acting: dict[str, list] = {}
+        self._saved_at = time.monotonic()
         name = loaded_config.get('experiment_name') or folder.name
         super().__init__(work_dir=str(folder), experiment_name=f'{name}-{next(_COUNTER)}', **kwargs)
 
@@ -175,11 +185,65 @@ class FolderRunner(Runner):
             record.arrays = self.val_loop.last.arrays
         improved = self.recorder.add_epoch(record, self.epoch_hook.samples)
         self.call_hook('after_epoch', improved=improved)
+        with signals_wait():
+            if self._saving and self.processes.first:
+                self._saving.save(self, improved)
+            self.recorder.write()
+        self._saved_at = time.monotonic()
+        self.recorder.draw_now_and_then()
         self.progress.end_epoch(record, self.recorder.record)
 
-    def keep_predictions(self) -> None:
+    @property
+    def _saving(self) -> RunCheckpointHook | None:
+        return next((hook for hook in self._hooks if isinstance(hook, RunCheckpointHook)), None)
+
+    def keep_predictions(self, path: Path) -> None:
         """Write the predictions of the validation that was the best so far."""
-        self.task.write_predictions(self.folder / 'predictions_val.npz', self.val_loop.last)
+        self.task.write_predictions(path, self.val_loop.last)
+
+    def renew_predictions(self) -> None:
+        """Ask the best weights again, where a stop or a damaged file cost their predictions."""
+        best = self.publisher.best
+        if not self.processes.from_first(self.publisher.predictions_due and best.is_file()) \
+                or self.val_loop is None:
+            return
+        model = getattr(self.model, 'module', self.model)
+        model.load_state_dict(self.processes.from_first(
+            read_checkpoint(best)['state_dict'] if self.processes.first else None))
+        loop = self.val_loop
+        evaluation = self.task.evaluate(self.model, loop.dataloader, loop.evaluator,
+                                        forward=loop.forward)
+        if self.processes.first:
+            self.task.write_predictions(self.folder / 'predictions_val.npz', evaluation)
+
+    def is_worth_saving(self) -> bool:
+        """Whether the epoch that is being trained is to be saved in the middle."""
+        saving = self._saving
+        return saving is not None and not self.processes.several \
+            and time.monotonic() - self._saved_at > saving.save_within
+
+    def save_part(self, batches: int) -> None:
+        """Write a checkpoint within an epoch.
+
+        Args:
+            batches: How many of it are trained.
+        """
+        with signals_wait():
+            self.recorder.keep_scalars()
+            checkpoint = self.make_checkpoint()
+            checkpoint['part'] = {'batches': batches, 'epoch': self.epoch_hook.part(),
+                                  'random': generator_states()}
+            self.publisher.checkpoints.write(checkpoint)
+            self.publisher.checkpoints.tidy()
+        self._saved_at = time.monotonic()
+
+    def take_up_part(self, part: dict) -> int:
+        """Go on within an epoch that has just begun; how many batches of it are trained."""
+        for name, hook in self._own_hooks():  # they have seen it begin before
+            take_up(hook, part['own_hooks'].get(name, {}))
+        self.epoch_hook.take_up_part(part['epoch'])
+        set_generators(part['random'])
+        return part['batches']
 
     def make_checkpoint(self) -> dict:
         """What resuming exactly needs, of tensors and plain values."""
@@ -192,6 +256,8 @@ class FolderRunner(Runner):
                 'config_name': record.config_name, 'config_hash': config_hash(self.loaded_config),
                 'cfg': resolved_text(self.loaded_config),
                 'dataset_meta': {'classes': list(record.classes)},
+                'stopped': self.train_loop.stop_training and not self.paused,
+                'run': self.recorder.facts(),
                 'data_manifest_hash': record.data_manifest_hash},
             'state_dict': {name: value.detach().cpu() for name, value in
                            model.state_dict().items()},
@@ -204,6 +270,7 @@ class FolderRunner(Runner):
             'gradients': self._waiting_gradients(model),
             'hooks': {},
             'record': self.recorder.state(),
+            'predictions': self.publisher.predictions,
         }
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
         return checkpoint
@@ -230,11 +297,27 @@ class FolderRunner(Runner):
                 parameter.grad = waiting[name].to(parameter.device)
         self.train_loop._epoch = checkpoint['meta']['epoch']
         self.train_loop._iter = checkpoint['meta']['iter']
-        self.recorder.rewind(**present_names(checkpoint['record']))
+        self.train_loop.stop_training = checkpoint['meta'].get('stopped', False)
+        if 'part' in checkpoint:
+            self.train_loop.part = {**checkpoint['part'], 'own_hooks': checkpoint['own_hooks']}
+        wrong = self.recorder.rewind(**present_names(checkpoint['record']))
+        self._settle(checkpoint, [wrong] if wrong else [])
         epochs = self.recorder.record.epochs
         metrics = {**epochs[-1].metrics, VALIDATION_LOSS: epochs[-1].val_loss} if epochs else {}
         for scheduler in self._schedulers():
             catch_up(scheduler, metrics)
+
+    def _settle(self, checkpoint: dict, notes: list[str]) -> None:
+        """Bring the folder in step with the checkpoint, and tell what was lost."""
+        if not self.processes.first:
+            return
+        saving = self._saving
+        with signals_wait():
+            notes = notes + self.publisher.settle(
+                self.recorder, checkpoint, saving is not None and saving.save_best is not None)
+            self.recorder.write()
+        for note in notes:
+            say(self.progress.console, note, 'warning')
 
     def load_or_resume(self) -> None:
         """Called by MMEngine once everything is built and before the first epoch."""

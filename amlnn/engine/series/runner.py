@@ -5,6 +5,8 @@ A checkpoint of a forecaster holds, beside what every checkpoint has, its data's
 part lay from its forecasts.
 """
 
+from pathlib import Path
+
 from torch import nn
 
 from amlnn.engine.run.runner import FolderRunner
@@ -27,6 +29,7 @@ class ForecastRunner(FolderRunner):
             if self._best is not None:
                 self.task.write_predictions(self.folder / 'predictions_val.npz', self._best)
                 self._best = None
+                self.publisher.predictions_due = False
 
     def end_epoch(self, metrics: dict) -> None:
         """Record an epoch, then let hooks save it."""
@@ -34,7 +37,7 @@ class ForecastRunner(FolderRunner):
             self._validated = self.epoch
         super().end_epoch(metrics)
 
-    def keep_predictions(self) -> None:
+    def keep_predictions(self, path: Path) -> None:
         """Remember the forecasts. They are large, and the next epoch may be better."""
         self._best = self.val_loop.last
 

@@ -51,6 +51,7 @@ class SeriesTask(Task):
     kind = 'forecasting'
     samples = 'windows'
     rate = 'windows'
+    data_grow = True
     scope = 'mmengine'
     digits = 4
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from generated import write_small_config
 
+from amlnn.engine.run.hooks import EpochHook
 from amlnn.engine.train import TrainOptions, planned_identity, train
 from amlnn.errors import AmlnnError, UsageError
 from amlnn.records import read_run
@@ -23,7 +24,7 @@ EVERYTHING = '''
 
 
 class StopAfter:
-    """Draws nothing, and stops the run like Ctrl-C when an epoch's record is written."""
+    """Draws nothing, and stops the run like Ctrl-C when an epoch has been recorded."""
 
     def __init__(self, epoch):
         self.epoch = epoch
@@ -56,10 +57,18 @@ def finished(whole, tmp_path):
 
 
 def interrupted(config, work_dir, monkeypatch, epoch: int = 3) -> Path:
-    """A run stopped while epoch `epoch` is being recorded: its checkpoint is that before it."""
-    monkeypatch.setattr('amlnn.engine.run.recorder._SECONDS_BETWEEN_DRAWINGS', -1.0)
-    with pytest.raises(KeyboardInterrupt):
-        train(TrainOptions(config, work_dir=work_dir), draw=StopAfter(epoch))
+    """A run stopped before epoch `epoch` is recorded: its checkpoint is that before it."""
+    original = EpochHook.after_epoch_metrics
+
+    def stopping(hook, runner, metrics):
+        if runner.epoch == epoch:
+            raise KeyboardInterrupt
+        return original(hook, runner, metrics)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EpochHook, 'after_epoch_metrics', stopping)
+        with pytest.raises(KeyboardInterrupt):
+            train(TrainOptions(config, work_dir=work_dir))
     return (work_dir / 'latest').resolve()
 
 

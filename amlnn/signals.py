@@ -1,0 +1,92 @@
+"""Signals that wait while something is written that belongs together."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+__all__ = ['WorkerStart', 'outlive_the_parent', 'signals_wait']
+
+# So long a process that was told to end with its group waits for the one that it works for.
+_GRACE = 10
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def signals_wait() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the block is over; then the first that came takes effect.
+
+    Handlers belong to the main thread; in another one nothing has to wait.
+
+    >>> import os
+    >>> try:
+    ...     with signals_wait():
+    ...         os.kill(os.getpid(), signal.SIGINT)
+    ...         written = True
+    ... except KeyboardInterrupt:
+    ...     print('stopped, and written is', written)
+    stopped, and written is True
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+
+    # What another language has put in place (None) cannot be put back, so it stays.
+    before = {number: signal.getsignal(number) for number in _STOPPING
+              if signal.getsignal(number) is not None}
+    try:
+        for number in before:
+            signal.signal(number, wait)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+class WorkerStart:
+    """What a data-loading worker does first: it leaves its end to the process it works for.
+
+    PyTorch lets a worker die at once of a SIGTERM that is not its parent's, as one to a whole group
+    is, and the parent then fails for want of a worker where it was to stop.
+
+    Args:
+        then: What else it does first, given its number.
+    """
+
+    def __init__(self, then: Callable[[int], object] | None = None):
+        self._then = then
+
+    def __call__(self, number: int) -> None:
+        if hasattr(signal, 'sigwaitinfo'):
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            threading.Thread(target=_await_end, args=(os.getppid(), ), daemon=True).start()
+        if self._then is not None:
+            self._then(number)
+
+
+def _await_end(parent: int) -> None:
+    """End when the parent says so; when anybody else does, leave the parent time to say it."""
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        signal.alarm(_GRACE)
+    os._exit(0)
+
+
+def outlive_the_parent() -> None:
+    """Let a process that works for another one go on a little, though it was told to end.
+
+    Told too, the other one ends it. If it went first, that one would find a worker gone, and take a
+    stop for a failure.
+    """
+    if hasattr(signal, 'alarm'):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(_GRACE)
