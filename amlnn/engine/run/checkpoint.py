@@ -16,6 +16,7 @@ from torch import nn
 
 from amlnn.atomic import replacing, write_json
 from amlnn.errors import CheckpointError
+from amlnn.file_kinds import check_checkpoint_kind
 
 __all__ = ['CheckpointFolder', 'file_sha256', 'load_weights', 'read_checkpoint']
 
@@ -83,6 +84,7 @@ def read_checkpoint(path: Path, trust: bool = False) -> dict:
     """
     if not path.is_file():
         raise CheckpointError(f'no checkpoint at `{path}`', hint=_nearest(path))
+    check_checkpoint_kind(path)
     try:
         content = torch.load(path, map_location='cpu', weights_only=not trust)
     except Exception as error:

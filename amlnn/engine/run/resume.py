@@ -7,7 +7,7 @@ from pathlib import Path
 from mmengine.config import ConfigDict
 
 from amlnn.config.experiment import CONTINUATION, first_difference, together
-from amlnn.config.load import load_config
+from amlnn.config.load import read_stored_config
 from amlnn.engine.run.checkpoint import CheckpointFolder, read_checkpoint
 from amlnn.engine.run.folder import find_unfinished
 from amlnn.errors import UsageError
@@ -48,7 +48,7 @@ class StoredRun:
         Raises:
             AmlnnError: one of them is not there, or damaged.
         """
-        return cls(folder, read_run(folder), load_config(folder / 'config.py').config)
+        return cls(folder, read_run(folder), read_stored_config(folder / 'config.py').config)
 
     @property
     def pretrained(self) -> str | None:

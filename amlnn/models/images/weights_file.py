@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from amlnn.errors import WeightsError
-from amlnn.models.images.weights_kinds import NUMPY, SAFETENSORS, file_kind, refuse_objects
+from amlnn.file_kinds import NUMPY, SAFETENSORS, file_kind, refuse_objects
 from amlnn.models.images.weights_packages import renamed
 
 __all__ = ['CONTAINERS', 'WeightsFile', 'best_prefix', 'read_file', 'read_tensors', 'unwrapped']
@@ -101,8 +101,9 @@ def _content(path: Path):
         if kind == SAFETENSORS:
             from safetensors.torch import load_file
             return load_file(path)
-        with torch.serialization.safe_globals(_plain_classes()):
-            return torch.load(path, map_location='cpu', weights_only=True)
+        # By name, torch would take the ending for what the file is.
+        with open(path, 'rb') as file, torch.serialization.safe_globals(_plain_classes()):
+            return torch.load(file, map_location='cpu', weights_only=True)
     except ImportError:
         raise WeightsError(f'`{path}` is of safetensors, which is not installed',
                            hint='pip install safetensors') from None
