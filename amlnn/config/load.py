@@ -14,12 +14,13 @@ from amlnn.config.check import TOP_LEVEL, Finding, check_config
 from amlnn.config.data_place import place_data
 from amlnn.config.files import find_file, place_of, resolve
 from amlnn.config.following import follow_backbone
-from amlnn.config.located import Located, Place, located, merge, plain
+from amlnn.config.located import OPTIONS, Located, Place, located, merge, plain
 from amlnn.config.mmpretrain_form import unfold
 from amlnn.config.options import parse_options
 from amlnn.config.own_modules import place_own_modules
 from amlnn.config.resolved import NotData, assignments
 from amlnn.config.source import read_source
+from amlnn.config.weight_sources import settle_weights
 from amlnn.errors import ConfigError
 
 __all__ = ['LoadedConfig', 'load_config', 'read_stored_config']
@@ -108,8 +109,8 @@ def read_stored_config(path: Path) -> LoadedConfig:
     return _checked(Path(path), file, resolution, values, ())
 
 
-_STORED = 'it is read and never executed: put back what the run wrote, or begin a run of your own ' \
-    'config with --pretrained RUN/best.pth'
+_STORED = 'it is read and never executed: put back what the run wrote, or begin a run of your ' \
+    'own config with --pretrained RUN/best.pth'
 
 
 def _checked(path: Path, file: Path, resolution: '_Resolution', config: Located,
@@ -120,6 +121,7 @@ def _checked(path: Path, file: Path, resolution: '_Resolution', config: Located,
         resolution.note_helpers(overrides, config, used=set())
         merged = merge(overrides, config, into_lists=True)
         resolution.notes += follow_backbone(overrides, config, merged)
+        resolution.notes += settle_weights(merged, OPTIONS.file)
         config = merged
     resolution.notes += place_data(config)
     place_own_modules(config, file.parent)
@@ -175,6 +177,7 @@ class _Resolution:
         else:
             config = merge(source.values, base)
             self.notes += follow_backbone(source.values, base, config)
+        self.notes += settle_weights(config, source.place.file)
         return _with_scope(config, scope) if scope else config
 
     def note_helpers(self, values: Located, base: Located, used: set[str],

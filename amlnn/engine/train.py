@@ -136,7 +136,7 @@ def _folder(options: TrainOptions, task: Task, count: int) -> tuple[Path, bool]:
             parent, options.run_name or new_run_name(config_hash(config))), False
     check_unchanged(config, run.folder)
     if options.pretrained is None:
-        task.plan.model_options.pretrained = run.pretrained
+        task.plan.begin_as(run.config)
     return run.folder, True
 
 

@@ -1,6 +1,5 @@
 """Finding the run to go on with, and refusing another experiment under its name."""
 
-import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from mmengine.config import ConfigDict
 
 from amlnn.config.experiment import CONTINUATION, first_difference, together
 from amlnn.config.load import read_stored_config
+from amlnn.config.weight_sources import as_begun
 from amlnn.engine.run.checkpoint import CheckpointFolder, read_checkpoint
 from amlnn.engine.run.folder import find_unfinished
 from amlnn.errors import UsageError
@@ -51,11 +51,6 @@ class StoredRun:
         return cls(folder, read_run(folder), read_stored_config(folder / 'config.py').config)
 
     @property
-    def pretrained(self) -> str | None:
-        """The weights that it began with."""
-        return self.config['model'].get('pretrained')
-
-    @property
     def processes(self) -> int:
         """How many it was trained by."""
         return process_count(self.record.device)
@@ -66,8 +61,7 @@ class StoredRun:
         Two processes with batches of 10 go on with what one began with batches of 20.
         """
         if not same_pretrained:
-            config = copy.deepcopy(config)
-            config['model']['pretrained'] = self.pretrained
+            config = as_begun(config, self.config)
         before, now = together(self.config, self.processes), together(config, count)
         sizes = [each['train_dataloader'].get('batch_size') for each in (before, now)]
         if count != self.processes and sizes[0] != sizes[1]:
