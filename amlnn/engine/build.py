@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from mmengine.model.weight_init import PretrainedInit, update_init_info
+from mmengine.model.weight_init import PretrainedInit
 from mmengine.registry import MODELS
 from torch import nn
 
@@ -49,8 +49,11 @@ def initialise(model: nn.Module, load: Load | None = None) -> None:
     if hasattr(model, 'init_weights'):
         # MMEngine's own loader counts nothing, and reads what the safe loader refuses with the one
         # that runs code.
-        with _loading_by(load or _refuse), _environment('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1'):
+        with _collected() as found, _environment('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1'):
             model.init_weights()
+        # Only now: a ResNet whose `init_cfg` is a list sets norms to zero after it has loaded.
+        for module, init in found:
+            (load or _refuse)(module, init.checkpoint, init.prefix or '')
 
 
 def _refuse(module: nn.Module, checkpoint: str, prefix: str) -> None:
@@ -60,18 +63,16 @@ def _refuse(module: nn.Module, checkpoint: str, prefix: str) -> None:
 
 
 @contextmanager
-def _loading_by(load: Load) -> Iterator[None]:
-    """Have MMEngine's `PretrainedInit` load by another function, at whatever depth it stands."""
-    own = PretrainedInit.__call__
+def _collected() -> Iterator[list[tuple[nn.Module, PretrainedInit]]]:
+    """What MMEngine would load, at whatever depth, in its order, and does not load."""
+    own, found = PretrainedInit.__call__, []
 
-    def loaded(init: PretrainedInit, module: nn.Module) -> None:
-        load(module, init.checkpoint, init.prefix or '')
-        if hasattr(module, '_params_init_info'):
-            update_init_info(module, init_info=init._get_init_info())
+    def collect(init: PretrainedInit, module: nn.Module) -> None:
+        found.append((module, init))
 
-    PretrainedInit.__call__ = loaded
+    PretrainedInit.__call__ = collect
     try:
-        yield
+        yield found
     finally:
         PretrainedInit.__call__ = own
 
