@@ -136,6 +136,16 @@ def settle_weights(config: Located, file: str) -> list[str]:
 
     Returns:
         Lines to be printed.
+
+    >>> from amlnn.config.located import located
+    >>> config = located(dict(model=dict(backbone=dict(init_cfg=dict(
+    ...     type='Pretrained', checkpoint='a')))), Place('base.py', 1))
+    >>> config['model'].put('pretrained', None, Place('child.py', 2))
+    >>> settle_weights(config, 'child.py')  # doctest: +NORMALIZE_WHITESPACE
+    ['child.py:2: `model.pretrained` is None, which leaves out `model.backbone.init_cfg` of
+     base.py:1']
+    >>> config['model']['backbone']
+    {}
     """
     model = config.get('model')
     if not isinstance(model, Located) or 'pretrained' not in model \
@@ -159,6 +169,14 @@ def check_weight_sources(config: Located, found: Library, forecasts: bool,
         found: What it can name.
         forecasts: Whether its model is a forecaster.
         findings: Gets what is wrong.
+
+    >>> from amlnn.config.located import located
+    >>> init = dict(type='Pretrained', checkpoint='a')
+    >>> config = located(dict(model=dict(pretrained='b', init_cfg=init)), Place('a.py', 1))
+    >>> findings = Findings()
+    >>> check_weight_sources(config, library_of(config), False, findings)
+    >>> findings.errors[0].message
+    '`model.pretrained` is set, and `model.init_cfg` loads weights too, in a.py:1'
     """
     model = config['model']
     named = named_weights(config, found)
