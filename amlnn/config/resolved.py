@@ -59,7 +59,8 @@ def assignments(text: str) -> list[tuple[str, object, int]]:
         for node in ast.parse(text).body:
             line = node.lineno
             if not (isinstance(node, ast.Assign) and len(node.targets) == 1
-                    and isinstance(node.targets[0], ast.Name)):
+                    and isinstance(node.targets[0], ast.Name)
+                    and not node.targets[0].id.startswith('_')):  # `_base_` names other files
                 raise NotData(_shown(node), line)
             rows.append((node.targets[0].id, evaluate(node.value), line))
         return rows

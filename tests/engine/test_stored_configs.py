@@ -1,4 +1,4 @@
-"""The config that a run folder keeps is data: whoever looks at it runs none of what stands in it."""
+"""The config that a run folder keeps is data: whoever looks at it runs nothing of it."""
 
 import shutil
 from pathlib import Path
@@ -19,7 +19,7 @@ HOSTILE = {
     'a comprehension': "extra = [__import__('pathlib').Path({file!r}).touch() for _ in (1, )]\n",
     'a class': "class Config:\n    __import__('pathlib').Path({file!r}).touch()\n",
     'a base': "_base_ = {base!r}\n",
-    'an f-string': "extra = f'{{__import__(\"pathlib\").Path({file!r}).touch()}}'\n",
+    'an f-string': 'extra = f"""{{__import__(\'pathlib\').Path({file!r}).touch()}}"""\n',
     'two targets': "a = b = __import__('pathlib').Path({file!r}).touch()\n",
     'an attribute': "extra = ().__class__.__bases__\n",
 }
@@ -101,7 +101,7 @@ def test_reports_votes_tests_and_predictions_run_nothing_of_it(how, runs, run_to
     for each in (run, done):
         poison(each, ran, how)
     assert run_tool('test', config, done / 'best.pth', '--split', 'val', '--device', 'cpu')[0] == 0
-    image = next((data_set / 'val').rglob('*.png'), None) or next((data_set / 'val').rglob('*.jpg'))
+    image = next(path for path in data_set.rglob('*') if path.suffix.lower() in ('.png', '.jpg'))
     assert run_tool('predict', config, done / 'best.pth', image, '--device', 'cpu')[0] == 0
     assert run_tool('report', done, '--out', run.parent / 'page')[0] == 0
     run_tool('ensemble', done, done)
@@ -139,8 +139,11 @@ def test_own_modules_are_those_that_the_config_of_now_names(tmp_path, data_set, 
     config = write_tiny_config(tmp_path / 'tiny.py', data_set, epochs=1)
     run = train(TrainOptions(config, work_dir=tmp_path / 'runs'))
     (run / 'evil_parts.py').write_text(f'open({str(tmp_path / "ran")!r}, "w").close()\n')
-    (run / 'config.py').write_text(
-        "custom_imports = dict(imports=['evil_parts'])\n" + (run / 'config.py').read_text())
+    text = (run / 'config.py').read_text()
+    keys = "keys={'custom_imports': {'imports': ['evil_parts']}"
+    assert text.count('amlnn = dict(') == text.count('keys=dict(') + text.count('keys={') == 1
+    text = text.replace('keys={', f'{keys}, ').replace("'custom_imports'],", '],')
+    (run / 'config.py').write_text(text)
     status, _, errors = run_tool('train', config, '--work-dir', tmp_path / 'runs', '--device',
                                  'cpu', '--resume', run, '--cfg-options', 'train_cfg.max_epochs=2')
     assert status == 2 and 'custom_imports' in errors, errors
