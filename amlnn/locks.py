@@ -22,13 +22,15 @@ class NoLocksError(OSError):
     """The system, or the disk, has no locks."""
 
 
-def take_lock(path: Path, shared: bool = False, create: bool = False) -> int:
+def take_lock(path: Path, shared: bool = False, create: bool = False,
+              follow: bool = True) -> int:
     """Take the lock on what `path` names at this moment, at once or not at all.
 
     Args:
         path: A file or a folder.
         shared: Let others share it; only who wants it alone is kept out.
         create: Make a file where there is none, or none any more.
+        follow: Let it be a link to a file or a folder.
 
     Returns:
         A handle. Closing it (`os.close`), and any end of the process, gives the lock back.
@@ -40,7 +42,8 @@ def take_lock(path: Path, shared: bool = False, create: bool = False) -> int:
         OSError: it cannot be opened.
     """
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT if create else os.O_RDONLY, 0o666)
+        flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
+        handle = os.open(path, flags if follow else flags | getattr(os, 'O_NOFOLLOW', 0), 0o666)
         try:
             _lock(handle, shared)
             ours = _is_named(handle, path)

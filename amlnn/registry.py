@@ -8,8 +8,8 @@ importing them.
 from importlib import import_module
 
 __all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'FROM_MODEL', 'FROM_MODEL_KEYS', 'MODEL_KEYS',
-           'NAMED_NETWORKS', 'SERIES_MODULES', 'VALIDATION_LOSS', 'WEIGHT_SCHEMES',
-           'WEIGHT_SOURCES', 'gain', 'import_components', 'usual_rule']
+           'NAMED_NETWORKS', 'NETWORK_WEIGHTS', 'SERIES_MODULES', 'VALIDATION_LOSS',
+           'WEIGHT_SCHEMES', 'WEIGHT_SOURCES', 'gain', 'import_components', 'usual_rule']
 
 # What a forecast needs. None of it brings in MMPretrain, whose import takes longer than many a
 # forecaster trains.
@@ -55,6 +55,9 @@ FROM_MODEL_KEYS = ('mean', 'std', 'scale', 'crop_size', 'interpolation')
 # Backbones that take a network of another library: what its weights are called by, before the value
 # of an argument.
 NAMED_NETWORKS = {'TIMMBackbone': ('timm://', 'model_name')}
+
+# Arguments by which such a backbone would load weights itself: True, or a file.
+NETWORK_WEIGHTS = ('pretrained', 'checkpoint_path')
 
 # The arguments of this class are the keys of the top-level `execution`.
 EXECUTION_CLASS = ('amlnn.engine.precision', 'ExecutionPolicy')

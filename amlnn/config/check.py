@@ -7,7 +7,7 @@ model's parameters, which its caller supplies.
 from collections.abc import Iterable
 
 from amlnn.config.findings import Finding, Findings, UnknownKey
-from amlnn.config.kind import loader_of
+from amlnn.config.kind import loader_of, run_kind
 from amlnn.config.located import Located
 from amlnn.config.monitors import monitored, produced
 from amlnn.config.own_classes import check_own_modules
@@ -16,6 +16,7 @@ from amlnn.config.parts import check_parts
 from amlnn.config.signatures import Library, library_of
 from amlnn.config.structure import BY_TOP_LEVEL, TOP_LEVEL, Slot, preprocessor_slot, slot_of_loader
 from amlnn.config.walk import Walk
+from amlnn.config.weight_sources import check_weight_sources
 from amlnn.registry import WEIGHT_SCHEMES, WEIGHT_SOURCES
 from amlnn.suggest import did_you_mean, nearest
 
@@ -116,9 +117,10 @@ def _check_model_keys(config: Located, found: Library, findings: Findings) -> No
                      f'`model.pretrained_head` is {model["pretrained_head"]!r}, not True or False',
                      hint='True loads the head of the weights too', rank=1)
     _check_pretrained(model, findings)
+    check_weight_sources(config, found, run_kind(config) == 'forecasting', findings)
     backbone = model.get('backbone')
     if isinstance(backbone, Located):
-        _check_conflicts(model, backbone, found, findings)
+        _check_conflicts(model, backbone, findings)
 
 
 def _check_frozen_stages(model: Located, findings: Findings) -> None:
@@ -144,7 +146,9 @@ def _check_pretrained(model: Located, findings: Findings) -> None:
         return
     if not isinstance(value, str) or not value:
         findings.add(place, f'`model.pretrained` is {value!r}, not a string or None',
-                     hint="model.pretrained='torchvision://resnet50'", rank=1)
+                     hint=f"model.pretrained='timm://{model['model_name']}'"
+                     if value is True and isinstance(model.get('model_name'), str)
+                     else "model.pretrained='torchvision://resnet50'", rank=1)
         return
     scheme, separator, name = value.partition('://')
     if separator and scheme + separator not in _SCHEMES:
@@ -154,23 +158,13 @@ def _check_pretrained(model: Located, findings: Findings) -> None:
                      f'use {WEIGHT_SOURCES}', rank=1)
 
 
-def _check_conflicts(model: Located, backbone: Located, found: Library,
-                     findings: Findings) -> None:
+def _check_conflicts(model: Located, backbone: Located, findings: Findings) -> None:
     if 'frozen_stages' in model and 'frozen_stages' in backbone:
         findings.add(
             model.place('frozen_stages'),
             '`model.frozen_stages` is set, and `model.backbone.frozen_stages` is set in '
             f'{backbone.place("frozen_stages")}',
             hint='keep one: model.frozen_stages means the same for every backbone', rank=1)
-    inits = backbone.get('init_cfg') or ()
-    inits = [inits] if isinstance(inits, dict) else inits
-    if model.get('pretrained') is not None and any(
-            isinstance(init, dict) and found.facts_of('WEIGHT_INITIALIZERS', init.get('type'))
-            .loads_weights for init in inits):
-        findings.add(
-            model.place('pretrained'),
-            '`model.pretrained` is set, and `model.backbone.init_cfg` loads weights too, in '
-            f'{backbone.place("init_cfg")}', hint='keep one of the two', rank=1)
 
 
 def _check_monitors(config: Located, found: Library, findings: Findings) -> None:

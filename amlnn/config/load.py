@@ -12,16 +12,18 @@ from mmengine.config import ConfigDict
 
 from amlnn.config.check import TOP_LEVEL, Finding, check_config
 from amlnn.config.data_place import place_data
-from amlnn.config.files import find_file
+from amlnn.config.files import find_file, place_of, resolve
 from amlnn.config.following import follow_backbone
-from amlnn.config.located import Located, Place, merge, plain
+from amlnn.config.located import OPTIONS, Located, Place, located, merge, plain
 from amlnn.config.mmpretrain_form import unfold
 from amlnn.config.options import parse_options
 from amlnn.config.own_modules import place_own_modules
+from amlnn.config.resolved import NotData, assignments
 from amlnn.config.source import read_source
+from amlnn.config.weight_sources import settle_weights
 from amlnn.errors import ConfigError
 
-__all__ = ['LoadedConfig', 'load_config']
+__all__ = ['LoadedConfig', 'load_config', 'read_stored_config']
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,56 @@ def load_config(path: Path | str, options: Sequence[str] = ()) -> LoadedConfig:
     """
     file, scope = find_file(str(path), Path.cwd())
     resolution = _Resolution()
-    config = resolution.resolve(file, scope, ())
+    return _checked(Path(path), file, resolution, resolution.resolve(file, scope, ()), options)
+
+
+def read_stored_config(path: Path) -> LoadedConfig:
+    """What `load_config` gives for the config that a run keeps, which is data: nothing is executed.
+
+    Args:
+        path: config.py of a run folder.
+
+    Raises:
+        ConfigError: it is not there, something else than literals stands in it, or a key is wrong.
+
+    >>> path = write('run/config.py', "seed = 1\\nmodel = dict(type='LSTM')\\nprint('I run')")
+    >>> read_stored_config(path)
+    Traceback (most recent call last):
+        ...
+    amlnn.errors.ConfigError: run/config.py:3: `print('I run')` is no data: a run stores no other
+    """
+    file = resolve(path) or path
+    place = place_of(file)
+    values = Located()
+    try:
+        for name, value, line in assignments(file.read_text(encoding='utf-8')):
+            here = place._replace(line=line)
+            values.put(name, located(value, here), here)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f'`{path}` cannot be read: {getattr(error, "strerror", "") or error}',
+                          hint=_STORED) from None
+    except NotData as error:
+        raise ConfigError(f'{place._replace(line=error.line)}: `{error}` is no data: a run stores '
+                          'no other', hint=_STORED) from None
+    resolution = _Resolution()
+    values = unfold(values)
+    resolution.note_helpers(values, Located(), used=set())
+    return _checked(Path(path), file, resolution, values, ())
+
+
+_STORED = 'it is read and never executed: put back what the run wrote, or begin a run of your ' \
+    'own config with --pretrained RUN/best.pth'
+
+
+def _checked(path: Path, file: Path, resolution: '_Resolution', config: Located,
+             options: Sequence[str]) -> LoadedConfig:
+    """A resolved config under overrides, with every key checked."""
     if options:
         overrides = parse_options(options)
         resolution.note_helpers(overrides, config, used=set())
         merged = merge(overrides, config, into_lists=True)
         resolution.notes += follow_backbone(overrides, config, merged)
+        resolution.notes += settle_weights(merged, OPTIONS.file)
         config = merged
     resolution.notes += place_data(config)
     place_own_modules(config, file.parent)
@@ -86,7 +132,7 @@ def load_config(path: Path | str, options: Sequence[str] = ()) -> LoadedConfig:
         if key in helpers or key not in TOP_LEVEL:
             dict.pop(config, key)
     return LoadedConfig(
-        path=Path(path), name=file.stem, config=plain(config),
+        path=path, name=file.stem, config=plain(config),
         origins={key: str(place) for key, place in _walk_places(config)},
         notes=list(dict.fromkeys(resolution.notes + notes)))
 
@@ -131,6 +177,7 @@ class _Resolution:
         else:
             config = merge(source.values, base)
             self.notes += follow_backbone(source.values, base, config)
+        self.notes += settle_weights(config, source.place.file)
         return _with_scope(config, scope) if scope else config
 
     def note_helpers(self, values: Located, base: Located, used: set[str],

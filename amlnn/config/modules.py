@@ -3,7 +3,6 @@
 Packages are cached on disk by name and version; amlnn's and a user's own modules are read anew.
 """
 
-import contextlib
 import importlib.metadata
 import importlib.util
 import json
@@ -12,11 +11,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from amlnn.atomic import write_text
 from amlnn.config.own_modules import OwnModule, belonging, module_path, source_files
 from amlnn.config.scan import SCAN_VERSION, Module, scan_module
 from amlnn.registry import COMPONENT_MODULES
-from amlnn.user_cache import cache_folder
+from amlnn.user_cache import read_cached, write_cached
 
 __all__ = ['is_installed', 'read_modules']
 
@@ -110,8 +108,8 @@ def _package_modules(distribution: str, package: str, parts: tuple[str, ...]) ->
     if spec is None or not spec.submodule_search_locations:
         return {}
     root = Path(next(iter(spec.submodule_search_locations)))
-    file = cache_folder() / 'signatures' / f'{package}-{version}-{SCAN_VERSION}.json'
-    cached = _read_cache(file, str(root))
+    name = f'{package}-{version}-{SCAN_VERSION}.json'
+    cached = _read_cache(name, str(root))
     if cached is None:
         cached = {}
         for part in parts:
@@ -121,7 +119,8 @@ def _package_modules(distribution: str, package: str, parts: tuple[str, ...]) ->
                 if inner[0] not in ('.mim', 'testing'):
                     name = '.'.join((package, *(p for p in inner if p != '__init__')))
                     cached[name] = scan_module(path, name)
-        _write_cache(file, str(root), cached)
+        write_cached('signatures', name, json.dumps(
+            {'root': str(root), 'modules': cached}, separators=(',', ':')))
     return cached
 
 
@@ -156,15 +155,9 @@ def _files(path: Path, name: str) -> Iterator[tuple[str, Path]]:
         yield '.'.join((name, *(part for part in parts if part != '__init__'))), file
 
 
-def _read_cache(file: Path, root: str) -> dict[str, Module] | None:
+def _read_cache(name: str, root: str) -> dict[str, Module] | None:
     try:
-        content = json.loads(file.read_text(encoding='utf-8'))
+        content = json.loads(read_cached('signatures', name) or '')
         return content['modules'] if content['root'] == root else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
-
-
-def _write_cache(file: Path, root: str, modules: dict[str, Module]) -> None:
-    # A home that cannot be written to costs time, nothing else.
-    with contextlib.suppress(OSError):
-        write_text(file, json.dumps({'root': root, 'modules': modules}, separators=(',', ':')))

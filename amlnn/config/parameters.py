@@ -7,11 +7,10 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from amlnn.atomic import write_json
 from amlnn.errors import ConfigError
 from amlnn.registry import MODEL_KEYS
 from amlnn.suggest import nearest
-from amlnn.user_cache import cache_folder
+from amlnn.user_cache import read_cached, write_cached
 
 if TYPE_CHECKING:
     from amlnn.config.load import LoadedConfig
@@ -95,14 +94,13 @@ def _names(model: dict[str, Any],
     for package in ('onedl-mmengine', 'onedl-mmpretrain', 'torch', 'timm', 'amlnn'):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             text += f'\n{package} {importlib.metadata.version(package)}'
-    file = cache_folder() / 'parameters' / f'{hashlib.sha256(text.encode()).hexdigest()}.json'
+    file = f'{hashlib.sha256(text.encode()).hexdigest()}.json'
     try:
-        names = json.loads(file.read_text(encoding='utf-8'))
+        names = json.loads(read_cached('parameters', file) or '')
         if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
             return names
-    except (OSError, ValueError):
+    except ValueError:
         pass
     names = list(parameter_names(model))
-    with contextlib.suppress(OSError):
-        write_json(file, names)
+    write_cached('parameters', file, json.dumps(names, indent=1, ensure_ascii=False) + '\n')
     return names

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from keyword import iskeyword
 from typing import Any
 
-__all__ = ['FOLDED', 'config_hash', 'evaluate', 'fold_back', 'named', 'read_resolved',
-           'resolved_text']
+__all__ = ['FOLDED', 'NotData', 'assignments', 'config_hash', 'evaluate', 'fold_back',
+           'named', 'read_resolved', 'resolved_text']
 
 FOLDED = 'amlnn'
 """The key of a run's config.py under which stands what amlnn reads in place of the other keys."""
@@ -37,12 +37,55 @@ def read_resolved(text: str) -> dict[str, Any]:
     >>> read_resolved("seed = 1\\nmodel = dict(type='A', layers=[dict(n=-2)])")
     {'seed': 1, 'model': {'type': 'A', 'layers': [{'n': -2}]}}
     """
+    return fold_back({name: value for name, value, _ in assignments(text)})
+
+
+def assignments(text: str) -> list[tuple[str, object, int]]:
+    """What a text of assignments of literals sets: name, value and line. Nothing is executed.
+
+    Raises:
+        NotData: something else stands in it, or it is no Python.
+
+    >>> assignments('a = 1\\nb = dict(c=[2])')
+    [('a', 1, 1), ('b', {'c': [2]}, 2)]
+    >>> assignments('a = 1\\nimport os')
+    Traceback (most recent call last):
+    ...
+    amlnn.config.resolved.NotData: import os
+    """
+    line: int | None = None
     try:
-        tree = ast.parse(text)
-    except (SyntaxError, RecursionError) as error:
-        raise ValueError(str(error)) from error
-    return fold_back({node.targets[0].id: evaluate(node.value) for node in tree.body
-                      if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)})
+        rows = []
+        for node in ast.parse(text).body:
+            line = node.lineno
+            if not (isinstance(node, ast.Assign) and len(node.targets) == 1
+                    and isinstance(node.targets[0], ast.Name)
+                    and not node.targets[0].id.startswith('_')):  # `_base_` names other files
+                raise NotData(_shown(node), line)
+            rows.append((node.targets[0].id, evaluate(node.value), line))
+        return rows
+    except NotData:
+        raise
+    except SyntaxError as error:
+        raise NotData(error.msg, error.lineno) from None
+    except (ValueError, TypeError, AttributeError, RecursionError, MemoryError) as error:
+        raise NotData(' '.join(str(error).split())[:80] or type(error).__name__, line) from None
+
+
+class NotData(ValueError):
+    """A text holds something else than assignments of literals.
+
+    Attributes:
+        line: Where, if known.
+    """
+
+    def __init__(self, what: str, line: int | None):
+        super().__init__(what)
+        self.line = line
+
+
+def _shown(node: ast.AST) -> str:
+    return ast.unparse(node).partition('\n')[0][:80]
 
 
 def fold_back(config: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from mmengine.config import ConfigDict
 
 from amlnn.config.load import LoadedConfig
 from amlnn.config.structure import DEFAULT_HOOKS
+from amlnn.config.weight_sources import as_begun, leave_out, named_weights
 from amlnn.engine.precision import ExecutionPolicy, autocast
 from amlnn.registry import MODEL_KEYS, VALIDATION_LOSS
 
@@ -43,6 +44,17 @@ class Plan:
     precision: str
     seed: int
     notes: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    """Keys of the config that name weights, in whose place the command line named others."""
+    begun: ConfigDict | None = None
+    """The stored config of the run that is gone on with."""
+
+    def begin_as(self, stored: ConfigDict) -> None:
+        """Take the weights that a run began with, whatever the config of now says of them."""
+        self.begun = stored
+        self.config = as_begun(self.config, stored)
+        self.model_options.pretrained = self.config['model'].pop('pretrained')
+        _take_built(self.config)
 
     @property
     def work_dir(self) -> Path:
@@ -56,6 +68,10 @@ class Plan:
     def effective_config(self) -> ConfigDict:
         """The resolved config with what the command line set, as config.py stores it."""
         config = copy.deepcopy(self.loaded.config)
+        for key in self.left_out:
+            leave_out(config, key)
+        if self.begun is not None:
+            config = as_begun(config, self.begun)
         config['model']['pretrained'] = self.model_options.pretrained
         config['randomness'] = {**(config.get('randomness') or {}), 'seed': self.seed}
         return config
@@ -77,7 +93,7 @@ def make_plan(loaded: LoadedConfig, device: str, seed: int | None = None,
     """
     config = copy.deepcopy(loaded.config)
     notes = list(loaded.notes)
-    options = _take_model_options(config, pretrained)
+    options, left_out = _take_model_options(config, pretrained, loaded.origins, notes)
     policy = ExecutionPolicy(**config.pop('execution', execution or {}))
     precision = policy.resolve(device)
     _fit_machine(config, device, precision, notes)
@@ -85,18 +101,38 @@ def make_plan(loaded: LoadedConfig, device: str, seed: int | None = None,
     if seed is None:
         seed = (config.get('randomness') or {}).get('seed')
     return Plan(loaded=loaded, config=config, model_options=options, policy=policy, device=device,
-                precision=precision, seed=0 if seed is None else seed, notes=notes)
+                precision=precision, seed=0 if seed is None else seed, notes=notes,
+                left_out=left_out)
 
 
-def _take_model_options(config, pretrained: str | None) -> ModelOptions:
+def _take_model_options(config, pretrained: str | None, origins: dict[str, str],
+                        notes: list[str]) -> tuple[ModelOptions, list[str]]:
+    """amlnn's keys of `model`, and which other keys the command line's weights leave out."""
     values = {key: config['model'].pop(key) for key in MODEL_KEYS if key in config['model']}
-    options = ModelOptions(**values)
+    options, left_out = ModelOptions(**values), []
     options.trainable = tuple(options.trainable or ())
     if pretrained is not None:
         options.pretrained = None if pretrained.lower() == 'none' else pretrained
-    if pretrained is not None or 'pretrained' in values:
-        config['model'].get('backbone', {}).pop('init_cfg', None)
-    return options
+        parts = ('', 'backbone', 'head') if options.pretrained_head else ('', 'backbone')
+        for each in named_weights(config):
+            if options.pretrained is None or each.part in parts:
+                leave_out(config, each.key)
+                left_out.append(each.key)
+                notes.append(f'--pretrained {pretrained} leaves out `{each.key}` of '
+                             f'{origins.get(each.key, "the config")}')
+    built = _take_built(config)
+    if pretrained is None:
+        options.pretrained = options.pretrained or built
+    return options, left_out
+
+
+def _take_built(config) -> str | None:
+    """What a backbone's own arguments name weights by: it would load them unseen."""
+    source = None
+    for each in [each for each in named_weights(config) if each.built]:
+        source = each.source
+        leave_out(config, each.key)
+    return source
 
 
 def _fit_machine(config, device: str, precision: str, notes: list[str]) -> None:

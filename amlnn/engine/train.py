@@ -90,9 +90,9 @@ def _train(options: TrainOptions, device: str, draw: Draw | None, all_: Processe
             task.plan.policy.trunk_cache = True
         all_.wait()  # a folder is made only when nothing is wrong in any of them
         locks: list[RunLock] = []
-        folder, stored, task.plan.model_options.pretrained = all_.on_first(
-            lambda: (*_folder(options, task, all_.count, locks),
-                     task.plan.model_options.pretrained))
+        folder, stored = all_.on_first(lambda: _folder(options, task, all_.count, locks))
+        if stored is not None and options.pretrained is None:
+            task.plan.begin_as(stored.config)
         config = task.plan.effective_config()
         with locks[0] if all_.first else nullcontext():
             if all_.first:
@@ -144,8 +144,6 @@ def _folder(options: TrainOptions, task: Task, count: int,
         locks.append(lock)
         return folder, None
     check_unchanged(config, run.folder)
-    if options.pretrained is None:
-        task.plan.model_options.pretrained = run.pretrained
     _check_exact(run.record, task, options.exact)
     if run.other_data(task.data_hash()):
         run.record.data_changed = run.other_data(task.data_hash())

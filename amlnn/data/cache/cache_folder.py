@@ -5,6 +5,9 @@
     <root>/<SHA-256 of the key>/key.json     what the folder holds, for people
     <root>/<SHA-256 of the key>/...          files of one SlotFile or more
 
+The folders are this user's alone (mode 0700), and files in them are opened without following links:
+in a root that others can write to, nothing is kept or read.
+
 Who uses a folder holds a shared lock on it, and only folders that nobody holds are deleted to make
 room, the longest unused first. Nothing that a disk can do raises here: a folder that cannot be
 written says why once and goes on serving what it has.
@@ -23,7 +26,7 @@ from mmengine.logging import print_log
 
 from amlnn.atomic import write_text
 from amlnn.locks import take_lock
-from amlnn.user_cache import cache_folder
+from amlnn.user_cache import cache_folder, not_private, open_private, private_folder
 
 __all__ = ['CacheFolder', 'cache_root', 'default_limit', 'log_warning', 'readable_size']
 
@@ -98,12 +101,18 @@ class CacheFolder:
         self.full = False
         """Whether there was no room for more files; those that are there can be written."""
         self._handle: int | None = None
+        self._closed = False
         if not hasattr(os, 'preadv'):
             self.stop('this system has no positioned reads')
             return
         try:
+            self._make_root()
             self._handle = self._hold()
             self._describe(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + '\n')
+        except PermissionError as error:
+            # Not ours alone: what is in it is not read either.
+            self._closed = error.errno == 0
+            self.stop(_why(error))
         except OSError as error:
             self.stop(_why(error))
 
@@ -132,7 +141,7 @@ class CacheFolder:
             with self._room_for(sizes) as found:
                 if found:
                     for name, size in sizes.items():
-                        handles.append(os.open(self.path / name, os.O_RDWR | os.O_CREAT, 0o666))
+                        handles.append(open_private(self.path / name, os.O_RDWR | os.O_CREAT))
                         _allocate(handles[-1], size)
                     return handles
         except OSError as error:
@@ -144,9 +153,11 @@ class CacheFolder:
     def open_for_reading(self, names: list[str]) -> list[int] | None:
         """A file handle each, or None if one of the files is not there or cannot be read."""
         handles = []
+        if self._closed:
+            return None
         try:
             for name in names:
-                handles.append(os.open(self.path / name, os.O_RDONLY))
+                handles.append(open_private(self.path / name, os.O_RDONLY))
         except OSError:
             for handle in handles:
                 os.close(handle)
@@ -160,19 +171,28 @@ class CacheFolder:
             os.close(self._handle)
             self._handle = None
 
+    def _make_root(self) -> None:
+        """Make the root, closed to others; no other may be able to write to one that is there."""
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            self.root.mkdir(mode=0o700)
+        if reason := not_private(self.root, links=True):
+            raise PermissionError(0, f'`{self.root}` is not safe: {reason}')
+
     def _hold(self) -> int:
         """A handle with a shared lock on the folder, which is still the one of that name."""
         for _ in _attempts():
-            self.path.mkdir(parents=True, exist_ok=True)
+            private_folder(self.path)
             # At any point before our lock, another process may delete the folder to make room.
             with suppress(FileNotFoundError, BlockingIOError):
-                return take_lock(self.path, shared=True)
+                return take_lock(self.path, shared=True, follow=False)
         raise TimeoutError('another process has been deleting it for 10 seconds')
 
     def _describe(self, text: str) -> None:
         path = self.path / 'key.json'
         try:
-            found = path.read_text(encoding='utf-8', errors='replace')
+            with os.fdopen(open_private(path, os.O_RDONLY), 'rb') as file:
+                found = file.read().decode('utf-8', errors='replace')
         except FileNotFoundError:
             found = None
         if found == text:
@@ -185,7 +205,7 @@ class CacheFolder:
     def _touch(self) -> None:
         """Set the time of last use, by which the folders to delete are chosen."""
         with suppress(OSError):  # a read-only folder
-            os.utime(self.path / 'key.json')
+            os.utime(self.path / 'key.json', follow_symlinks=False)
 
     @contextmanager
     def _room_for(self, sizes: dict[str, int]) -> Iterator[bool]:
@@ -215,7 +235,7 @@ class CacheFolder:
                 if shortage <= 0:
                     break
                 with suppress(OSError):  # deleted by hand, another user's, or in use, by us too
-                    held.append((take_lock(path), path))
+                    held.append((take_lock(path, follow=False), path))
                     shortage -= sizes[path]
             if shortage > 0:  # then nothing is deleted in vain
                 self.full = True
@@ -260,7 +280,8 @@ def _sizes(root: Path) -> dict[Path, int]:
     """Bytes of every cache folder under a root. Nothing else there is counted, or deleted."""
     with suppress(OSError):
         return {path: sum(_size(file) for file in path.iterdir()) for path in root.iterdir()
-                if len(path.name) == 64 and not set(path.name) - set('0123456789abcdef')}
+                if len(path.name) == 64 and not set(path.name) - set('0123456789abcdef')
+                and not path.is_symlink()}
     return {}
 
 

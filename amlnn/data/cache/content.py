@@ -3,13 +3,11 @@
 import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
 
-from amlnn.atomic import write_text
 from amlnn.errors import DataError
-from amlnn.user_cache import cache_folder
+from amlnn.user_cache import read_cached, write_cached
 
 __all__ = ['hash_of_files']
 
@@ -42,17 +40,13 @@ def hash_of_files(root: Path | str, files: Iterable[str]) -> str:
             state = (root / name).stat()
             rows.append(f'{name}\0{state.st_size}\0{state.st_mtime_ns}')
         key = hashlib.sha256('\n'.join([str(root.absolute()), *rows]).encode()).hexdigest()
-        kept = cache_folder() / 'contents' / key
-        with suppress(OSError, UnicodeError):
-            if len(text := kept.read_text(encoding='ascii').strip()) == 64:
-                return text
+        if len(text := (read_cached('contents', key) or '').strip()) == 64:
+            return text
         found = _hash(root, names)
     except OSError as error:
         raise DataError(f'`{error.filename}` cannot be read: {error.strerror}',
                         hint='check the files of the data set') from None
-    with suppress(OSError):
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_text(kept, found + '\n')
+    write_cached('contents', key, found + '\n')
     return found
 
 

@@ -154,10 +154,18 @@ def _receive(opener: urllib.request.OpenerDirector, url: str, part: Path, size: 
         _append(answer, part, have, size, progress)
 
 
+def _no_link(path: str, flags: int) -> int:
+    # In a folder that others write to, a link of this name would have another file overwritten.
+    return os.open(path, flags | getattr(os, 'O_NOFOLLOW', 0), 0o666)
+
+
 def _append(answer: http.client.HTTPResponse, part: Path, have: int, size: int,
             progress: ByteProgress) -> None:
     progress.begin(have)
-    with open(part, 'ab', buffering=0) as file:  # so that what has come survives a kill
+    with _writing(part):
+        # Without a buffer, so that what has come survives a kill.
+        opened = open(part, 'ab', buffering=0, opener=_no_link)  # noqa: SIM115 - closed below
+    with opened as file:
         while chunk := answer.read1(_CHUNK):
             have += len(chunk)
             if have > size:

@@ -37,7 +37,8 @@ from amlnn.models.images.freezing import freeze_model, stage_table
 from amlnn.models.images.inputs import fill_inputs, size_of
 from amlnn.models.images.networks import refuse_other_models
 from amlnn.models.images.weights import load_pretrained, refuse_frozen_gaps
-from amlnn.models.images.weights_place import find_init_weights, find_weights
+from amlnn.models.images.weights_init import InitWeights
+from amlnn.models.images.weights_place import find_weights
 from amlnn.records import FrozenStage, TestRecord
 from amlnn.registry import import_components
 
@@ -156,28 +157,28 @@ class ImageTask(Task):
         plan, options = self.plan, self.plan.model_options
         # Looked for before the seconds of building, so that a missing file is said at once.
         source = find_weights(options.pretrained) if weights and options.pretrained else None
-        section, loaded = copy.deepcopy(plan.config['model']), None
+        inits = InitWeights(plan.config) if weights else None
+        section = copy.deepcopy(plan.config['model'])
         if plan.config.get('data_preprocessor') is not None:
             section.setdefault('data_preprocessor', copy.deepcopy(plan.config['data_preprocessor']))
         section.update(copy.deepcopy(self.left_out))
-        model = build(section)
+        model, loaded = build(section), []
         if weights:
-            if not source:
-                find_init_weights(section)  # what is wrong with it is said before it is loaded
-            initialise(model)
-            source = source or find_init_weights(section)
+            initialise(model, inits.loader(model))
+            loaded = inits.done()
             if source:
-                loaded = load_pretrained(model, source, options.pretrained_head,
-                                         options.pretrained)
+                loaded.append(load_pretrained(model, source, options.pretrained_head,
+                                              options.pretrained))
         if options.frozen_stages is not None:
             freeze_model(model, options.frozen_stages, options.trainable)
         elif options.trainable:
             raise ConfigError('`model.trainable` re-opens parts of frozen stages, and '
                               '`model.frozen_stages` is not set',
                               hint="set model.frozen_stages='all'")
-        if loaded:
-            refuse_frozen_gaps(model, loaded)
-        return plan.policy.place(model.to(plan.device)), str(loaded) if loaded else None
+        for each in loaded:
+            refuse_frozen_gaps(model, each)
+        return (plan.policy.place(model.to(plan.device)),
+                '\n'.join(map(str, loaded)) if loaded else None)
 
     def loader(self, part: str) -> DataLoader:
         """The data loader of a part, its items being views (see `build_loader`)."""

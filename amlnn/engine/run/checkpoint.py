@@ -19,6 +19,7 @@ from torch import nn
 from amlnn.atomic import replacing, write_json
 from amlnn.engine.run.full_disk import Watched
 from amlnn.errors import CheckpointError
+from amlnn.file_kinds import check_checkpoint_kind
 from amlnn.sealed import damage, file_sha256, seal
 
 __all__ = ['CheckpointFolder', 'Found', 'load_weights', 'read_checkpoint']
@@ -179,6 +180,7 @@ def read_checkpoint(path: Path, trust: bool = False) -> dict:
     """
     if not path.is_file():
         raise CheckpointError(f'no checkpoint at `{path}`', hint=_nearest(path))
+    check_checkpoint_kind(path)
     check_whole(path)
     try:
         content = torch.load(path, map_location='cpu', weights_only=not trust)

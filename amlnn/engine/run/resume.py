@@ -1,6 +1,5 @@
 """Finding the run to go on with, and refusing another experiment under its name."""
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +8,9 @@ from mmengine.config import ConfigDict
 
 from amlnn.atomic import write_text
 from amlnn.config.experiment import CONTINUATION, first_difference, together
-from amlnn.config.load import load_config
+from amlnn.config.load import read_stored_config
 from amlnn.config.resolved import config_hash
+from amlnn.config.weight_sources import as_begun
 from amlnn.engine.run.checkpoint import CheckpointFolder, Found
 from amlnn.engine.run.folder import run_folders
 from amlnn.errors import AmlnnError, DataError, UsageError
@@ -86,14 +86,9 @@ class StoredRun:
             if not meta.get('cfg'):
                 raise
             write_text(folder / 'config.py', meta['cfg'])
-            config = load_config(folder / 'config.py').config
+            config = read_stored_config(folder / 'config.py').config
             faults.append(f'{error.message}; it is written again from `{found.path}`')
         return cls(folder, record, config, faults)
-
-    @property
-    def pretrained(self) -> str | None:
-        """The weights that it began with."""
-        return self.config['model'].get('pretrained')
 
     @property
     def processes(self) -> int:
@@ -106,8 +101,7 @@ class StoredRun:
         Two processes with batches of 10 go on with what one began with batches of 20.
         """
         if not same_pretrained:
-            config = copy.deepcopy(config)
-            config['model']['pretrained'] = self.pretrained
+            config = as_begun(config, self.config)
         before, now = together(self.config, self.processes), together(config, count)
         sizes = [each['train_dataloader'].get('batch_size') for each in (before, now)]
         if count != self.processes and sizes[0] != sizes[1]:
@@ -133,7 +127,7 @@ def _config_of(folder: Path, record: RunRecord) -> ConfigDict:
     path = folder / 'config.py'
     if not path.is_file():
         raise DataError(f'no config at `{path}`', hint='name another run')
-    config = load_config(path).config
+    config = read_stored_config(path).config
     if config_hash(config) != record.config_hash:
         raise DataError(f'`{path}` was damaged or changed: it is not the config that `run.json` '
                         'names', hint='name another run')

@@ -3,22 +3,23 @@
 import contextlib
 import hashlib
 import json
-from pathlib import Path
 
 import numpy as np
 from mmengine.registry import DATASETS
 
 import amlnn
-from amlnn.atomic import write_json
 from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.errors import DataError
 from amlnn.formulas.forecast_errors import error_sums, mean_errors
 from amlnn.models.series.baselines import BASELINES, Baseline, Ridge
 from amlnn.records import TRUTH
-from amlnn.user_cache import cache_folder
+from amlnn.user_cache import read_cached, write_cached
 
-__all__ = ['baseline_rows', 'cache_file', 'error_row', 'target_deviation', 'window_sums']
+__all__ = ['KEPT', 'baseline_rows', 'cache_name', 'error_row', 'target_deviation', 'window_sums']
+
+KEPT = 'baselines'
+"""The folder of the user's cache."""
 
 _FORMAT = 2  # of a row: rows kept in another one are computed again
 _BLOCK = 256  # windows at a time
@@ -40,30 +41,29 @@ def baseline_rows(parts: SeriesParts, split: str) -> dict[str, dict[str, float]]
         season, rows enough) has no row.
     """
     dataset = parts.dataset(split)
-    file = cache_file(parts, split)
+    name = cache_name(parts, split)
     try:
-        return json.loads(file.read_text(encoding='utf-8'))
-    except (OSError, ValueError):
+        return json.loads(read_cached(KEPT, name) or '')
+    except ValueError:
         pass
     rows = {}
-    for name, kind in BASELINES.items():
+    for method, kind in BASELINES.items():
         with contextlib.suppress(DataError):
-            rows[name] = _row(kind(), dataset, parts, split)
+            rows[method] = _row(kind(), dataset, parts, split)
     truth = dataset.target_truth(np.arange(len(dataset)))
     if truth is not None:
         rows[TRUTH] = _errors(dataset, lambda batch: truth[batch['index'].numpy()])
-    with contextlib.suppress(OSError):  # a home that cannot be written to costs time, nothing else
-        write_json(file, rows)
+    write_cached(KEPT, name, json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False))
     return rows
 
 
-def cache_file(parts: SeriesParts, split: str, *more: object) -> Path:
-    """Named after all that errors on a part's windows depend on, and after what else is given."""
+def cache_name(parts: SeriesParts, split: str, *more: object) -> str:
+    """Of a file in the cache, from all that errors on a part's windows depend on, and `more`."""
     dataset = parts.dataset(split)
     info = {name: value for name, value in parts.metainfo.items() if name != 'step_seconds'}
     key = [amlnn.__version__, _FORMAT, split, dataset.stride, parts.data_hash(), info, *more]
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
-    return cache_folder() / 'baselines' / f'{digest}.json'
+    return f'{digest}.json'
 
 
 def window_sums(error_NPC: np.ndarray, observed_NPC: np.ndarray | None = None) -> np.ndarray:

@@ -26,8 +26,9 @@ from amlnn.data.series.windows import SeriesWindows
 from amlnn.data.shares import Share
 from amlnn.engine.processes import processes
 from amlnn.engine.run.checkpoint import load_weights, read_checkpoint
-from amlnn.errors import CheckpointError, ConfigError, DataError
+from amlnn.errors import CheckpointError, ConfigError, DataError, WeightsError
 from amlnn.formulas.forecast_errors import seasonal_naive_error
+from amlnn.models.weights_path import find_path
 
 __all__ = ['FirstBatch', 'SeriesParts', 'checkpoint_metainfo', 'naive_error']
 
@@ -136,12 +137,21 @@ class SeriesParts:
     def load_pretrained(self, model: nn.Module, path: str) -> str:
         """Begin with the weights of another run; what was done, in words.
 
+        Args:
+            model: The forecaster.
+            path: Of a checkpoint, or of a run folder, whose best.pth it is.
+
         Raises:
+            WeightsError: there is no such file, or it is a library's, which has no forecasters.
             CheckpointError: it is of other columns, look-back or horizon, or of another model.
         """
-        checkpoint = read_checkpoint(Path(path))
-        self.check_fits(self.metainfo, checkpoint_metainfo(checkpoint, Path(path)), Path(path))
-        load_weights(model, checkpoint, Path(path))
+        if '://' in path:
+            raise WeightsError(f'`{path}` names weights of a library, and this is a forecaster',
+                               hint='--pretrained work_dirs/<config name>/latest: those of a run')
+        file = find_path(path)
+        checkpoint = read_checkpoint(file)
+        self.check_fits(self.metainfo, checkpoint_metainfo(checkpoint, file), file)
+        load_weights(model, checkpoint, file)
         return f'begins with all weights of `{path}`'
 
     def check_fits(self, info: dict, trained: dict | None = None,

@@ -4,25 +4,29 @@ What a method errs in a window depends on the data alone, so it is kept in the c
 by window: a computation that was interrupted goes on, and a larger sample adds to a smaller one.
 """
 
-import contextlib
 import json
 import time
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from amlnn.atomic import write_json
 from amlnn.console import say
 from amlnn.data.series.windows import SeriesWindows
-from amlnn.engine.series.baseline_rows import cache_file, error_row, target_deviation, window_sums
+from amlnn.engine.series.baseline_rows import (
+    KEPT,
+    cache_name,
+    error_row,
+    target_deviation,
+    window_sums,
+)
 from amlnn.engine.series.evaluation import ForecastEvaluation
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.errors import UsageError
 from amlnn.models.series.baselines import STATISTICAL, Baseline
+from amlnn.user_cache import read_cached, write_cached
 
 __all__ = ['DEFAULT_WINDOWS', 'check_methods', 'method_rows', 'own_row', 'sample_windows']
 
@@ -85,8 +89,8 @@ def method_rows(parts: SeriesParts, split: str, methods: Sequence[str], windows:
                   disable=not console.is_terminal) as bar:
         for name, kind in map(_kind, methods):
             shown = bar.add_task(f'{name} on {split}', total=len(windows))
-            file = cache_file(parts, split, name, _package_version())
-            sums = _sums(kind(), name, dataset, windows, file, console,
+            kept = cache_name(parts, split, name, _package_version())
+            sums = _sums(kind(), name, dataset, windows, kept, console,
                          lambda shown=shown: bar.advance(shown))
             rows[name] = error_row(np.sum([sums[str(window)] for window in windows], axis=0),
                                    target_deviation(dataset), len(windows))
@@ -102,9 +106,9 @@ def own_row(result: ForecastEvaluation, windows: Sequence[int]) -> dict[str, flo
 
 
 def _sums(baseline: Baseline, name: str, dataset: SeriesWindows, windows: Sequence[int],
-          file: Path, console: Console, advance) -> dict[str, list]:
-    """By window, [3, C] as `window_sums` gives them; read from the file and added to it."""
-    found = _read(file)
+          kept: str, console: Console, advance) -> dict[str, list]:
+    """By window, [3, C] as `window_sums` gives them; read from the cache and added to it."""
+    found = _read(kept)
     left = [window for window in windows if str(window) not in found]
     for _ in range(len(windows) - len(left)):
         advance()
@@ -117,7 +121,7 @@ def _sums(baseline: Baseline, name: str, dataset: SeriesWindows, windows: Sequen
             found[str(window)] = _window_sums(baseline, dataset, window).tolist()
             advance()
             if time.monotonic() - written > _SECONDS_BETWEEN_WRITINGS:
-                _write(file, found)
+                _write(kept, found)
                 written = time.monotonic()
     except KeyboardInterrupt:
         known = sum(str(window) in found for window in windows)
@@ -125,7 +129,7 @@ def _sums(baseline: Baseline, name: str, dataset: SeriesWindows, windows: Sequen
                      'goes on')
         raise
     finally:
-        _write(file, found)
+        _write(kept, found)
     say(console, f'{name}: {len(left):,} windows in {time.monotonic() - begin:.1f} s')
     return found
 
@@ -151,13 +155,12 @@ def _package_version() -> str | None:
         return None
 
 
-def _read(file: Path) -> dict[str, list]:
+def _read(name: str) -> dict[str, list]:
     try:
-        return json.loads(file.read_text(encoding='utf-8'))
-    except (OSError, ValueError):
+        return json.loads(read_cached(KEPT, name) or '')
+    except ValueError:
         return {}
 
 
-def _write(file: Path, found: dict[str, list]) -> None:
-    with contextlib.suppress(OSError):  # a home that cannot be written to costs time, nothing else
-        write_json(file, found)
+def _write(name: str, found: dict[str, list]) -> None:
+    write_cached(KEPT, name, json.dumps(found, indent=1, allow_nan=False))

@@ -21,14 +21,15 @@ from amlnn.models.images.normalisation import (
 from amlnn.models.images.stages import backbone_kind
 from amlnn.models.images.weights_file import best_prefix, read_file, without
 
-__all__ = ['LoadedWeights', 'count_head_classes', 'load_pretrained', 'refuse_frozen_gaps']
+__all__ = ['COUNTER', 'LEAST_MATCHED', 'LoadedWeights', 'count_head_classes', 'listed',
+           'load_pretrained', 'refuse_frozen_gaps', 'under', 'why_not']
 
-_LEAST_MATCHED = 0.95
+LEAST_MATCHED = 0.95
 _MOST_NAMED = 20
 _HEAD_PREFIXES = ('head.', 'fc.', 'classifier.', 'last_linear.')
 _USUAL_PREFIXES = ('', 'backbone.', 'module.')
 _ABSENT = 'is not in the file'
-_COUNTER = 'num_batches_tracked'  # of seen batches: no weight, and old files do not have it
+COUNTER = 'num_batches_tracked'  # of seen batches: no weight, and old files do not have it
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class LoadedWeights:
     part: str = 'backbone'
     warning: str | None = None
     """What contradicts them in the model."""
+    within: str = ''
+    """What stands before the names of the backbone's tensors."""
 
     def __str__(self):
         share = f'{self.matched} of {self.total} {self.part} tensors'
@@ -58,13 +61,13 @@ class LoadedWeights:
                          f'{_with_reasons(self.missing)}')
         if self.unused:
             lines.append(f'{_tensors(len(self.unused))} of the file not used: '
-                         f'{_listed(self.unused)}')
+                         f'{listed(self.unused)}')
         shown = [f'pretrained: {line}' for line in lines]
         return '\n'.join([*shown, f'warning: {self.warning}'] if self.warning else shown)
 
 
 def load_pretrained(model: nn.Module, path: Path, head: bool = False,
-                    called: str | None = None) -> LoadedWeights:
+                    called: str | None = None, prefix: str = '') -> LoadedWeights:
     """Load a file's weights into a classifier's backbone, and with `head` into its head.
 
     Args:
@@ -73,6 +76,7 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False,
         path: From `find_weights`.
         head: Load the classification layers too; their number, shapes and classes must agree.
         called: What the config calls the weights, such as 'timm://inception_v4'.
+        prefix: Of the names in the file that are meant; '' for what fits best.
 
     Raises:
         WeightsError: fewer than 95 % of the backbone's tensors match by name and shape, or the
@@ -84,15 +88,16 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False,
     target = {name: tensor for name, tensor in network.state_dict().items()
               if head or not _inside(name, layers)}
     computed = computed_names(network)
-    wanted = [name for name in target if name not in computed and not name.endswith(_COUNTER)]
-    prefix, apart = best_prefix(file.tensors, _count_of(target, network))
-    tensors = without(file.tensors, prefix)
+    wanted = [name for name in target if name not in computed and not name.endswith(COUNTER)]
+    tensors = under(file.tensors, prefix, path)
+    prefix, apart = best_prefix(tensors, _count_of(target, network))
+    tensors = without(tensors, prefix)
     converted = {name: tensor for name, tensor in convert(tensors, network).items()
                  if name not in computed}
     source, adapted = adapt(converted, network)
     matched = {name: source[name] for name in target
-               if name in source and _why_not(source[name], target[name]) is None}
-    missing = {name: _why_not(source.get(name), target[name]) for name in wanted
+               if name in source and why_not(source[name], target[name]) is None}
+    missing = {name: why_not(source.get(name), target[name]) for name in wanted
                if name not in matched}
     part = 'backbone' if network is getattr(model, 'backbone', None) else 'network'
     _check_share(path, network, wanted, missing, file.tensors)
@@ -102,7 +107,7 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False,
     if head and not layers:
         _load_head(model.head, tensors, path)
     unused = [name.removeprefix('timm_model.') for name in source
-              if name not in matched and name not in missing and not name.endswith(_COUNTER)
+              if name not in matched and name not in missing and not name.endswith(COUNTER)
               and not (head and _is_head(name))]
     return LoadedWeights(
         path, len(wanted) - len(missing), len(wanted), head, missing, tuple(unused),
@@ -111,14 +116,32 @@ def load_pretrained(model: nn.Module, path: Path, head: bool = False,
                       normalisation_of_model(model)))
 
 
+def under(tensors: Mapping[str, Tensor], prefix: str, path: Path) -> dict[str, Tensor]:
+    """The tensors below a prefix, which is taken off; all for ''.
+
+    Raises:
+        WeightsError: there is none.
+    """
+    prefix = f'{prefix.rstrip(".")}.' if prefix else ''
+    found = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()
+             if name.startswith(prefix)}
+    if not found:
+        raise WeightsError(f'`{path}` has nothing under the prefix `{prefix}`',
+                           hint=f'the file holds {listed(tensors)}')
+    return found
+
+
 def refuse_frozen_gaps(model: nn.Module, loaded: LoadedWeights) -> None:
     """Ask of a model, once it is frozen, whether its weights left anything random in what is.
 
     Raises:
         WeightsError: they did; names it.
     """
+    if loaded.part not in ('backbone', 'network', 'model'):
+        return
     frozen = frozen_tensors(network_of(model, '`model.pretrained` is set'))
-    gaps = {name: reason for name, reason in loaded.missing.items() if name in frozen}
+    gaps = {name.removeprefix(loaded.within): reason for name, reason in loaded.missing.items()
+            if name.startswith(loaded.within) and name.removeprefix(loaded.within) in frozen}
     if gaps:
         modules = dict.fromkeys(name.rpartition('.')[0] or name for name in gaps)
         trained = ', '.join(f"'{name}'" for name in list(modules)[:3])
@@ -151,7 +174,7 @@ def _count_of(target: Mapping[str, Tensor], network: nn.Module) -> Callable[[dic
     return count
 
 
-def _why_not(given: Tensor | None, wanted: Tensor) -> str | None:
+def why_not(given: Tensor | None, wanted: Tensor) -> str | None:
     """Why a tensor of a file does not fit; None where it does."""
     if given is None:
         return _ABSENT
@@ -165,14 +188,14 @@ def _why_not(given: Tensor | None, wanted: Tensor) -> str | None:
 def _check_share(path: Path, network: nn.Module, wanted: list[str],
                  missing: Mapping[str, str], held: Iterable[str]) -> None:
     count = len(wanted) - len(missing)
-    if count < _LEAST_MATCHED * len(wanted):
+    if count < LEAST_MATCHED * len(wanted):
         # A name that is there in another shape tells more than one that is not.
         example = min(missing, key=lambda name: missing[name] == _ABSENT)
         raise WeightsError(
             f'`{path}` fits {count} of the {len(wanted)} tensors of '
             f'{backbone_kind(network)}: `{example}` {missing[example]}',
             hint='the weights belong to another architecture: the file holds '
-            f'{_listed(name for name in held if not name.endswith(_COUNTER))}')
+            f'{listed(name for name in held if not name.endswith(COUNTER))}')
 
 
 def _check_layers(path: Path, layers: Iterable[str], missing: Mapping[str, str],
@@ -198,11 +221,11 @@ def _with_reasons(missing: Mapping[str, str]) -> str:
     absent = [name for name, reason in missing.items() if reason == _ABSENT]
     said = [f'`{name}` {reason}' for name, reason in missing.items() if reason != _ABSENT]
     if absent:
-        said.append(f'{_listed(absent)} {"is" if len(absent) == 1 else "are"} not in the file')
+        said.append(f'{listed(absent)} {"is" if len(absent) == 1 else "are"} not in the file')
     return '; '.join(said)
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     """All names where they are few, else how many there are in each part."""
     names = list(names)
     if len(names) <= _MOST_NAMED // 2:

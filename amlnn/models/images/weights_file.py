@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 
 from amlnn.errors import WeightsError
-from amlnn.models.images.weights_kinds import NUMPY, SAFETENSORS, file_kind, refuse_objects
+from amlnn.file_kinds import NUMPY, SAFETENSORS, file_kind, refuse_objects
 from amlnn.models.images.weights_packages import renamed
+from amlnn.sealed import damage
 
 __all__ = ['CONTAINERS', 'WeightsFile', 'best_prefix', 'read_file', 'read_tensors', 'unwrapped']
 
@@ -94,6 +95,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def _content(path: Path):
     kind = file_kind(path)
+    if wrong := damage(path):
+        raise WeightsError(f'`{path}` is damaged: {wrong}', hint='copy or download it again, whole')
     if kind == NUMPY:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
@@ -101,8 +104,9 @@ def _content(path: Path):
         if kind == SAFETENSORS:
             from safetensors.torch import load_file
             return load_file(path)
-        with torch.serialization.safe_globals(_plain_classes()):
-            return torch.load(path, map_location='cpu', weights_only=True)
+        # By name, torch would take the ending for what the file is.
+        with open(path, 'rb') as file, torch.serialization.safe_globals(_plain_classes()):
+            return torch.load(file, map_location='cpu', weights_only=True)
     except ImportError:
         raise WeightsError(f'`{path}` is of safetensors, which is not installed',
                            hint='pip install safetensors') from None

@@ -1,21 +1,17 @@
 """Where pretrained weights are: on this machine, or to be downloaded."""
 
-import os
 from pathlib import Path
 
 import torch
 
+from amlnn.atomic import replacing
 from amlnn.errors import WeightsError
-from amlnn.models.images.weights_file import read_file
+from amlnn.file_kinds import file_kind
 from amlnn.models.images.weights_packages import find_packaged
+from amlnn.models.weights_path import ENVIRONMENT, LOCAL_FOLDER, find_path, weight_folders
 from amlnn.registry import WEIGHT_SOURCES
-from amlnn.suggest import nearest
 
 __all__ = ['find_init_weights', 'find_weights']
-
-_ENVIRONMENT = 'AMLNN_WEIGHTS'
-_LOCAL_FOLDER = 'weights'
-_ENDINGS = ('.pth', '.pt', '.safetensors', '.bin', '.ckpt')
 
 
 def find_weights(source: str) -> Path:
@@ -31,85 +27,69 @@ def find_weights(source: str) -> Path:
     """
     scheme, separator, name = source.partition('://')
     if not separator:
-        return _find_path(source)
+        return find_path(source)
     if scheme == 'torchvision':
         return _find_torchvision(name)
     if scheme == 'timm':
         return _find_timm(name)
     if scheme == 'package':
-        return find_packaged(name, _folders())
+        return find_packaged(name, weight_folders())
     raise WeightsError(f'`{source}` begins with the unknown scheme `{scheme}://`',
                        hint=f'use {WEIGHT_SOURCES}')
 
 
-def find_init_weights(section: dict) -> Path | None:
-    """The file that MMEngine loads for a model whose `backbone.init_cfg` names one.
-
-    MMEngine says nothing of what stays random then; the file is for whoever asks.
+def find_init_weights(source: str, key: str) -> Path:
+    """Find the file that an `init_cfg` names: as `find_weights`, or by MMEngine's further schemes.
 
     Args:
-        section: The model's section of a config.
-
-    Returns:
-        None where no file is named, or one that is not downloaded yet.
+        source: As of `find_weights`; or an address; or 'openmmlab://resnet50_v1c' and
+            'mmcls://vgg16', which stand for addresses in MMEngine's tables.
+        key: Of the config, for errors.
 
     Raises:
-        WeightsError: it is nowhere, or no file of weights.
+        WeightsError: it is nowhere to be had, or no file of weights.
     """
-    init = (section.get('backbone') or {}).get('init_cfg')
-    if not isinstance(init, dict) or init.get('type') not in ('Pretrained', 'PretrainedInit'):
-        return None
-    source = str(init.get('checkpoint'))
-    if '://' in source:
-        cached = Path(torch.hub.get_dir()) / 'checkpoints' / source.rpartition('/')[2]
-        return cached if source.startswith('http') and cached.is_file() else None
-    path = _find_path(source)
-    read_file(path)
+    if not source:
+        raise WeightsError(f'`{key}` names no file of weights', hint='give it the path of a file: '
+                           f'--cfg-options {key}.checkpoint=FILE')
+    scheme, separator, name = source.partition('://')
+    if separator and scheme in _TABLES:
+        address = _TABLES[scheme]().get(name)
+        if address is None:
+            raise WeightsError(f'MMEngine knows no weights `{source}`',
+                               hint=f'name the file itself: --cfg-options {key}.checkpoint=FILE')
+        source, scheme = address, str(address).partition('://')[0]
+    if scheme == 'modelzoo':
+        source = f'torchvision://{name}'
+    path = _find_address(source) if scheme in ('http', 'https') else find_weights(source)
+    file_kind(path)
     return path
 
 
-def _find_path(source: str) -> Path:
-    given = Path(source).expanduser()
-    folders = [Path(), *_folders()] if not given.is_absolute() else [Path()]
-    for folder in folders:
-        if (folder / given).is_file():
-            return folder / given
-        if (folder / given).is_dir():
-            return _file_in(folder / given)
-    raise WeightsError(f'no weights at `{source}`', hint=_nearest_file(given) +
-                       'give the path of a .pth file; names are also looked for in '
-                       f'${_ENVIRONMENT} and {_LOCAL_FOLDER}/')
+def _openmmlab() -> dict[str, str]:
+    from mmengine.runner.checkpoint import get_deprecated_model_names, get_external_models
+    known = get_external_models()
+    return {**known, **{old: known[new] for old, new in get_deprecated_model_names().items()
+                        if new in known}}
 
 
-def _file_in(folder: Path) -> Path:
-    """The best weights of a run folder.
-
-    Raises:
-        WeightsError: the folder is none, or the run has none; names the files that are there.
-    """
-    if (folder / 'best.pth').is_file():
-        return folder / 'best.pth'
-    inner = [folder / 'latest' / 'best.pth', *sorted((folder / 'checkpoints').glob('*.pth'))[-1:],
-             *sorted(path for path in folder.iterdir() if path.suffix in _ENDINGS)]
-    found = [str(path) for path in inner if path.is_file()]
-    what = 'is a run folder without best.pth' if (folder / 'run.json').is_file() else 'is a folder'
-    raise WeightsError(f'`{folder}` {what}, not a file of weights',
-                       hint=f'did you mean {", or ".join(found[:3])}?' if found else
-                       'give the path of a .pth file, or of a run folder that has best.pth')
+def _mmcls() -> dict[str, str]:
+    from mmengine.runner.checkpoint import get_mmcls_models
+    return get_mmcls_models()
 
 
-def _nearest_file(given: Path) -> str:
-    if not given.parent.is_dir():
-        return ''
-    names = [path.name for path in given.parent.iterdir()
-             if path.suffix in _ENDINGS or (path / 'best.pth').is_file()]
-    near = nearest(given.name, names)
-    return f'did you mean {given.parent / near[0]}? else ' if near else ''
+_TABLES = {'open-mmlab': _openmmlab, 'openmmlab': _openmmlab, 'mmcls': _mmcls}
 
 
-def _folders() -> list[Path]:
-    named = os.environ.get(_ENVIRONMENT)
-    return ([Path(named).expanduser()] if named else []) + [Path(_LOCAL_FOLDER)]
+def _find_address(url: str) -> Path:
+    file = url.partition('?')[0].rpartition('/')[2]
+    cache = Path(torch.hub.get_dir()) / 'checkpoints'
+    found = _first_file([folder / file for folder in (*weight_folders(), cache)])
+    if found:
+        return found
+    ending = Path(file).stem.rpartition('-')[2]
+    hashed = len(ending) >= 8 and not set(ending) - set('0123456789abcdef')
+    return _download(url, cache / file, ending if hashed else None)
 
 
 def _find_torchvision(name: str) -> Path:
@@ -128,8 +108,9 @@ def _find_torchvision(name: str) -> Path:
     url = choices[member].url
     file = url.rpartition('/')[2]
     cache = Path(torch.hub.get_dir()) / 'checkpoints'
-    found = _first_file([folder / file for folder in (*_folders(), cache)])
-    return found or _download(url, cache / file)
+    found = _first_file([folder / file for folder in (*weight_folders(), cache)])
+    # Names end in the first digits of the file's SHA-256; the download is checked against it.
+    return found or _download(url, cache / file, Path(file).stem.rpartition('-')[2])
 
 
 def _find_timm(name: str) -> Path:
@@ -139,7 +120,7 @@ def _find_timm(name: str) -> Path:
         raise WeightsError(f'timm has no model `{name}`', hint=f'see {", ".join(near)}')
     cache = Path(torch.hub.get_dir()) / 'checkpoints'
     files = [f'{name}{ending}' for ending in ('.pth', '.safetensors')]
-    found = _first_file([folder / file for folder in (*_folders(), cache) for file in files])
+    found = _first_file([folder / file for folder in (*weight_folders(), cache) for file in files])
     if found:
         return found
     try:
@@ -147,8 +128,8 @@ def _find_timm(name: str) -> Path:
     except Exception as error:
         raise _unreachable(f'timm://{name}', files[0], error) from None
     path = cache / files[0]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(tensors, path)
+    with replacing(path) as temporary:
+        torch.save(tensors, temporary)
     return path
 
 
@@ -156,11 +137,10 @@ def _first_file(paths: list[Path]) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def _download(url: str, path: Path) -> Path:
+def _download(url: str, path: Path, digits: str | None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        # Names end in the first digits of the file's SHA-256; the download is checked against it.
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition('-')[2])
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=digits)
     except Exception as error:
         raise _unreachable(url.rpartition('/')[2], path.name, error) from None
     return path
@@ -171,5 +151,5 @@ def _unreachable(what: str, file: str, error: Exception) -> WeightsError:
     return WeightsError(
         f'the pretrained weights `{what}` are not on this machine and cannot be downloaded '
         f'({reason})',
-        hint=f'put `{file}` into {_LOCAL_FOLDER}/ or ${_ENVIRONMENT}, name another file with '
+        hint=f'put `{file}` into {LOCAL_FOLDER}/ or ${ENVIRONMENT}, name another file with '
         '--cfg-options model.pretrained=FILE, or train from scratch with --pretrained none')

@@ -38,7 +38,7 @@ def empty_cache(tmp_path_factory):
     """Baselines are kept in the user's cache folder."""
     folder = tmp_path_factory.mktemp('cache')
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr('amlnn.engine.series.baseline_rows.cache_folder', lambda: folder)
+        patch.setattr('amlnn.user_cache.cache_folder', lambda: folder)
         yield
 
 

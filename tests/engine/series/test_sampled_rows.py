@@ -37,7 +37,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr('amlnn.engine.series.baseline_rows.cache_folder',
+    monkeypatch.setattr('amlnn.user_cache.cache_folder',
                         lambda: tmp_path / 'cache')
     return tmp_path / 'cache'
 

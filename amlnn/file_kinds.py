@@ -1,7 +1,8 @@
-"""What a file is that was given for weights: recognised by its first bytes, never run.
+"""What a file is that was given for weights or a checkpoint: told by its bytes, never run.
 
-A file that is no file of weights is refused with what it is and what to do, in two lines. Files
-that can be read are those of `torch.save`, of safetensors and of `numpy.savez`.
+A file that is neither is refused with what it is and what to do, in two lines. Files of weights are
+those of `torch.save`, of safetensors and of `numpy.savez`; a checkpoint is one of `torch.save`. The
+ending of a name says nothing.
 """
 
 import io
@@ -11,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from amlnn.errors import WeightsError
+from amlnn.errors import CheckpointError, WeightsError
 
-__all__ = ['LEGACY', 'NUMPY', 'SAFETENSORS', 'ZIP', 'file_kind', 'refuse_objects']
+__all__ = ['LEGACY', 'NUMPY', 'SAFETENSORS', 'ZIP', 'check_checkpoint_kind', 'file_kind',
+           'refuse_objects']
 
 SAFETENSORS, NUMPY, ZIP, LEGACY = 'safetensors', 'numpy', 'zip', 'legacy'
 
@@ -21,6 +23,7 @@ SAFETENSORS, NUMPY, ZIP, LEGACY = 'safetensors', 'numpy', 'zip', 'legacy'
 _LEGACY_START = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'
 _SAVE = 'torch.save({model}.state_dict(), \'weights.pth\')'
 _AGAIN = 'copy or download it again, whole'
+_GIVE = 'give the path of a .pth file'
 _OTHER_LIBRARY = 'take the weights of the same network for PyTorch: torchvision://<model>, ' \
     'timm://<model>, or a .pth file'
 _STARTS = (
@@ -34,9 +37,12 @@ _STARTS = (
     (b'\xfd7zXZ', 'an xz archive', 'unpack it, and give the file inside'),
     (b'7z\xbc\xaf', 'a 7z archive', 'unpack it, and give the file inside'),
     (b'Rar!', 'a rar archive', 'unpack it, and give the file inside'),
-    (b'\x89PNG', 'a picture (PNG)', 'give the path of a .pth file'),
-    (b'\xff\xd8\xff', 'a picture (JPEG)', 'give the path of a .pth file'),
-    (b'%PDF', 'a PDF document', 'give the path of a .pth file'))
+    *((start, f'a picture ({name})', _GIVE) for start, name in (
+        (b'\x89PNG', 'PNG'), (b'\xff\xd8\xff', 'JPEG'), (b'GIF8', 'GIF'), (b'II*\0', 'TIFF'),
+        (b'MM\0*', 'TIFF'))),
+    (b'%PDF', 'a PDF document', _GIVE),
+    (b'\x28\xb5\x2f\xfd', 'a zstd archive', 'unpack it, and give the file inside'),
+    (b'\x7fELF', 'a program or library of Linux', _GIVE))
 
 
 def file_kind(path: Path) -> str:
@@ -45,10 +51,12 @@ def file_kind(path: Path) -> str:
     Raises:
         WeightsError: it is something else; says what, and what to do.
     """
-    with open(path, 'rb') as file:
-        start = file.read(512)
+    start = _start_of(path)
     if not start:
         raise _refused(path, 'it is empty', _AGAIN)
+    if not any(start):
+        raise _refused(path, 'it begins with zeros alone, as a download or copy does that did not '
+                       'come to its end', _AGAIN)
     for beginning, what, hint in _STARTS:
         if start.startswith(beginning):
             raise _refused(path, f'it is {what}', hint)
@@ -61,12 +69,43 @@ def file_kind(path: Path) -> str:
     raise _refused(path, *_other(path, start))
 
 
+def check_checkpoint_kind(path: Path) -> None:
+    """Ask of a file, before `torch.load` reads it, whether `torch.save` wrote it.
+
+    Raises:
+        CheckpointError: it did not; says what the file is, and what to do.
+    """
+    try:
+        kind = file_kind(path)
+    except WeightsError as error:
+        raise CheckpointError(error.message.replace(_AS_WEIGHTS, _AS_CHECKPOINT),
+                              hint=error.hint) from None
+    if kind in (SAFETENSORS, NUMPY):
+        names = {SAFETENSORS: 'safetensors', NUMPY: 'numpy'}
+        raise CheckpointError(
+            f'`{path}` {_AS_CHECKPOINT}: it is a file of {names[kind]}, of tensors alone',
+            hint=f'--pretrained {path} begins a training with its weights; a checkpoint is '
+            'best.pth of a run')
+
+
+def _start_of(path: Path) -> bytes:
+    try:
+        with open(path, 'rb') as file:
+            return file.read(512)
+    except OSError as error:
+        raise WeightsError(f'`{path}` {_AS_WEIGHTS}: {error.strerror or error}',
+                           hint='check the permissions of the file') from None
+
+
 def _other(path: Path, start: bytes) -> tuple[str, str]:
     if path.suffix == '.onnx' or (start[:1] == b'\x08' and any(
             maker in start[:64] for maker in (b'pytorch', b'onnx', b'tf2onnx', b'keras'))):
         return 'it is an ONNX model', 'where the PyTorch model is: ' + _SAVE.format(model='model')
     if start[257:262] == b'ustar':
         return 'it is a tar archive', 'unpack it, and give the file inside'
+    if start[:4] == b'RIFF' or start[4:12] in (b'ftypavif', b'ftypheic') or (
+            start[:2] == b'BM' and start[6:10] == bytes(4)):
+        return 'it is a picture or another recording', _GIVE
     if start[4:8] == b'TFL3':
         return 'it is a TensorFlow Lite model', _OTHER_LIBRARY
     if start[:1] == b'\x80':
@@ -97,7 +136,7 @@ def _zip_kind(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         raise _refused(path, 'its end is missing (a zip archive without its list of contents)',
                        _AGAIN) from None
     last = {name.rpartition('/')[2] for name in names}
@@ -118,13 +157,16 @@ def _zip_kind(path: Path) -> str:
         return NUMPY
     if any(name.endswith('.weights.h5') for name in names):
         raise _refused(path, 'it is a model of Keras', _OTHER_LIBRARY)
-    shown = ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')
+    shown = ' '.join(', '.join(names[:3]).split())[:80] + (', ...' if len(names) > 3 else '')
     raise _refused(path, f'it is a zip archive of {shown or "nothing"}',
                    'unpack it, and give the file inside')
 
 
+_AS_WEIGHTS, _AS_CHECKPOINT = 'cannot be read as weights', 'cannot be read as a checkpoint'
+
+
 def _refused(path: Path, what: str, hint: str) -> WeightsError:
-    return WeightsError(f'`{path}` cannot be read as weights: {what}', hint=hint)
+    return WeightsError(f'`{path}` {_AS_WEIGHTS}: {what}', hint=hint)
 
 
 def refuse_objects(path: Path, kind: str, error: Exception) -> WeightsError:
@@ -180,7 +222,8 @@ def _classes_and_strings(path: Path, kind: str) -> Iterator[tuple[str, bool]]:
     if kind == ZIP:
         with zipfile.ZipFile(path) as archive:
             name = next(name for name in archive.namelist() if name.endswith('data.pkl'))
-            yield from _named_in(io.BytesIO(archive.read(name)))
+            with archive.open(name) as file:  # what unpacks to more is no list of tensors
+                yield from _named_in(io.BytesIO(file.read(1 << 26)))
     else:
         with open(path, 'rb') as stream:
             for _ in range(4):  # a number, the protocol, the machine, the object
