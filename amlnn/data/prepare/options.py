@@ -1,6 +1,7 @@
 """The options of data_preprocess.py that say how its source is laid out and read."""
 
 from amlnn.command import CommandParser
+from amlnn.data.prepare.kinds import PIXEL_LIMIT
 
 __all__ = ['add_source_options']
 
@@ -25,3 +26,5 @@ def add_source_options(command: CommandParser) -> None:
     add('--group-by', metavar='PATTERN',
         help='images that belong together are never divided between parts: a regular expression '
              "for the path below SRC, --group-by '(patient[0-9]+)', or a column of --labels")
+    add('--pixel-limit', type=int, default=PIXEL_LIMIT, metavar='N',
+        help=f'an image of more pixels is a file that training cannot use ({PIXEL_LIMIT:,})')
