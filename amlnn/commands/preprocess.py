@@ -4,7 +4,7 @@ import sys
 
 from amlnn.command import CommandParser, InsteadOf
 from amlnn.data.fetch.download_table import DATA_SETS
-from amlnn.data.prepare.options import add_source_options
+from amlnn.data.prepare.options import add_source_options, add_split_options
 from amlnn.errors import UsageError
 
 
@@ -32,18 +32,8 @@ def parser() -> CommandParser:
     add('--download', metavar='NAME', action=InsteadOf, instead_of=folders,
         help=f'instead of SRC and DST: fetch a data set, one of {", ".join(DATA_SETS)}')
     add('--to', metavar='FOLDER', help='where --download puts it (data; data/raw for flowers)')
-    add('--train-ratio', type=float, default=0.8, metavar='R', help='training share (0.8)')
-    add('--val-ratio', type=float, default=0.2, metavar='R', help='validation share (0.2)')
-    add('--test-ratio', type=float, default=0.0, metavar='R', help='test share (0); 1 in all')
-    add('--seed', type=int, default=0, metavar='N',
-        help='another seed, another split; the same seed, the same split on any machine (0)')
     add('--overwrite', action='store_true', help='replace the data set that is there')
-    add('--on-bad', choices=('fail', 'skip'), default='fail',
-        help='files that training cannot use: list them and stop, or leave them out (fail)')
-    add('--on-duplicate', choices=('fail', 'drop', 'keep'), default='drop',
-        help='copies of an image: list them and stop; leave out all but the first, and all that '
-             'lie in several classes; or keep them, together in one split (drop). Near copies '
-             '(saved again, resized) are only ever listed, or kept in one split')
+    add_split_options(command)
     add_source_options(command)
     return command
 
@@ -52,12 +42,12 @@ def main(options) -> None:
     """Prepare or download the data set."""
     sys.stdout.reconfigure(errors='backslashreplace')  # a file name may not fit the terminal
     values = {key: value for key, value in vars(options).items() if key != 'traceback'}
-    name, to = values.pop('download'), values.pop('to')
-    checked, as_json = values.pop('check'), values.pop('json')
+    name, to, checked, as_json = map(values.pop, ('download', 'to', 'check', 'json'))
     unset = vars(parser().parse_args(['--download', 'NAME']))
     typed = {key for key in values if values[key] != unset[key]}
     if checked is not None:
-        _check(checked, as_json, values, typed | ({'download'} if name or to else set()))
+        from amlnn.data.prepare.check import check_alone
+        check_alone(checked, as_json, values, typed | ({'download'} if name or to else set()))
     elif as_json:
         raise UsageError('--json is an option of --check',
                          hint='python data_preprocess.py --check DIR --json')
@@ -70,12 +60,3 @@ def main(options) -> None:
     else:
         from amlnn.data.fetch.download import download
         download(name, to, overwrite=values['overwrite'])
-
-
-def _check(folder: str, as_json: bool, values: dict, typed: set[str]) -> None:
-    from amlnn.data.prepare.check import check
-    if typed & {'source', 'target', 'overwrite', 'download'}:
-        raise UsageError('--check writes nothing: it takes no SRC, DST, --overwrite or --download',
-                         hint=f'python data_preprocess.py --check {folder}')
-    check(folder, as_json=as_json, **{key: value for key, value in values.items()
-                                      if key not in ('source', 'target', 'overwrite')})

@@ -14,7 +14,7 @@ from amlnn.data.prepare.inspect import RawImage, find_copies, read_images
 from amlnn.data.prepare.losses import convert_images, find_losses, find_ranges
 from amlnn.data.prepare.manifest import Problem
 from amlnn.data.prepare.near_copies import find_near_copies
-from amlnn.data.prepare.set_facts import find_imbalance, find_mixed
+from amlnn.data.prepare.set_facts import find_few, find_imbalance, find_mixed
 from amlnn.data.prepare.sources import Source, open_source
 from amlnn.data.prepare.splitting import assign_groups, assign_splits, merge_groups
 from amlnn.data.prepare.tables import open_table
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = ['Accepted', 'Refused', 'accept', 'open_any']
-
-FEW_IMAGES = 10
-"""A class with fewer is reported."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,9 @@ def accept(source: Path, opened: Source, choices: Choices, work: Path,
     doubled, dropped = judge_copies(copies, choices.on_duplicate)
     near = find_near_copies([image for image in images if image.path not in dropped], console)
     _refuse_problems(source, choices, bad, lost, doubled, near,
-                     [*settled, *_note_facts(images, lost)])
+                     [*settled, *_note_facts(images, lost),
+                      *find_few(sorted({image.class_name for image in images}), images),
+                      *find_imbalance(images)])
 
     ranges, shown = {}, {}
     if choices.on_loss == 'skip':
@@ -155,7 +154,7 @@ def _fill_splits(source: Path, opened: Source, choices: Choices, images: list[Ra
         kept_near = False
         split_of, splits = _divide(images, names, opened, choices, together, groups)
     problems = [*problems, *judge_near_copies(near, choices.on_duplicate, kept_near), *ungrouped,
-                *noted, *find_imbalance(images)]
+                *noted]
     return Accepted(names, images, split_of, splits, _in_order(problems), opened.file_count,
                     deep_ranges, opened.parts,
                     {split: sum(split_of[group[0]] == split for group in groups)
@@ -309,7 +308,6 @@ def _check_sizes(source: Path, classes: list[str], images: list[RawImage],
     pool, ratios = _pool(images, opened, choices)
     again = {image.path for group in copies for image in sorted(
         group, key=lambda image: image.path)[1:]}
-    totals = Counter(image.class_name for image in images)
     different = Counter(image.class_name for image in pool if image.path not in again)
     small = [name for name in classes if different[name] < len(ratios)]
     if small:
@@ -318,8 +316,7 @@ def _check_sizes(source: Path, classes: list[str], images: list[RawImage],
         raise DataError(f'too few usable, different images in {where} for {len(ratios)} '
                         f'split{"" if len(ratios) == 1 else "s"}: '
                         f'{listed}', hint='add images, or move these folders out of the source')
-    problems = [Problem('few-images', name, f'{totals[name]} images', 'kept')
-                for name in classes if totals[name] < FEW_IMAGES]
+    problems = [*find_few(classes, images), *find_imbalance(images)]
     for part, name in opened.parts.items():
         here = {image.class_name for image in images if image.part == part}
         if not here:

@@ -19,7 +19,7 @@ from amlnn.errors import DataError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ['check']
+__all__ = ['check', 'check_alone']
 
 
 def check(source: Path | str, *, as_json: bool = False, console: 'Console | None' = None,
@@ -64,6 +64,27 @@ def check(source: Path | str, *, as_json: bool = False, console: 'Console | None
     if refusal is not None:
         raise refusal
     return problems
+
+
+def check_alone(source: str, as_json: bool, options: dict[str, Any], typed: set[str]) -> None:
+    """Check as the command line says, which may say nothing that belongs to preparing alone.
+
+    Args:
+        source: As for `check`.
+        as_json: As for `check`.
+        options: Those of `prepare`, by name.
+        typed: Names of those that the user gave.
+
+    Raises:
+        UsageError: there is one that writes.
+        DataError: as for `check`.
+    """
+    writing = ('source', 'target', 'overwrite', 'download')
+    if typed & set(writing):
+        raise UsageError('--check writes nothing: it takes no SRC, DST, --overwrite or --download',
+                         hint=f'python data_preprocess.py --check {source}')
+    check(source, as_json=as_json, **{key: value for key, value in options.items()
+                                      if key not in writing})
 
 
 def _judge(source: Path, choices: Choices, console: 'Console') -> tuple[list[Problem], int]:

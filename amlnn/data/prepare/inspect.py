@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from amlnn.command import SYSTEM_LIBRARIES
-from amlnn.data.prepare.facts import jpeg_damage, pixel_facts, read_header, surplus
+from amlnn.data.prepare.facts import Header, jpeg_damage, pixel_facts, read_header, surplus
 from amlnn.data.prepare.kinds import PIXEL_LIMIT, SMALLEST_SIDE
 from amlnn.data.prepare.manifest import Problem
 from amlnn.data.prepare.near_copies import shrink
@@ -32,6 +32,7 @@ __all__ = ['EXTENSIONS', 'Deep', 'RawFile', 'RawImage', 'find_copies', 'in_threa
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
 """What MMPretrain's CustomDataset reads. It passes over every other file without a word."""
 
+_Bytes = bytes  # which has another meaning inside of RawImage
 Item = TypeVar('Item')
 Result = TypeVar('Result')
 
@@ -91,7 +92,7 @@ class RawImage:
     """Its file has one channel for all colours."""
     facts: tuple[tuple[str, str], ...] = ()
     """Kinds and details of what is worth knowing, and keeps it out of no data set."""
-    small: bytes = b''
+    small: _Bytes = b''
     """What `near_copies.shrink` makes of it."""
 
     @property
@@ -178,8 +179,7 @@ def _read_image(file: RawFile, any_extension: bool = False,
             with Image.open(io.BytesIO(data)) as image:
                 if image.width * image.height > pixel_limit:
                     return problem('large', f'{image.width:,} x {image.height:,} pixels')
-                header = read_header(image, '' if any_extension else
-                                     file.path.lower().rpartition('.')[2])
+                header = read_header(image, file.source.suffix.lower()[1:])
                 if image.format == 'JPEG':  # all of it is read, and decoded at an eighth
                     image.draft('L', (image.width // 8, image.height // 8))
                 image.load()
@@ -204,23 +204,28 @@ def _read_image(file: RawFile, any_extension: bool = False,
     if damage is not None and damage[0] == 'damaged':
         return problem(*damage)
     try:
-        image = _describe(file, data, kind, foreign)
+        found = _describe(file, data, kind, foreign)
     except cv2.error as error:
         return problem('corrupt', f'OpenCV: {error.err}')
-    if image is None:
+    if found is None:
         return problem('corrupt', 'OpenCV, with which training reads images, cannot decode it')
-    if min(image.height, image.width) < SMALLEST_SIDE:
-        return problem('tiny', f'{image.width} x {image.height} pixels')
-    facts = [*([damage] if damage else ()), *image.facts]
-    if header is not None:
-        facts += header.facts
-        if header.alpha and not image.alpha:
-            facts.append(('opaque-alpha', ''))
-        if more := surplus(data, header.format):
-            facts.append(('trailing', f'{more:,} after the picture'))
+    if min(found.height, found.width) < SMALLEST_SIDE:
+        return problem('tiny', f'{found.width} x {found.height} pixels')
+    facts = [*([damage] if damage else ()), *found.facts, *_file_facts(found, header, data)]
     if 'constant' in dict(facts):
         return problem('constant', dict(facts)['constant'])
-    return replace(image, facts=tuple(facts), grey=header is not None and header.grey)
+    return replace(found, facts=tuple(facts), grey=header is not None and header.grey)
+
+
+def _file_facts(image: RawImage, header: Header | None, data: bytes) -> list[tuple[str, str]]:
+    if header is None:  # only OpenCV reads it
+        return []
+    facts = list(header.facts)
+    if header.alpha and not image.alpha:
+        facts.append(('opaque-alpha', ''))
+    if more := surplus(data, header.format):
+        facts.append(('trailing', f'{more:,} after the picture'))
+    return facts
 
 
 def _describe(file: RawFile, data: bytes, kind: str, foreign: bool) -> RawImage | None:

@@ -63,7 +63,7 @@ def find_near_copies(images: Iterable['RawImage'], console: 'Console') -> list[l
             same[image.pixels].append(image)
     firsts = [group[0] for group in same.values()]
     labels = _label(firsts, console)
-    groups: dict[int, list[RawImage]] = defaultdict(list)
+    groups: dict[int, list[list[RawImage]]] = defaultdict(list)
     for label, group in zip(labels, same.values(), strict=True):
         groups[label].append(group)
     return sorted((sorted((image for group in members for image in group),
@@ -106,8 +106,10 @@ def _close(small: 'np.ndarray', console: 'Console') -> Iterator[tuple[int, 'np.n
         task = progress.add_task('comparing images', total=len(order))
         begin = 0
         while begin < len(order):
-            end = begin + max(1, _PAIRS_AT_ONCE // int(ends[begin] - begin))
-            end = min(end, len(order))
+            count = min(256, len(order) - begin)
+            while count > 1 and count * (ends[begin + count - 1] - begin) > _PAIRS_AT_ONCE:
+                count //= 2
+            end = begin + count
             rows, columns = order[begin:end], order[begin:ends[end - 1]]
             apart = np.bitwise_count(signs[rows, None] ^ signs[None, columns])
             row_of, column_of = np.nonzero(apart <= _BITS)

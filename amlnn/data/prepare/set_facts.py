@@ -7,7 +7,17 @@ from amlnn.data.prepare.inspect import RawImage
 from amlnn.data.prepare.kinds import IMBALANCE
 from amlnn.data.prepare.manifest import Problem
 
-__all__ = ['find_imbalance', 'find_mixed']
+__all__ = ['find_few', 'find_imbalance', 'find_mixed']
+
+FEW_IMAGES = 10
+"""A class with fewer is reported."""
+
+
+def find_few(classes: Iterable[str], images: Iterable[RawImage]) -> list[Problem]:
+    """Classes with very few images."""
+    totals = Counter(image.class_name for image in images)
+    return [Problem('few-images', name, f'{totals[name]} images', 'kept')
+            for name in classes if totals[name] < FEW_IMAGES]
 
 
 def find_imbalance(images: Iterable[RawImage]) -> list[Problem]:
