@@ -8,45 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amlnn.data.prepare.archives import is_archive, unpack_source
+from amlnn.data.prepare.choices import Choices
+from amlnn.data.prepare.copies import judge_copies, judge_near_copies
 from amlnn.data.prepare.inspect import RawImage, find_copies, read_images
 from amlnn.data.prepare.losses import convert_images, find_losses, find_ranges
 from amlnn.data.prepare.manifest import Problem
+from amlnn.data.prepare.near_copies import find_near_copies
+from amlnn.data.prepare.set_facts import find_few, find_imbalance, find_mixed
 from amlnn.data.prepare.sources import Source, open_source
 from amlnn.data.prepare.splitting import assign_groups, assign_splits, merge_groups
-from amlnn.data.prepare.summary import print_problems
 from amlnn.data.prepare.tables import open_table
 from amlnn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ['Accepted', 'Choices', 'accept', 'open_any']
-
-FEW_IMAGES = 10
-"""A class with fewer is reported."""
-
-_EVALUATED_FIRST = {'test': 0, 'val': 1, 'train': 2}
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What the user asked for; the arguments of `prepare`."""
-
-    ratios: dict[str, float]
-    seed: int
-    on_bad: str
-    on_duplicate: str
-    on_loss: str
-    labels: Path | None
-    image_column: str | None
-    label_column: str | None
-    nested: str | None
-    group_by: str | None
-
-    @property
-    def splits(self) -> list[str]:
-        """The parts that the ratios ask for."""
-        return [split for split, ratio in self.ratios.items() if ratio > 0]
+__all__ = ['Accepted', 'Refused', 'accept', 'open_any']
 
 
 @dataclass(frozen=True)
@@ -81,6 +58,20 @@ def open_any(source: Path, choices: Choices, unpacked: Path | None = None) -> So
     return open_source(source, choices.nested)
 
 
+class Refused(DataError):
+    """A source with something in it that the user did not say what to do with.
+
+    Args:
+        message: What is wrong.
+        hint: What to do.
+        problems: All that was found; those that stop the preparation have no action.
+    """
+
+    def __init__(self, message: str, hint: str = '', problems: Sequence[Problem] = ()):
+        super().__init__(message, hint)
+        self.problems = list(problems)
+
+
 def accept(source: Path, opened: Source, choices: Choices, work: Path,
            console: 'Console') -> Accepted:
     """Inspect all files, leave out what the user said to leave out, and divide the rest.
@@ -90,12 +81,15 @@ def accept(source: Path, opened: Source, choices: Choices, work: Path,
         opened: What is in it.
         choices: What the user asked for.
         work: A folder that may be written to.
-        console: Where problems and progress are printed.
+        console: Where progress is shown.
 
     Raises:
-        DataError: there is something that the user did not say what to do with.
+        Refused: there is something that the user did not say what to do with, or what is left is
+            too little.
+        DataError: `--group-by` finds nothing.
     """
-    images, unreadable = read_images(opened.files, console, choices.on_loss == 'convert')
+    images, unreadable = read_images(opened.files, console, choices.on_loss == 'convert',
+                                     choices.pixel_limit)
     settled = [problem for problem in opened.problems if problem.action]
     bad = [problem for problem in [*opened.problems, *unreadable] if not problem.action]
     lost = find_losses(images)
@@ -104,11 +98,13 @@ def accept(source: Path, opened: Source, choices: Choices, work: Path,
         bad += [problem for problem in lost if problem.path in unread]
         lost = [problem for problem in lost if problem.path not in unread]
         images = [image for image in images if image.path not in unread]
-    refused = lost if choices.on_loss == 'fail' else []
     copies = find_copies(_without(images, lost) if choices.on_loss in ('fail', 'skip') else images)
-    doubled, _ = _judge_copies(copies, choices.on_duplicate)
-    _refuse_problems(source, bad if choices.on_bad == 'fail' else [], refused,
-                     doubled if choices.on_duplicate == 'fail' else [], console)
+    doubled, dropped = judge_copies(copies, choices.on_duplicate)
+    near = find_near_copies([image for image in images if image.path not in dropped], console)
+    _refuse_problems(source, choices, bad, lost, doubled, near,
+                     [*settled, *_note_facts(images, lost),
+                      *find_few(sorted({image.class_name for image in images}), images),
+                      *find_imbalance(images)])
 
     ranges, shown = {}, {}
     if choices.on_loss == 'skip':
@@ -120,29 +116,73 @@ def accept(source: Path, opened: Source, choices: Choices, work: Path,
         foreign = [image.path for image in images if image.foreign]
         images = convert_images(images, ranges, work / 'eight-bit', console)
         lost += [Problem('extension', path, '', 'converted to PNG') for path in foreign]
+    facts = _note_facts(images, [] if choices.on_loss == 'skip' else lost)
     lost = _settle_losses(lost, images, choices.on_loss, ranges)
     copies = find_copies(images)
-    doubled, dropped = _judge_copies(copies, choices.on_duplicate)
+    doubled, dropped = judge_copies(copies, choices.on_duplicate)
     images = [image for image in images if image.path not in dropped]
+    near = _still(near, images)
+    problems = [*settled, *(replace(problem, action='left out') for problem in bad), *lost,
+                *doubled, *(fact for fact in facts if fact.path not in dropped)]
+    try:
+        return _fill_splits(source, opened, choices, images, bad, near, problems, shown)
+    except DataError as error:
+        problems += judge_near_copies(near, choices.on_duplicate)
+        raise Refused(error.message, error.hint, _in_order(problems)) from error
+
+
+def _fill_splits(source: Path, opened: Source, choices: Choices, images: list[RawImage],
+                 bad: list[Problem], near: list[list[RawImage]], problems: list[Problem],
+                 deep_ranges: dict[str, list[float]]) -> Accepted:
+    """Divide what is left; `problems` are those so far."""
     empty = {problem.path.rpartition('/')[2] for problem in bad if problem.kind == 'empty-class'}
     present = {image.class_name for image in images}
     names = [name for name in opened.classes if name not in empty or name in present]
     if len(names) < 2:
         raise DataError(f'only {len(names)} class folder of `{source}` holds files',
                         hint='a classifier needs at least two classes with images')
-    seen = [Problem('transparent', image.path, '', 'kept') for image in images
-            if image.alpha == 'transparent']
-    together = copies if choices.on_duplicate == 'keep' else []
+    together = find_copies(images) if choices.on_duplicate == 'keep' else []
     groups, ungrouped = _find_groups(images, opened, choices)
     noted = _check_sizes(source, names, images, together, opened, choices)
-    split_of, splits = _divide(images, names, opened, choices, together, groups)
-    problems = [*settled, *(replace(problem, action='left out') for problem in bad), *lost,
-                *doubled, *seen, *ungrouped, *noted]
-    return Accepted(names, images, split_of, splits,
-                    sorted(problems, key=lambda problem: (problem.path, problem.kind)),
-                    opened.file_count, shown, opened.parts,
+    kept_near = bool(near)
+    try:
+        split_of, splits = _divide(images, names, opened, choices, [*together, *near], groups)
+    except DataError:
+        if not near:
+            raise
+        # What is nearly the same must not make a data set impossible.
+        kept_near = False
+        split_of, splits = _divide(images, names, opened, choices, together, groups)
+    problems = [*problems, *judge_near_copies(near, choices.on_duplicate, kept_near), *ungrouped,
+                *noted]
+    return Accepted(names, images, split_of, splits, _in_order(problems), opened.file_count,
+                    deep_ranges, opened.parts,
                     {split: sum(split_of[group[0]] == split for group in groups)
                      for split in splits} if choices.group_by else {})
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    return sorted(problems, key=lambda problem: (problem.path, problem.kind))
+
+
+def _note_facts(images: list[RawImage], lost: Sequence[Problem]) -> list[Problem]:
+    """What is worth knowing of each image, and of all; `lost` says more of some."""
+    named = {problem.path for problem in lost}
+    facts = [Problem(kind, image.path, detail, 'kept') for image in images
+             for kind, detail in image.facts]
+    facts += [Problem('transparent', image.path, '', 'kept') for image in images
+              if image.alpha == 'transparent']
+    others = [image for image in images if image.path not in named]
+    facts += [Problem('deep', image.path, f'{image.deep.kind}, {image.deep.levels:,} levels',
+                      'kept') for image in others if image.deep is not None]
+    return facts + find_mixed(others)
+
+
+def _still(near: list[list[RawImage]], images: list[RawImage]) -> list[list[RawImage]]:
+    """The groups of near copies as far as they are left, and different from one another."""
+    now = {image.path: image for image in images}
+    groups = [[now[image.path] for image in group if image.path in now] for group in near]
+    return [group for group in groups if len({image.pixels for image in group}) > 1]
 
 
 def _without(images: list[RawImage], problems: Sequence[Problem]) -> list[RawImage]:
@@ -173,53 +213,41 @@ def _settle_losses(lost: list[Problem], images: list[RawImage], on_loss: str,
     return settled
 
 
-def _judge_copies(groups: Sequence[Sequence[RawImage]],
-                  on_duplicate: str) -> tuple[list[Problem], set[str]]:
-    """What to say about each group of copies, and the paths that are left out."""
-    problems: list[Problem] = []
-    dropped: set[str] = set()
-    for group in groups:
-        # What a model is judged by stays as it was published.
-        group = sorted(group, key=lambda image: (_EVALUATED_FIRST.get(image.part, 0), image.path))
-        conflict = len({image.class_name for image in group}) > 1
-        for image in group if conflict else group[1:]:
-            others = [other.path for other in group if other is not image] if conflict \
-                else [group[0].path]
-            apart = image.part != group[0].part
-            kind = 'label-conflict' if conflict else 'part-copy' if apart else 'copy'
-            action = {'fail': '', 'drop': 'left out', 'keep': 'kept, in several parts'
-                      if len({other.part for other in group}) > 1 else 'kept, copies in one split'}
-            problems.append(Problem(kind, image.path, 'same as ' + ', '.join(others),
-                                    action[on_duplicate]))
-            if on_duplicate == 'drop':
-                dropped.add(image.path)
-    return problems, dropped
-
-
-def _refuse_problems(source: Path, bad: list[Problem], lost: list[Problem],
-                     doubled: list[Problem], console: 'Console') -> None:
-    if not bad and not lost and not doubled:
+def _refuse_problems(source: Path, choices: Choices, bad: list[Problem], lost: list[Problem],
+                     doubled: list[Problem], near: list[list[RawImage]],
+                     noted: list[Problem]) -> None:
+    near_copies = judge_near_copies(near, choices.on_duplicate)
+    stops_bad, stops_loss, stops_copies = (
+        bool(items) and choice == 'fail' for items, choice in (
+            (bad, choices.on_bad), (lost, choices.on_loss),
+            (doubled + near_copies, choices.on_duplicate)))
+    if not (stops_bad or stops_loss or stops_copies):
         return
-    print_problems(console, [*bad, *lost, *doubled], shown_of_a_kind=20)
-    found, ways = [], []
-    if bad:
+    found, ways, also = [], [], ''
+    if stops_bad:
         found.append(f'{len(bad)} that training cannot use')
         ways.append('--on-bad skip')
-    if lost:
+    if stops_loss:
         found.append(f'{len(lost)} of which training would lose what is in them')
         ways.append('--on-loss convert')
-    if doubled:
-        found.append(f'{len(doubled)} that {"is a copy" if len(doubled) == 1 else "are copies"} '
-                     'of another')
+        also += ' (or leave them out: --on-loss skip, or take them as they are: --on-loss keep)'
+    if stops_copies:
+        count, exactly = len(doubled) + len(near_copies), 'nearly ' if not doubled else ''
+        found.append(f'{count} that {"is" if count == 1 else "are"} {exactly}'
+                     f'{"a copy" if count == 1 else "copies"} of another')
         ways.append('--on-duplicate drop')
-    what = 'convert them to 8 bits' if lost and not bad and not doubled else \
+        also += ' (or keep copies, in one split: --on-duplicate keep)'
+    what = 'convert them to 8 bits' if stops_loss and not stops_bad and not stops_copies else \
         'mend them, or leave them out'
-    also = ''.join([
-        ' (or leave them out: --on-loss skip, or take them as they are: --on-loss keep)'
-        if lost else '',
-        ' (or keep copies, in one split: --on-duplicate keep)' if doubled else ''])
-    raise DataError(f'`{source}` has files, listed above: {" and ".join(found)}',
-                    hint=f'{what}: add {" ".join(ways)}{also}')
+    if any(problem.kind == 'large' for problem in bad):
+        also += ' (or read larger ones: --pixel-limit N)'
+    left_out = [replace(problem, action='' if stops_bad else 'left out') for problem in bad]
+    lost = [replace(problem, action='' if stops_loss else
+                    {'skip': 'left out', 'keep': 'kept'}.get(choices.on_loss, 'converted'))
+            for problem in lost]
+    raise Refused(f'`{source}` has files, listed above: {" and ".join(found)}',
+                  hint=f'{what}: add {" ".join(ways)}{also}',
+                  problems=[*left_out, *lost, *doubled, *near_copies, *noted])
 
 
 def _find_groups(images: Sequence[RawImage], opened: Source,
@@ -280,7 +308,6 @@ def _check_sizes(source: Path, classes: list[str], images: list[RawImage],
     pool, ratios = _pool(images, opened, choices)
     again = {image.path for group in copies for image in sorted(
         group, key=lambda image: image.path)[1:]}
-    totals = Counter(image.class_name for image in images)
     different = Counter(image.class_name for image in pool if image.path not in again)
     small = [name for name in classes if different[name] < len(ratios)]
     if small:
@@ -289,8 +316,7 @@ def _check_sizes(source: Path, classes: list[str], images: list[RawImage],
         raise DataError(f'too few usable, different images in {where} for {len(ratios)} '
                         f'split{"" if len(ratios) == 1 else "s"}: '
                         f'{listed}', hint='add images, or move these folders out of the source')
-    problems = [Problem('few-images', name, f'{totals[name]} images', 'kept')
-                for name in classes if totals[name] < FEW_IMAGES]
+    problems = [*find_few(classes, images), *find_imbalance(images)]
     for part, name in opened.parts.items():
         here = {image.class_name for image in images if image.part == part}
         if not here:
@@ -325,7 +351,7 @@ def _divide(images: list[RawImage], classes: list[str], opened: Source, choices:
         found = assign_groups(merge_groups([group for group in grouped if group] + together),
                               ratios, choices.seed)
     else:
-        found = assign_splits(paths, ratios, choices.seed, together)
+        found = assign_splits(paths, ratios, choices.seed, merge_groups(together))
     split_of = {image.path: image.part for image in images}
     split_of.update({paths[file]: split for file, split in found.items()})
     filled = {(file.split('/')[0], split) for file, split in found.items()}

@@ -10,63 +10,29 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from amlnn.command import SYSTEM_LIBRARIES
+from amlnn.data.prepare.facts import Header, jpeg_damage, pixel_facts, read_header, surplus
+from amlnn.data.prepare.kinds import PIXEL_LIMIT, SMALLEST_SIDE
 from amlnn.data.prepare.manifest import Problem
+from amlnn.data.prepare.near_copies import shrink
 from amlnn.errors import AmlnnError
 
 if TYPE_CHECKING:
     import numpy as np
     from rich.console import Console
 
-__all__ = ['EXTENSIONS', 'KINDS', 'Deep', 'RawFile', 'RawImage', 'find_copies', 'in_threads',
-           'os_name', 'read_images']
+__all__ = ['EXTENSIONS', 'Deep', 'RawFile', 'RawImage', 'find_copies', 'in_threads', 'os_name',
+           'read_images']
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
 """What MMPretrain's CustomDataset reads. It passes over every other file without a word."""
 
-SMALLEST_SIDE = 8
-"""Pixels. Smaller ones are tracking pixels and placeholders of web pages."""
-
-KINDS = {
-    'hidden': 'hidden or made by the operating system',
-    'stray': 'a file beside the class folders',
-    'link': 'a symbolic link, copied as the file it leads to',
-    'empty-class': 'a class folder without files',
-    'few-images': 'a class with very few images',
-    'nested-folder': 'a folder inside a class folder',
-    'name': 'a name that a list file cannot hold',
-    'case': 'a name that a Mac or Windows cannot tell from another',
-    'unreadable': 'cannot be opened',
-    'empty-file': 'no content',
-    'not-an-image': 'not an image',
-    'truncated': 'an image cut short',
-    'corrupt': 'a damaged image',
-    'animated': 'more than one frame; training sees only the first',
-    'tiny': f'a side below {SMALLEST_SIDE} pixels',
-    'extension': 'an image whose extension training would pass over',
-    'copy': 'the same image as another of its class',
-    'label-conflict': 'the same image in several classes',
-    'part-copy': 'the same image in several parts',
-    'depth': 'more than 8 bits, of which training on 8 would see little or nothing',
-    'alpha': 'a drawing in its transparency alone, of one colour without it',
-    'difference': 'differs from another only in what training cannot see',
-    'transparent': 'transparent parts, which training sees on white',
-    'missing-class': 'a class without images in a part',
-    'no-labels': 'a part whose images have no labels',
-    'beside': 'a folder beside the parts',
-    'no-file': 'a row of the table without its image',
-    'no-label': 'a row of the table without a label',
-    'row-twice': 'an image in several rows of the table',
-    'two-labels': 'an image to which the table gives several labels',
-    'unlisted': 'an image that the table does not name',
-    'no-group': 'an image that --group-by finds no group of; a group of its own',
-}
-
+_Bytes = bytes  # which has another meaning inside of RawImage
 Item = TypeVar('Item')
 Result = TypeVar('Result')
 
@@ -122,6 +88,12 @@ class RawImage:
     """'transparent'; 'alpha' where a reader without transparency sees nothing; '' otherwise."""
     foreign: bool = False
     """Its extension is none that training reads."""
+    grey: bool = False
+    """Its file has one channel for all colours."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Kinds and details of what is worth knowing, and keeps it out of no data set."""
+    small: _Bytes = b''
+    """What `near_copies.shrink` makes of it."""
 
     @property
     def class_name(self) -> str:
@@ -129,23 +101,25 @@ class RawImage:
         return self.file.partition('/')[0]
 
 
-def read_images(files: Sequence[RawFile], console: 'Console',
-                any_extension: bool = False) -> tuple[list[RawImage], list[Problem]]:
+def read_images(files: Sequence[RawFile], console: 'Console', any_extension: bool = False,
+                pixel_limit: int = PIXEL_LIMIT) -> tuple[list[RawImage], list[Problem]]:
     """Decode every file whole, with Pillow and as training does.
 
-    Pillow notices a file that was cut short; OpenCV fills the missing part with grey.
+    Pillow notices a file that was cut short, libjpeg damage inside a JPEG; OpenCV fills the missing
+    part with grey.
 
     Args:
         files: What to decode.
         console: Where a progress bar is drawn, if it is a terminal.
         any_extension: Take an image for one whatever its extension is.
+        pixel_limit: Images of more are not decoded.
     """
     _import_opencv()
     images, problems = [], []
     with warnings.catch_warnings():
         # Pillow warns about odd EXIF blocks and large images; neither keeps training from reading.
         warnings.simplefilter('ignore')
-        read = partial(_read_image, any_extension=any_extension)
+        read = partial(_read_image, any_extension=any_extension, pixel_limit=pixel_limit)
         for result in in_threads(read, files, 'checking images', console):
             (images if isinstance(result, RawImage) else problems).append(result)
     return images, problems
@@ -181,7 +155,8 @@ def os_name(text: str) -> str:
     return os.fsdecode(text.encode())
 
 
-def _read_image(file: RawFile, any_extension: bool = False) -> RawImage | Problem:
+def _read_image(file: RawFile, any_extension: bool = False,
+                pixel_limit: int = PIXEL_LIMIT) -> RawImage | Problem:
     import cv2
     from PIL import Image, UnidentifiedImageError
 
@@ -190,7 +165,7 @@ def _read_image(file: RawFile, any_extension: bool = False) -> RawImage | Proble
     def problem(kind: str, detail: object = '') -> Problem:
         return Problem(kind, file.path, ' '.join(str(detail).split()), '')
 
-    foreign, frames = not file.path.lower().endswith(EXTENSIONS), 1
+    foreign, frames, header = not file.path.lower().endswith(EXTENSIONS), 1, None
     try:
         if foreign and not any_extension:
             with Image.open(file.source) as image:  # only its head: it may be a long film
@@ -200,19 +175,24 @@ def _read_image(file: RawFile, any_extension: bool = False) -> RawImage | Proble
         if not data:
             return problem('empty-file')
         kind = find_kind(data)
-        values = deep_values(data) if kind == 'deep' else None
         try:
             with Image.open(io.BytesIO(data)) as image:
+                if image.width * image.height > pixel_limit:
+                    return problem('large', f'{image.width:,} x {image.height:,} pixels')
+                header = read_header(image, file.source.suffix.lower()[1:])
+                if image.format == 'JPEG':  # all of it is read, and decoded at an eighth
+                    image.draft('L', (image.width // 8, image.height // 8))
                 image.load()
                 # A camera's MPO is a photograph with previews behind it.
                 frames = 1 if image.format == 'MPO' else getattr(image, 'n_frames', 1)
         except UnidentifiedImageError:
-            if values is None:  # OpenCV reads TIFF files that Pillow does not know
+            # OpenCV reads TIFF files that Pillow does not know.
+            if kind != 'deep' or deep_values(data) is None:
                 raise
     except UnidentifiedImageError:
         return problem('empty-file' if file.source.stat().st_size == 0 else 'not-an-image')
     except Image.DecompressionBombError as error:
-        return problem('corrupt', error)
+        return problem('large', error)
     except PermissionError as error:
         return problem('unreadable', error.strerror)
     except Exception as error:  # a damaged file makes decoders raise nearly anything
@@ -220,25 +200,42 @@ def _read_image(file: RawFile, any_extension: bool = False) -> RawImage | Proble
         return problem('unreadable' if getattr(error, 'errno', None) else word, error)
     if frames > 1:
         return problem('animated', f'{frames} frames')
+    damage = jpeg_damage(data) if data[:2] == b'\xff\xd8' else None
+    if damage is not None and damage[0] == 'damaged':
+        return problem(*damage)
     try:
-        image = _describe(file, data, kind, values, foreign)
+        found = _describe(file, data, kind, foreign)
     except cv2.error as error:
         return problem('corrupt', f'OpenCV: {error.err}')
-    if image is None:
+    if found is None:
         return problem('corrupt', 'OpenCV, with which training reads images, cannot decode it')
-    if min(image.height, image.width) < SMALLEST_SIDE:
-        return problem('tiny', f'{image.width} x {image.height} pixels')
-    return image
+    if min(found.height, found.width) < SMALLEST_SIDE:
+        return problem('tiny', f'{found.width} x {found.height} pixels')
+    facts = [*([damage] if damage else ()), *found.facts, *_file_facts(found, header, data)]
+    if 'constant' in dict(facts):
+        return problem('constant', dict(facts)['constant'])
+    return replace(found, facts=tuple(facts), grey=header is not None and header.grey)
 
 
-def _describe(file: RawFile, data: bytes, kind: str, values: 'np.ndarray | None',
-              foreign: bool) -> RawImage | None:
+def _file_facts(image: RawImage, header: Header | None, data: bytes) -> list[tuple[str, str]]:
+    if header is None:  # only OpenCV reads it
+        return []
+    facts = list(header.facts)
+    if header.alpha and not image.alpha:
+        facts.append(('opaque-alpha', ''))
+    if more := surplus(data, header.format):
+        facts.append(('trailing', f'{more:,} after the picture'))
+    return facts
+
+
+def _describe(file: RawFile, data: bytes, kind: str, foreign: bool) -> RawImage | None:
     """What training reads of a file, and what it holds; None if it cannot be decoded."""
     import cv2
     import numpy as np
 
-    from amlnn.data.images.pixels import declared_white, read_pixels
+    from amlnn.data.images.pixels import declared_white, deep_values, read_pixels
     from amlnn.errors import DataError
+    values = deep_values(data) if kind == 'deep' else None
     try:
         pixels = read_pixels(data, name=file.path)
     except DataError:  # its numbers have no range of their own
@@ -247,6 +244,10 @@ def _describe(file: RawFile, data: bytes, kind: str, values: 'np.ndarray | None'
         return None
     height, width = (values if pixels is None else pixels).shape[:2]
     seen = content = '' if pixels is None else _digest(pixels)
+    small, facts = b'', []
+    if pixels is not None:
+        grid = shrink(pixels)
+        small, facts = grid.tobytes(), pixel_facts(pixels, grid)
     deep, alpha = None, ''
     if kind == 'deep' and values is not None:
         content = _digest(values)
@@ -254,6 +255,10 @@ def _describe(file: RawFile, data: bytes, kind: str, values: 'np.ndarray | None'
         if white is not None and pixels is not None:  # of which other readers know nothing
             pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         deep = _describe_values(values, pixels, white)
+        # Few levels may be left because all are few of 65,536: that is another kind.
+        facts = [fact for fact in facts if fact[0] not in ('constant', 'faint')]
+        if deep.levels == 1:
+            facts.append(('constant', f'{deep.low:,.9g}'))
         if values.dtype == np.uint16 and values.ndim == 3 and values.shape[2] == 4:
             alpha = _judge_transparency((values[..., :3] >> 8).astype(np.uint8), pixels)
     elif kind == 'alpha':
@@ -261,7 +266,7 @@ def _describe(file: RawFile, data: bytes, kind: str, values: 'np.ndarray | None'
         alpha = '' if plain is None else _judge_transparency(plain, pixels)
     return RawImage(file.path, file.source, file.file or file.path, file.part,
                     hashlib.sha256(data).hexdigest(), seen or content, content, len(data),
-                    width, height, deep, alpha, foreign)
+                    width, height, deep, alpha, foreign, facts=tuple(facts), small=small)
 
 
 def _digest(values: 'np.ndarray') -> str:

@@ -13,7 +13,7 @@ from amlnn.data.prepare.manifest import (
 )
 from amlnn.errors import DataError
 
-__all__ = ['check_files', 'check_list']
+__all__ = ['check_files', 'check_list', 'find_changes']
 
 
 def check_files(data_root: Path | str, split: str) -> None:
@@ -29,32 +29,43 @@ def check_files(data_root: Path | str, split: str) -> None:
     root = Path(data_root)
     if not (root / NAME).is_file():
         return
-    written = (root / NAME).stat().st_mtime
-    manifest = read_manifest(root)
-    images = [image for image in manifest.images if image.split == split]
-    check_list(root, split, manifest)
-
-    def fault(image: ImageRecord) -> str:
-        path = root / SPLIT_FOLDERS[split] / image.file
-        try:
-            found = path.stat()
-        except OSError:
-            return f'`{path}` is not there'
-        if found.st_size != image.bytes:
-            return f'`{path}` has {found.st_size:,} bytes, had {image.bytes:,}'
-        if found.st_mtime > written:
-            with open(path, 'rb') as file:
-                if file_digest(file, 'sha256').hexdigest() != image.sha256:
-                    return f'`{path}` has another content'
-        return ''
-
-    with ThreadPoolExecutor() as pool:
-        faults = [text for text in pool.map(fault, images) if text]
+    check_list(root, split, read_manifest(root))
+    faults = [f'`{path}` {fault}' for path, fault in find_changes(data_root, split).items()]
     if faults:
         more = f' (and {len(faults) - 1} more)' if len(faults) > 1 else ''
         raise DataError(f'{faults[0]}{more} since the data set was prepared',
                         hint='prepare it again: python data_preprocess.py <folder of class folders>'
                         f' {data_root} --overwrite')
+
+
+def find_changes(data_root: Path | str, split: str) -> dict[Path, str]:
+    """The files of a split that are gone or changed, as `check_files` says, and what they are now.
+
+    Raises:
+        DataError: the manifest cannot be read.
+    """
+    root = Path(data_root)
+    if not (root / NAME).is_file():
+        return {}
+    written = (root / NAME).stat().st_mtime
+    images = [image for image in read_manifest(root).images if image.split == split]
+
+    def fault(image: ImageRecord) -> tuple[Path, str]:
+        path = root / SPLIT_FOLDERS[split] / image.file
+        try:
+            found = path.stat()
+        except OSError:
+            return path, 'is not there'
+        if found.st_size != image.bytes:
+            return path, f'has {found.st_size:,} bytes, had {image.bytes:,}'
+        if found.st_mtime > written:
+            with open(path, 'rb') as file:
+                if file_digest(file, 'sha256').hexdigest() != image.sha256:
+                    return path, 'has another content'
+        return path, ''
+
+    with ThreadPoolExecutor() as pool:
+        return {path: text for path, text in pool.map(fault, images) if text}
 
 
 def check_list(root: Path, split: str, manifest: Manifest) -> None:

@@ -54,7 +54,7 @@ class Problem:
     """Something in the source folder that did not go into the data set as it was."""
 
     kind: str
-    """One of `amlnn.data.prepare.inspect.KINDS`."""
+    """One of `amlnn.data.prepare.kinds.KINDS`."""
     path: str
     """Relative to the source folder, with `/`."""
     detail: str

@@ -1,8 +1,25 @@
-"""The options of data_preprocess.py that say how its source is laid out and read."""
+"""The options of data_preprocess.py that say how its source is laid out, judged and divided."""
 
 from amlnn.command import CommandParser
+from amlnn.data.prepare.kinds import PIXEL_LIMIT
 
-__all__ = ['add_source_options']
+__all__ = ['add_source_options', 'add_split_options']
+
+
+def add_split_options(command: CommandParser) -> None:
+    """Add how the source is divided, and what is done with what is wrong or there twice."""
+    add = command.add_argument
+    add('--train-ratio', type=float, default=0.8, metavar='R', help='training share (0.8)')
+    add('--val-ratio', type=float, default=0.2, metavar='R', help='validation share (0.2)')
+    add('--test-ratio', type=float, default=0.0, metavar='R', help='test share (0); 1 in all')
+    add('--seed', type=int, default=0, metavar='N',
+        help='another seed, another split; the same seed, the same split on any machine (0)')
+    add('--on-bad', choices=('fail', 'skip'), default='fail',
+        help='files that training cannot use: list them and stop, or leave them out (fail)')
+    add('--on-duplicate', choices=('fail', 'drop', 'keep'), default='drop',
+        help='copies of an image: list them and stop; leave out all but the first, and all that '
+             'lie in several classes; or keep them, together in one split (drop). Near copies '
+             '(saved again, resized) are only ever listed, or kept in one split')
 
 
 def add_source_options(command: CommandParser) -> None:
@@ -25,3 +42,5 @@ def add_source_options(command: CommandParser) -> None:
     add('--group-by', metavar='PATTERN',
         help='images that belong together are never divided between parts: a regular expression '
              "for the path below SRC, --group-by '(patient[0-9]+)', or a column of --labels")
+    add('--pixel-limit', type=int, default=PIXEL_LIMIT, metavar='N',
+        help=f'an image of more pixels is a file that training cannot use ({PIXEL_LIMIT:,})')

@@ -24,9 +24,11 @@ from typing import TYPE_CHECKING
 
 import amlnn
 from amlnn.atomic import fsync_path, link_or_copy
-from amlnn.data.prepare.accept import Accepted, Choices, accept, open_any
+from amlnn.data.prepare.accept import Accepted, Refused, accept, open_any
 from amlnn.data.prepare.archives import is_archive
+from amlnn.data.prepare.choices import Choices, make_choices
 from amlnn.data.prepare.inspect import RawImage, in_threads, os_name
+from amlnn.data.prepare.kinds import PIXEL_LIMIT
 from amlnn.data.prepare.manifest import (
     SPLIT_FOLDERS,
     ImageRecord,
@@ -34,20 +36,14 @@ from amlnn.data.prepare.manifest import (
     images_hash,
     write_manifest,
 )
-from amlnn.data.prepare.sources import NESTED
-from amlnn.data.prepare.summary import print_result
+from amlnn.data.prepare.summary import print_problems, print_result
 from amlnn.errors import DataError, RunFailed, UsageError
 from amlnn.folder_swap import replacing_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ['ON_BAD', 'ON_DUPLICATE', 'ON_LOSS', 'prepare']
-
-ON_BAD = ('fail', 'skip')
-ON_DUPLICATE = ('fail', 'drop', 'keep')
-ON_LOSS = ('fail', 'skip', 'convert', 'keep')
-
+__all__ = ['prepare']
 
 @dataclass(frozen=True)
 class _Staged:
@@ -66,7 +62,7 @@ def prepare(source: Path | str, target: Path | str, *, train_ratio: float = 0.8,
             on_loss: str = 'fail', labels: Path | str | None = None,
             image_column: str | None = None, label_column: str | None = None,
             nested: str | None = None, group_by: str | None = None,
-            console: 'Console | None' = None) -> Manifest:
+            pixel_limit: int = PIXEL_LIMIT, console: 'Console | None' = None) -> Manifest:
     """Convert the folder of class folders `source` into the data set `target`.
 
     Every image is decoded first. `target` appears whole or not at all, and `source` is only read.
@@ -85,7 +81,8 @@ def prepare(source: Path | str, target: Path | str, *, train_ratio: float = 0.8,
         on_duplicate: What to do with copies of an image: 'fail'; 'drop' all but the first of a
             class, and all that lie in several classes, because nobody knows which label is right;
             or 'keep' them, together in one split. Of copies in several parts of a source those
-            in test, then val, come first.
+            in test, then val, come first. Near copies (saved again, resized) are never dropped, but
+            kept together in one split; 'fail' stops at them too.
         on_loss: What to do with images of which training would lose something: 'fail'; 'skip'
             them; 'convert' them to 8-bit PNG; or 'keep' them as they are.
         labels: A CSV file that names the images and their classes.
@@ -95,6 +92,7 @@ def prepare(source: Path | str, target: Path | str, *, train_ratio: float = 0.8,
             their names ('join'), the outermost ('top'); None refuses such folders.
         group_by: A column of the table, or a regular expression for the path below the source:
             images for which its group is the same are never divided between splits.
+        pixel_limit: Images of more pixels are files that cannot be used.
         console: Where to print; None is standard output.
 
     Returns:
@@ -107,10 +105,11 @@ def prepare(source: Path | str, target: Path | str, *, train_ratio: float = 0.8,
     """
     from rich.console import Console
     console = console or Console()
-    choices = Choices(
-        _checked_ratios(train_ratio, val_ratio, test_ratio), seed, on_bad, on_duplicate, on_loss,
-        Path(labels) if labels else None, image_column, label_column, nested, group_by)
-    _check_choices(choices)
+    choices = make_choices(
+        train_ratio=train_ratio, val_ratio=val_ratio, test_ratio=test_ratio, seed=seed,
+        on_bad=on_bad, on_duplicate=on_duplicate, on_loss=on_loss, labels=labels,
+        image_column=image_column, label_column=label_column, nested=nested, group_by=group_by,
+        pixel_limit=pixel_limit)
     if not str(source) or not str(target):  # Path('') is the current folder: a variable not set
         raise UsageError('SRC or DST is empty', hint='python data_preprocess.py --help')
     source, target = Path(source), Path(target)
@@ -124,45 +123,15 @@ def prepare(source: Path | str, target: Path | str, *, train_ratio: float = 0.8,
             manifest = _write(work, accepted, choices, console)
             write_manifest(work / 'new', manifest)
             _fsync_folders(work / 'new')
+    except Refused as refusal:
+        print_problems(console, refusal.problems, shown_of_a_kind=20)
+        raise
     except OSError as error:
         where = f'`{error.filename}`: ' if error.filename else ''
         raise DataError(f'{where}{error.strerror or error}',
                         hint='check permissions and free space, then run again') from error
     print_result(console, source, target, manifest)
     return manifest
-
-
-def _check_choices(choices: Choices) -> None:
-    for option, choice, known in (
-            ('--on-bad', choices.on_bad, ON_BAD), ('--on-loss', choices.on_loss, ON_LOSS),
-            ('--on-duplicate', choices.on_duplicate, ON_DUPLICATE),
-            ('--nested', choices.nested or NESTED[0], NESTED)):
-        if choice not in known:
-            raise UsageError(f'{option} `{choice}` is unknown', hint=f'one of {", ".join(known)}')
-    if choices.labels is None and (choices.image_column or choices.label_column):
-        raise UsageError('--image-column and --label-column name columns of a table',
-                         hint='--labels FILE.csv')
-    if choices.labels is not None and choices.nested:
-        raise UsageError('--nested takes classes from folders, --labels from a table',
-                         hint='give one of them')
-
-
-def _checked_ratios(train: float, val: float, test: float) -> dict[str, float]:
-    ratios = {'train': train, 'val': val, 'test': test}
-    for split, ratio in ratios.items():
-        if not 0 <= ratio <= 1:
-            raise UsageError(f'--{split}-ratio {ratio:g} is not between 0 and 1',
-                             hint='80 % is written 0.8')
-    if train == 0:
-        raise UsageError('--train-ratio 0 leaves nothing to train on',
-                         hint='--train-ratio 0.8 --val-ratio 0.2')
-    if abs(sum(ratios.values()) - 1) > 1e-6:
-        rest = round(1 - train - test, 6)
-        text = ' '.join(f'--{split}-ratio {ratio:g}' for split, ratio in ratios.items())
-        raise UsageError(f'{text} sum to {sum(ratios.values()):.9g}, not to 1', hint=(
-            f'--train-ratio {train:g} --val-ratio {rest:g} --test-ratio {test:g}' if rest >= 0
-            else '--train-ratio 0.8 --val-ratio 0.1 --test-ratio 0.1'))
-    return ratios
 
 
 def _refuse_nested(source: Path, target: Path) -> None:

@@ -16,7 +16,7 @@ from amlnn.data.prepare.manifest import Problem
 from amlnn.errors import DataError
 
 __all__ = ['NESTED', 'Source', 'case_key', 'check_class_names', 'entries', 'is_hidden',
-           'open_source', 'part_of', 'shown_name', 'text_name']
+           'open_parts', 'open_source', 'part_of', 'shown_name', 'text_name']
 
 NESTED = ('leaf', 'join', 'top')
 """What the class is of an image in folders inside folders: the innermost, all, the outermost."""
@@ -74,6 +74,19 @@ def open_source(root: Path, nested: str | None = None) -> Source:
     _check_structure(root, folders)
     files, found = _class_files(folders)
     return Source(list(folders), files, problems + found)
+
+
+def open_parts(root: Path, parts: dict[str, Path]) -> Source:
+    """Look at the class folders of parts that are known.
+
+    Args:
+        root: The folder above them.
+        parts: Part to folder, train first.
+
+    Raises:
+        DataError: a part has a class that train does not know, or two cannot be told apart.
+    """
+    return _open_parts(root, {path.name: path for path in parts.values()}, [], parts, None)
 
 
 def part_of(name: str) -> str | None:

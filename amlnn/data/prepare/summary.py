@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from amlnn.command import command_line, shipped_config
 from amlnn.console import say
-from amlnn.data.prepare.inspect import KINDS
+from amlnn.data.prepare.kinds import KINDS
 from amlnn.data.prepare.manifest import Manifest, Problem
 
 if TYPE_CHECKING:
@@ -21,16 +21,25 @@ CONFIG_DATA_ROOT = Path('data/flower_dataset')
 """Where that config looks for its data."""
 
 
-def print_problems(console: 'Console', problems: Sequence[Problem], shown_of_a_kind: int) -> None:
-    """Print a table of the kinds of problems, then the first files of each kind."""
+def print_problems(console: 'Console', problems: Sequence[Problem], shown_of_a_kind: int,
+                   action: str = 'what was done') -> None:
+    """Print a table of the kinds of problems, then the first files of each kind.
+
+    Args:
+        console: Where to.
+        problems: Of any kinds.
+        shown_of_a_kind: How many files.
+        action: The title of the column of what becomes of them.
+    """
     from rich.table import Table
     kinds = {kind: [problem for problem in problems if problem.kind == kind] for kind in KINDS}
     table = Table('problem', title='Problems', title_justify='left')
     table.add_column('count', justify='right')
-    table.add_column('what was done')
+    table.add_column(action)
+    nothing = 'nothing yet' if action == 'what was done' else 'stops'
     for kind, found in kinds.items():
-        for action, count in Counter(problem.action for problem in found).items():
-            table.add_row(KINDS[kind], str(count), action or 'nothing yet')
+        for done, count in Counter(problem.action for problem in found).items():
+            table.add_row(KINDS[kind], str(count), done or nothing)
     console.print(table)
     for kind, found in kinds.items():
         if found:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from raw_folders import images_of, noise, quietly, raw_folder, tree, write_image
 
-from amlnn.data.prepare import inspect
+from amlnn.data.prepare import kinds
 from amlnn.data.prepare.manifest import read_manifest
 from amlnn.errors import AmlnnError, DataError
 
@@ -121,7 +121,7 @@ def test_a_bad_file_stops_the_run_and_is_named_or_is_left_out(raw, tmp_path, spo
     assert (problem.kind, problem.action) == (kind, 'left out')
     assert problem.path.startswith('cat/bad')
     assert problem.path in said
-    assert inspect.KINDS[kind] in said
+    assert kinds.KINDS[kind] in said
     assert {file for file in written(tmp_path / 'out') if file != 'cat/BAD.png'} == expected
     assert manifest.source_images == 24 + (kind != 'nested-folder') + (kind == 'case')
 
