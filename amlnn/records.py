@@ -332,7 +332,7 @@ def _fits(value: object, hint: Any) -> bool:
     if hint is Any:
         return True
     if origin is Literal:
-        return value in inner if isinstance(value, str) else False
+        return isinstance(value, str)  # which words there are, others ask
     if origin in (Union, UnionType):
         return any(_fits(value, each) for each in inner)
     if origin is list:

@@ -23,8 +23,7 @@ def predict(options: PredictOptions, on_bad: Callable[[str, str], None]) -> Iter
     """
     task, weights = open_weights(options)
     task.check_predict(options)
-    if not task.data_grow:
-        data_change(task, weights, options)
+    data_change(task, weights, options)
     with in_scope(task.plan.config):
         model = task.restore(weights, Console(stderr=True))
         yield from task.predict(model, weights, options, on_bad)

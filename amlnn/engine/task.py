@@ -89,7 +89,7 @@ class Task(ABC):
         rate: What a second's samples are called: 'img'.
         scope: The package in which a config's names are looked up first.
         digits: Decimals of a metric while training.
-        data_grow: Predicting wants newer data than those of the training.
+        data_grow: Testing and predicting may want newer data than those of the training.
         plan: What will be built.
         data_root: Folder or file of the data; None where there is none.
         classes: A classifier's class names, in the order of their numbers; None where unknown.

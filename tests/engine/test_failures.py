@@ -170,11 +170,11 @@ def test_a_crash_while_a_checkpoint_is_written_leaves_the_earlier_ones_whole(
         write_config, run_tool, monkeypatch):
     original = torch.save
 
-    def save(value, path, *args, **kwargs):
+    def save(value, file, *args, **kwargs):
         if value['meta']['epoch'] == 2:
-            Path(path).write_bytes(b'half a file')
+            file.write(b'half a file')
             raise OSError(28, 'No space left on device')
-        return original(value, path, *args, **kwargs)
+        return original(value, file, *args, **kwargs)
 
     monkeypatch.setattr(torch, 'save', save)
     status, _, errors = run_tool('train', write_config(epochs=3))

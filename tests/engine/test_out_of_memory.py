@@ -94,7 +94,7 @@ def test_without_memory_in_the_first_epoch_no_checkpoint_is_promised(
 
 @pytest.mark.parametrize(('error', 'expected'), [
     (RuntimeError('CUDA error: out of memory'), True),
-    (RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed. '), True),
+    (RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed. '), False),
     (RuntimeError('unable to write to file: insufficient shared memory (shm)'), True),
     (RuntimeError('Caught MemoryError in DataLoader worker process 0.'), True),
     (OSError(12, 'Cannot allocate memory'), True),

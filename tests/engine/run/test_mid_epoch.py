@@ -22,6 +22,14 @@ LONG = '''
 SERIES = 'default_hooks = dict(checkpoint=dict(save_within=0))'
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Ctrl-C stops, also where the tests were started in the background, with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def configs(kind, folder, data_set):
     if kind == 'plain':
         return write_tiny_config(folder / 'c.py', data_set, LONG.format(more=''), epochs=3)
