@@ -43,7 +43,11 @@ class Publisher:
             runner.keep_predictions(predictions)
             self.predictions = file_sha256(predictions) if predictions.is_file() else None
             self.predictions_due = False
-        path = self.checkpoints.write(runner.make_checkpoint())
+        try:
+            path = self.checkpoints.write(runner.make_checkpoint())
+        except BaseException:
+            predictions.unlink(missing_ok=True)
+            raise
         if improved:
             copy_whole(path, self.best)
             self._place_predictions(predictions)
