@@ -63,12 +63,13 @@ def poison(run: Path, ran: Path, how: str, first: bool = True) -> None:
 def test_resuming_a_run_runs_nothing_of_its_config(how, first, runs, run_tool):
     run, config, ran = runs
     poison(run, ran, how, first)
-    for named in ([run], []):
-        status, _, errors = run_tool('train', config, '--work-dir', run.parent, '--device', 'cpu',
-                                     '--resume', *named)
-        assert status == 2 and len(errors.splitlines()) == 2, errors
-        assert 'config.py:' in errors and 'never executed' in errors
+    named = [run] if first else []
+    status, output, errors = run_tool('train', config, '--work-dir', run.parent, '--device', 'cpu',
+                                      '--resume', *named)
+    assert status == 0, errors  # it goes on with the config that its checkpoint holds
+    assert 'config.py' in output and 'it is written again from' in output
     assert not ran.exists()
+    poison(run, ran, how, first)
     if how not in ('an attribute',):  # what the test plants does run where a config is code
         with pytest.raises(ConfigError):
             load_config(run / 'config.py', ['no_such_key=1'])
@@ -88,8 +89,7 @@ def test_an_evil_run_beside_it_runs_nothing_when_another_is_resumed(runs, run_to
 def test_a_trial_of_a_sweep_runs_nothing_of_the_config_of_a_run_by_its_name(runs):
     run, config, ran = runs
     poison(run, ran, 'a call')
-    with pytest.raises(ConfigError, match='is no data'):
-        train(TrainOptions(config, work_dir=run.parent, run_name=run.name, device='cpu'))
+    train(TrainOptions(config, work_dir=run.parent, run_name=run.name, device='cpu'))
     assert not ran.exists()
 
 
@@ -146,5 +146,5 @@ def test_own_modules_are_those_that_the_config_of_now_names(tmp_path, data_set, 
     (run / 'config.py').write_text(text)
     status, _, errors = run_tool('train', config, '--work-dir', tmp_path / 'runs', '--device',
                                  'cpu', '--resume', run, '--cfg-options', 'train_cfg.max_epochs=2')
-    assert status == 2 and 'custom_imports' in errors, errors
+    assert status == 0, errors
     assert not (tmp_path / 'ran').exists()
