@@ -1,4 +1,4 @@
-"""Make a checked data set of a folder of class folders, or download one.
+"""Make a checked data set of a folder of class folders, look at one, or download one.
 
 python data_preprocess.py data/raw/flowers data/flower_dataset
 """
