@@ -29,7 +29,7 @@ def test_help_is_quick_and_shows_an_example():
     for option in ('--train-ratio', '--val-ratio', '--test-ratio', '--seed', '--overwrite',
                    '--on-bad', '--on-duplicate', '--on-loss', '--labels', '--image-column',
                    '--label-column', '--nested leaf', '--group-by', '--download',
-                   '--to', 'tiny-', 'etth2'):
+                   '--to', 'tiny-', 'etth2', '--check', '--json', '--pixel-limit'):
         assert option in text
     assert min(seconds) < 0.3
 
@@ -77,6 +77,11 @@ def test_neither_locale_nor_hash_seed_changes_the_data_set(tmp_path, environment
     (['rawx', 'out'], 'no folder `rawx`', 'did you mean'),
     (['raw', 'raw'], 'same folder', 'outside'),
     (['raw', ''], 'empty', '--help'),
+    (['--check', ''], 'empty', '--check DIR'),
+    (['--check', 'rawx'], 'no folder `rawx`', 'did you mean'),
+    (['--check', 'raw', '--overwrite'], 'writes nothing', '--check raw'),
+    (['raw', 'out', '--json'], '--json is an option of --check', '--check DIR --json'),
+    (['raw', 'out', '--pixel-limit', '0'], '--pixel-limit 0', '100000000'),
     (['', 'out'], 'empty', '--help'),
     (['raw', 'out', '--nested', 'inner'], 'inner', '--help'),
     (['raw', 'out', '--labels', 'none.csv'], 'none.csv', 'header'),
@@ -91,3 +96,21 @@ def test_a_mistake_is_two_lines_and_status_2(tmp_path, words, error, hint):
     assert done.returncode == 2
     assert first.startswith('error: ') and error in first
     assert second.startswith('hint: ') and hint in second
+
+
+def test_a_check_ends_with_2_if_preparing_would_stop_and_with_0_for_what_is_only_noted(tmp_path):
+    import json
+    raw_folder(tmp_path / 'raw', cat=12, dog=12)
+    (tmp_path / 'raw' / 'cat' / '000.png').rename(tmp_path / 'raw' / 'cat' / 'called.jpg')
+    done = run('--check', 'raw', '--json', cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b'')
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [dict(
+        kind='wrong-ending', path='cat/called.jpg', detail='PNG, called .jpg', action='kept',
+        refused=False)]
+    (tmp_path / 'raw' / 'dog' / 'empty.png').touch()
+    done = run('--check', 'raw', cwd=tmp_path)
+    assert done.returncode == 2
+    assert b'dog/empty.png' in done.stdout and b'cat/called.jpg' in done.stdout
+    assert done.stderr.splitlines()[1].startswith(b'hint: mend them, or leave them out: add --on-')
+    assert run('--check', 'raw', '--on-bad', 'skip', cwd=tmp_path).returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['cwd', 'raw']

@@ -35,8 +35,9 @@ _IN_A_PART = 6
 _IN_COLOUR = 12
 
 _PAIRS_AT_ONCE = 4_000_000
-_CLOSEST = 20
-"""How many images are compared in detail with each: of a film all frames are close."""
+_CLOSEST, _VAIN = 256, 5
+"""How many images are compared with each, and how many of them in detail that turn out to be none:
+of a film all frames are close."""
 
 
 def shrink(pixels: 'np.ndarray') -> 'np.ndarray':
@@ -80,19 +81,25 @@ def _label(images: Sequence['RawImage'], console: 'Console') -> list[int]:
     small = np.frombuffer(b''.join(image.small for image in images), np.uint8)
     small = small.reshape(len(images), -1).astype(np.float32)
     labels = np.arange(len(images))
-    for first, others in _close(small, console):
-        for other in others[labels[others] != labels[first]]:
-            if labels[other] != labels[first] and \
-                    _agree(images[first].source, images[other].source):
+    for first, others in _close(small, labels, console):
+        vain = 0
+        for other in others:
+            if labels[other] == labels[first]:
+                continue
+            if _agree(images[first].source, images[other].source):
                 labels[labels == labels[other]] = labels[first]
+            elif (vain := vain + 1) == _VAIN:
+                break
     _look.cache_clear()
     return labels.tolist()
 
 
-def _close(small: 'np.ndarray', console: 'Console') -> Iterator[tuple[int, 'np.ndarray']]:
-    """Places of images and, for each, of those that may be near copies of it.
+def _close(small: 'np.ndarray', labels: 'np.ndarray',
+           console: 'Console') -> Iterator[tuple[int, 'np.ndarray']]:
+    """Places of images and, for each, of those that may be near copies of it, the closest first.
 
-    Sorted by their means, only neighbours need to be compared: 100,000 images take seconds.
+    Sorted by their means, only neighbours need to be compared: 100,000 images take seconds. Those
+    that `labels`, which may change meanwhile, has in one group already are not compared again.
     """
     import numpy as np
     from rich.progress import Progress
@@ -109,22 +116,20 @@ def _close(small: 'np.ndarray', console: 'Console') -> Iterator[tuple[int, 'np.n
             count = min(256, len(order) - begin)
             while count > 1 and count * (ends[begin + count - 1] - begin) > _PAIRS_AT_ONCE:
                 count //= 2
-            end = begin + count
-            rows, columns = order[begin:end], order[begin:ends[end - 1]]
+            rows, columns = order[begin:begin + count], order[begin:ends[begin + count - 1]]
             apart = np.bitwise_count(signs[rows, None] ^ signs[None, columns])
-            row_of, column_of = np.nonzero(apart <= _BITS)
-            later = column_of > row_of
-            row_of, column_of = row_of[later], column_of[later]
-            for row in np.unique(row_of):
-                others = columns[column_of[np.searchsorted(row_of, row):
-                                           np.searchsorted(row_of, row, side='right')]]
-                alike = standard[others] @ standard[rows[row]] / small.shape[1]
-                nearest = np.argsort(-alike, kind='stable')
-                nearest = nearest[alike[nearest] >= _CORRELATION]
-                if len(nearest):
-                    yield int(rows[row]), others[nearest[:_CLOSEST]]
-            progress.update(task, completed=end)
-            begin = end
+            apart[labels[rows, None] == labels[None, columns]] = 64
+            for place in np.flatnonzero((apart <= _BITS).any(1)):
+                near = place + 1 + np.flatnonzero(apart[place, place + 1:] <= _BITS)
+                near = near[labels[columns[near]] != labels[rows[place]]]
+                if len(near) > _CLOSEST:
+                    near = near[np.argsort(apart[place, near], kind='stable')[:_CLOSEST]]
+                others = columns[near]
+                alike = standard[others] @ standard[rows[place]] / small.shape[1]
+                closest = np.argsort(-alike, kind='stable')
+                yield int(rows[place]), others[closest[alike[closest] >= _CORRELATION]]
+            begin += count
+            progress.update(task, completed=begin)
 
 
 def _signs(small: 'np.ndarray') -> 'np.ndarray':
