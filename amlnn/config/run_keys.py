@@ -22,6 +22,7 @@ _METHODS = ('fork', 'spawn', 'forkserver')
 _LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
 _LAUNCH = '--launcher pytorch on the command line, under torchrun'
 _SHARED = 'several processes (--launcher) sum up gradients, whatever has one, and wrap no model'
+_LOAD_FROM = 'load_from'
 _LOADS = 'model.pretrained or --pretrained loads weights, and says how many matched'
 
 
@@ -38,7 +39,7 @@ _LOGGER = "nothing logs: default_hooks = dict(logger=dict(type='LoggerHook'), ti
 
 # Top-level key, what of its values asks for something, and what to write instead.
 _KEYS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
-    ('load_from', _asks, _LOADS),
+    (_LOAD_FROM, _asks, _LOADS),
     ('resume', _asks, '--resume goes on with a run'),
     ('launcher', lambda value: value not in (None, 'none'), _LAUNCH),
     ('model_wrapper_cfg', _asks, f'{_SHARED}; take it out'),
@@ -95,7 +96,7 @@ def check_run_keys(loaded: LoadedConfig) -> list[str]:
     for dotted, instead in idle_keys(loaded.config):
         place = loaded.origins.get(dotted, str(loaded.path))
         message = f'`{dotted}` changes nothing here'
-        if not _is_lenient(place):
+        if dotted == _LOAD_FROM or not _is_lenient(place):  # weights are never passed over
             raise ConfigError(f'{place}: {message}', hint=instead)
         notes.append(f'{place}: {message}')
     _check_values(loaded)

@@ -232,18 +232,20 @@ def as_begun(config: Mapping[str, Any], stored: Mapping[str, Any]) -> Any:
     >>> as_begun(dict(model=dict(backbone=dict(init_cfg=init))), dict(model=dict(pretrained='b')))
     {'model': {'backbone': {}, 'pretrained': 'b'}}
     """
-    result = copy.deepcopy(config)
+    result: Any = copy.deepcopy(config)
     dict.__setitem__(result['model'], 'pretrained', stored['model'].get('pretrained'))
     for each in named_weights(config):
         leave_out(result, each.key)
     for each in named_weights(stored):
         *inner, last = each.key.split('.')
-        section, given = result, stored
+        section: Any = result
+        given: Any = stored
         for name in inner:
-            if isinstance(given, list | tuple):
-                fits, index = isinstance(section, list) and int(name) < len(section), int(name)
+            index: Any = int(name) if isinstance(given, list | tuple) else name
+            if isinstance(section, list):
+                fits = index in range(len(section))
             else:
-                fits, index = isinstance(section, dict) and name in section, name
+                fits = isinstance(section, dict) and index in section
             if not fits:
                 break
             section, given = section[index], given[index]

@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 
+from amlnn.config.load import load_config
 from amlnn.config.run_keys import check_run_keys, idle_keys
 from amlnn.config.structure import TOP_LEVEL
 from amlnn.errors import ConfigError
@@ -116,3 +117,10 @@ def test_every_tracker_of_mmengine_is_known():
     from amlnn.config.library_facts import LOCAL_BACKEND, TRACKERS
     found = {name for name in vars(vis_backend) if name.endswith('VisBackend')}
     assert found - {'BaseVisBackend', LOCAL_BACKEND} == set(TRACKERS)
+
+
+def test_weights_that_a_stored_config_names_by_load_from_are_refused_too(configs):
+    configs.write('run/run.json', '{}')
+    path = configs.write('run/config.py', "load_from = 'a.pth'\n")
+    with pytest.raises(ConfigError, match='load_from'):
+        check_run_keys(load_config(path))

@@ -67,8 +67,8 @@ INIT = "dict(type='Pretrained', checkpoint='runs/latest/best.pth')"
 
 
 @pytest.mark.parametrize(('way', 'words'), [
-    (dict(text=f'model = dict(init_cfg={INIT})'), ('child.py:3', 'model.init_cfg', 'forecaster')),
-    (dict(text=f'model = dict(init_cfg=[{INIT}])'), ('model.init_cfg', 'forecaster')),
+    (dict(text=f'model = dict(init_cfg={INIT})'), ('child.py:3', 'model.init_cfg')),
+    (dict(text=f'model = dict(init_cfg=[{INIT}])'), ('model.init_cfg',)),
     (dict(text=f'model = dict(encoder=dict(init_cfg={INIT}))'), ('model.encoder.init_cfg',)),
     (dict(options=['model.init_cfg.type=Pretrained', 'model.init_cfg.checkpoint=a.pth']),
      ('--cfg-options', 'model.init_cfg')),
