@@ -118,7 +118,7 @@ def _ends_whole(path: Path) -> bool:
         file.seek(max(0, size - _END.size - (1 << 16)))
         tail = file.read()
     place = tail.rfind(_SIGNATURE)
-    length = _END.unpack_from(tail, place)[-1]
+    length = int(_END.unpack_from(tail, place)[-1])
     return place + _END.size + length == len(tail) and length != _COMMENT
 
 
