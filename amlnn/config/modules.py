@@ -108,8 +108,8 @@ def _package_modules(distribution: str, package: str, parts: tuple[str, ...]) ->
     if spec is None or not spec.submodule_search_locations:
         return {}
     root = Path(next(iter(spec.submodule_search_locations)))
-    name = f'{package}-{version}-{SCAN_VERSION}.json'
-    cached = _read_cache(name, str(root))
+    file = f'{package}-{version}-{SCAN_VERSION}.json'
+    cached = _read_cache(file, str(root))
     if cached is None:
         cached = {}
         for part in parts:
@@ -119,7 +119,7 @@ def _package_modules(distribution: str, package: str, parts: tuple[str, ...]) ->
                 if inner[0] not in ('.mim', 'testing'):
                     name = '.'.join((package, *(p for p in inner if p != '__init__')))
                     cached[name] = scan_module(path, name)
-        write_cached('signatures', name, json.dumps(
+        write_cached('signatures', file, json.dumps(
             {'root': str(root), 'modules': cached}, separators=(',', ':')))
     return cached
 
