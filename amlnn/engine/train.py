@@ -42,7 +42,7 @@ from amlnn.engine.run.hooks import AskingHook
 from amlnn.engine.run.progress import TrainingProgress, duration
 from amlnn.engine.run.publish import Publisher
 from amlnn.engine.run.recorder import Recorder
-from amlnn.engine.run.resume import NothingToResume, RunPlace, StoredRun, find_run
+from amlnn.engine.run.resume import NothingToResume, RunPlace, StoredRun, find_run, how_far
 from amlnn.engine.run.shared_steps import several_notes
 from amlnn.engine.seeding import seed_epoch
 from amlnn.engine.task import Task, in_scope, open_task, parameter_names, task_class
@@ -145,9 +145,8 @@ def _folder(options: TrainOptions, task: Task, count: int,
         return folder, None
     check_unchanged(config, run.folder)
     _check_exact(run.record, task, options.exact)
-    if run.other_data(task.data_hash()):
-        run.record.data_changed = run.other_data(task.data_hash())
-        run.record.data_manifest_hash = task.data_hash()
+    if changed := run.other_data(task.data_hash()):
+        run.record.data_changed, run.record.data_manifest_hash = changed, task.data_hash()
         task.plan.notes.append(f'it goes on with other data: {run.record.data_changed}')
     locks.append(RunLock(run.folder))
     return run.folder, run
@@ -278,11 +277,11 @@ class Training:
         """Let the folder say that a run is going on in it."""
         folder = self.place.folder
         self.recorder = Recorder(folder, record, self.draw, writes=self.all.first)
-        self.reserve = Reserve(folder)
+        self.reserve, self.publisher = Reserve(folder), Publisher(folder)
         if self.place.resumed and self.place.checkpoint is None:  # stopped in its first epoch
             self.recorder.rewind([], 0.0, 0)
             if self.all.first:
-                Publisher(folder).settle(self.recorder, None, keeps_best=True)
+                self.publisher.settle(self.recorder, None, keeps_best=True)
         self.recorder.write()
         if self.all.first:
             self.task.write_truth(folder)
@@ -297,7 +296,7 @@ class Training:
                             for part, loader in self.loaders.items()}
         runner = make_runner(self.place.folder, self.task, self.model, self.loaders, self.config,
                              self.recorder, self.progress, self.path)
-        runner._load_from = self.place.checkpoint
+        runner._load_from, runner.publisher = self.place.checkpoint, self.publisher
         if self.after_epoch:
             self.asked = AskingHook(self.after_epoch)
             runner.register_hook(self.asked)
@@ -312,10 +311,11 @@ class Training:
         self.progress.stop()
         self.reserve.give_back()
         self.recorder.finish('interrupted')
-        folder = self.place.folder
-        saved = RunPlace(folder, resumed=True).progress if self.all.first else ''
-        say(self.console, f'stopped; what is saved goes to {saved} of '
-                          f'{self.recorder.record.max_epochs}; go on: add --resume {folder}')
+        saved = self.publisher.checkpoints.saved
+        say(self.console, f'stopped; what is saved goes to '
+                          f'{how_far(saved) if saved else self.place.progress} of '
+                          f'{self.recorder.record.max_epochs}; go on: add --resume '
+                          f'{self.place.folder}')
 
     def failed(self, error: BaseException) -> BaseException:
         """Record that it failed; what to raise."""

@@ -9,8 +9,8 @@ carries a digest of itself (`amlnn.sealed`), and whoever reads one asks for it.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -22,7 +22,8 @@ from amlnn.errors import CheckpointError
 from amlnn.file_kinds import check_checkpoint_kind
 from amlnn.sealed import damage, file_sha256, seal
 
-__all__ = ['CheckpointFolder', 'Found', 'load_weights', 'read_checkpoint']
+__all__ = ['CheckpointFolder', 'Found', 'load_weights', 'place_of', 'progress_of',
+           'read_checkpoint']
 
 _NAME = re.compile(r'epoch_(\d{4,})(\.part)?\.pth')
 
@@ -33,8 +34,6 @@ class Found:
 
     path: Path
     checkpoint: dict
-    faults: list[str] = field(default_factory=list)
-    """What is wrong with newer ones, in words."""
 
 
 class CheckpointFolder:
@@ -46,11 +45,15 @@ class CheckpointFolder:
     Args:
         folder: The folder.
         keep: How many of the newest to keep.
+
+    Attributes:
+        saved: What was written last through this object: epochs, and batches of the next.
     """
 
     def __init__(self, folder: Path, keep: int = 2):
         self.folder = folder
         self.keep = keep
+        self.saved: tuple[int, int] | None = None
         self._written: dict[str, dict] = {}
 
     def entries(self) -> list[dict]:
@@ -88,6 +91,7 @@ class CheckpointFolder:
         self._written[path.name] = {
             'file': path.name, 'sha256': digest, 'bytes': size,
             'epoch': checkpoint['meta']['epoch'], 'iteration': checkpoint['meta']['iter']}
+        self.saved = progress_of(checkpoint)
         return path
 
     def tidy(self) -> None:
@@ -97,9 +101,8 @@ class CheckpointFolder:
         """
         known = {entry['file']: entry for entry in self.entries()} | self._written
         files = self.files()
-        newest = files[-1:]
-        whole = [path for path in files if not _is_part(path)][-self.keep:]
-        kept = sorted({*whole, *(path for path in newest if _is_part(path))})
+        whole = [path for path in files if not place_of(path)[1]][-self.keep:]
+        kept = sorted({*whole, *files[-1:]})
         listed = [self._entry(path, known.get(path.name)) for path in kept]
         if listed != self.entries():
             write_json(self.folder / 'manifest.json', listed)
@@ -117,24 +120,15 @@ class CheckpointFolder:
 
     def newest_whole(self) -> Path | None:
         """The newest checkpoint whose bytes are those that were written."""
-        found = self.find()
+        found = self.find([])
         return found.path if found else None
 
-    def find(self) -> Found | None:
-        """The newest checkpoint that can be gone on with, best.pth beside the folder included."""
-        faults: list[str] = []
-        for path, checkpoint in self._readable(faults):
-            return Found(path, checkpoint, faults)
-        return None
+    def find(self, faults: list[str]) -> Found | None:
+        """The newest checkpoint that can be gone on with, best.pth beside the folder included.
 
-    def faults(self) -> list[str]:
-        """What is wrong with the checkpoints if none of them can be gone on with."""
-        faults: list[str] = []
-        for _ in self._readable(faults):
-            return []
-        return faults
-
-    def _readable(self, faults: list[str]) -> Iterator[tuple[Path, dict]]:
+        Args:
+            faults: Gets what is wrong with newer ones, in words.
+        """
         known = {entry['file']: entry for entry in self.entries()}
         for path in [*reversed(self.files()), self.folder.parent / 'best.pth']:
             if not path.is_file():
@@ -145,11 +139,26 @@ class CheckpointFolder:
             except CheckpointError as error:
                 faults.append(error.message)
             else:
-                yield path, checkpoint
+                return Found(path, checkpoint)
+        return None
 
 
-def _is_part(path: Path) -> bool:
-    return path.name.endswith('.part.pth')
+def place_of(path: Path) -> tuple[int, bool]:
+    """How many epochs a checkpoint has behind it by its name, and whether a part of one more.
+
+    >>> place_of(Path('epoch_0003.pth')), place_of(Path('epoch_0003.part.pth'))
+    ((3, False), (2, True))
+    """
+    found = _NAME.fullmatch(path.name)
+    if found is None:
+        raise ValueError(f'`{path}` is not named like a checkpoint of a run')
+    part = found[2] is not None
+    return int(found[1]) - part, part
+
+
+def progress_of(checkpoint: Mapping) -> tuple[int, int]:
+    """Epochs that a checkpoint has behind it, and batches of the next."""
+    return checkpoint['meta']['epoch'], checkpoint.get('part', {}).get('batches', 0)
 
 
 def _check_resumable(path: Path, checkpoint: dict, entry: dict | None) -> None:
@@ -181,7 +190,7 @@ def read_checkpoint(path: Path, trust: bool = False) -> dict:
     if not path.is_file():
         raise CheckpointError(f'no checkpoint at `{path}`', hint=_nearest(path))
     check_checkpoint_kind(path)
-    check_whole(path)
+    _check_whole(path)
     try:
         content = torch.load(path, map_location='cpu', weights_only=not trust)
     except Exception as error:
@@ -199,7 +208,7 @@ def read_checkpoint(path: Path, trust: bool = False) -> dict:
     return dict(content)
 
 
-def check_whole(path: Path) -> None:
+def _check_whole(path: Path) -> None:
     """Refuse a file whose bytes are not those that were written.
 
     Raises:

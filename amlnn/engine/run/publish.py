@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from amlnn.atomic import copy_whole, fsync_path, left_over
-from amlnn.engine.run.checkpoint import CheckpointFolder, read_checkpoint
+from amlnn.engine.run.checkpoint import CheckpointFolder, place_of, read_checkpoint
 from amlnn.engine.run.recorder import Recorder
 from amlnn.errors import CheckpointError
 from amlnn.sealed import file_sha256
@@ -84,9 +84,7 @@ class Publisher:
         """Delete checkpoints that are damaged, and those of what is about to be done again."""
         done = (checkpoint['meta']['epoch'], 'part' in checkpoint) if checkpoint else (0, False)
         for path in self.checkpoints.files():
-            number = int(path.name.split('.')[0].removeprefix('epoch_'))
-            part = path.name.endswith('.part.pth')
-            if (number - part, part) > done or _epoch_of(path) is None:
+            if place_of(path) > done or _epoch_of(path) is None:
                 path.unlink()
 
     def _settle_best(self, recorder: Recorder) -> list[str]:

@@ -11,12 +11,12 @@ from amlnn.config.experiment import CONTINUATION, first_difference, together
 from amlnn.config.load import read_stored_config
 from amlnn.config.resolved import config_hash
 from amlnn.config.weight_sources import as_begun
-from amlnn.engine.run.checkpoint import CheckpointFolder, Found
+from amlnn.engine.run.checkpoint import CheckpointFolder, Found, progress_of
 from amlnn.engine.run.folder import run_folders
 from amlnn.errors import AmlnnError, DataError, UsageError
 from amlnn.records import RunRecord, process_count, read_run, record_of
 
-__all__ = ['DataChanged', 'NothingToResume', 'RunPlace', 'StoredRun', 'find_run']
+__all__ = ['DataChanged', 'NothingToResume', 'RunPlace', 'StoredRun', 'find_run', 'how_far']
 
 
 class NothingToResume(UsageError):
@@ -33,22 +33,24 @@ class RunPlace:
     """What is wrong with what is in it, in words."""
 
     def __post_init__(self):
-        saved = CheckpointFolder(self.folder / 'checkpoints')
-        found = saved.find() if self.resumed else None
+        found = CheckpointFolder(self.folder / 'checkpoints').find(self.faults) \
+            if self.resumed else None
         self.checkpoint = found.checkpoint if found else None
-        if found:
-            self.faults += found.faults
-        elif self.resumed:
-            self.faults += saved.faults()
 
     @property
     def progress(self) -> str:
         """How far its checkpoint is, in words."""
-        if self.checkpoint is None:
-            return 'epoch 0'
-        part = self.checkpoint.get('part')
-        return f'epoch {self.checkpoint["meta"]["epoch"]}' + (
-            f' and {part["batches"]} batches of the next' if part else '')
+        return how_far(progress_of(self.checkpoint) if self.checkpoint else (0, 0))
+
+
+def how_far(progress: tuple[int, int]) -> str:
+    """Epochs, and batches of the next, in words.
+
+    >>> how_far((2, 0)), how_far((2, 7))
+    ('epoch 2', 'epoch 2 and 7 batches of the next')
+    """
+    epochs, batches = progress
+    return f'epoch {epochs}' + (f' and {batches} batches of the next' if batches else '')
 
 
 @dataclass
@@ -73,7 +75,7 @@ class StoredRun:
         try:
             record = read_run(folder)
         except DataError as error:
-            found = CheckpointFolder(folder / 'checkpoints').find()
+            found = CheckpointFolder(folder / 'checkpoints').find([])
             if found is None or 'run' not in found.checkpoint['meta']:
                 raise
             record = _record_of(found)
@@ -81,7 +83,7 @@ class StoredRun:
         try:
             config = _config_of(folder, record)
         except AmlnnError as error:
-            found = found or CheckpointFolder(folder / 'checkpoints').find()
+            found = found or CheckpointFolder(folder / 'checkpoints').find([])
             meta = found.checkpoint['meta'] if found else {}
             if not meta.get('cfg'):
                 raise
