@@ -4,15 +4,13 @@ import argparse
 import errno
 import os
 import re
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import Any, NoReturn
 
 from amlnn.errors import AmlnnError, Terminated, UsageError
-from amlnn.signals import outlive_the_parent
+from amlnn.signals import raise_on_sigterm
 
 __all__ = ['CONSOLE', 'SYSTEM_LIBRARIES', 'SYSTEM_PACKAGES', 'TOOLS', 'CommandParser', 'InsteadOf',
            'as_called', 'command_line', 'example_as_called', 'process_line', 'run_command',
@@ -149,7 +147,7 @@ def run_command(parser: CommandParser, main: Callable[[argparse.Namespace], int 
     """
     argv = sys.argv[1:] if argv is None else argv
     show_traceback = '--traceback' in argv
-    _raise_on_sigterm()
+    raise_on_sigterm()
     try:
         return main(parser.parse_args(argv)) or 0
     except AmlnnError as error:
@@ -221,15 +219,3 @@ def _one_line(message: str) -> str:
     last = message.strip().splitlines()[-1] if message.strip() else ''
     return last.partition('Error: ')[2] or last if message.startswith('Caught ') else \
         ' '.join(message.split())
-
-
-def _raise_on_sigterm() -> None:
-    owner = os.getpid()
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        if os.getpid() != owner:  # a data-loading worker, forked with this handler in place
-            outlive_the_parent()
-            return
-        raise Terminated
-
-    signal.signal(signal.SIGTERM, handler)

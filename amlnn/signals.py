@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ['WorkerStart', 'outlive_the_parent', 'signals_wait']
+from amlnn.errors import Terminated
+
+__all__ = ['STOPPING', 'WorkerStart', 'raise_on_sigterm', 'signals_wait']
 
 # So long a process that was told to end with its group waits for the one that it works for.
 _GRACE = 10
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+"""What asks a process to end, and can wait."""
 
 
 @contextmanager
@@ -38,7 +41,7 @@ def signals_wait() -> Iterator[None]:
         came.append(number)
 
     # What another language has put in place (None) cannot be put back, so it stays.
-    before = {number: signal.getsignal(number) for number in _STOPPING
+    before = {number: signal.getsignal(number) for number in STOPPING
               if signal.getsignal(number) is not None}
     try:
         for number in before:
@@ -80,12 +83,20 @@ def _await_end(parent: int) -> None:
     os._exit(0)
 
 
-def outlive_the_parent() -> None:
-    """Let a process that works for another one go on a little, though it was told to end.
+def raise_on_sigterm() -> None:
+    """Let SIGTERM end this process as Ctrl-C does: by an exception, Terminated.
 
-    Told too, the other one ends it. If it went first, that one would find a worker gone, and take a
-    stop for a failure.
+    A process that was forked off it with this in place, a data-loading worker that has not come to
+    its `WorkerStart`, goes on a little. Told too, the parent ends it; if it went first, the parent
+    would find a worker gone, and take a stop for a failure.
     """
-    if hasattr(signal, 'alarm'):
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(_GRACE)
+    owner = os.getpid()
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == owner:
+            raise Terminated
+        if hasattr(signal, 'alarm'):
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(_GRACE)
+
+    signal.signal(signal.SIGTERM, handler)

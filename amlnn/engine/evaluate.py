@@ -21,7 +21,8 @@ from amlnn.engine.run.folder import (
     point_latest,
     utc_now,
 )
-from amlnn.engine.task import PRETRAINED, Task, Weights, in_scope, open_task, task_class
+from amlnn.engine.task import Task, in_scope, open_task, task_class
+from amlnn.engine.weights import PRETRAINED, Weights
 from amlnn.errors import ConfigError, DataError
 from amlnn.records import TestRecord, write_record
 

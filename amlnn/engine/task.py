@@ -6,7 +6,6 @@ import gc
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -24,19 +23,15 @@ from amlnn.config.resolved import resolved_text
 from amlnn.console import say
 from amlnn.engine.build import build
 from amlnn.engine.plan import Plan
-from amlnn.engine.run.checkpoint import load_weights, read_checkpoint
+from amlnn.engine.run.checkpoint import load_weights
 from amlnn.engine.run.versions import library_versions
+from amlnn.engine.weights import PRETRAINED, Weights
 from amlnn.errors import ConfigError
 from amlnn.models.parameters import parameter_row
 from amlnn.quiet import quiet_imports
 from amlnn.records import FrozenStage, TestRecord
 
-__all__ = ['PRETRAINED', 'Evaluation', 'Task', 'Weights', 'in_scope', 'open_task',
-           'parameter_names', 'task_class']
-
-PRETRAINED = Path('pretrained')
-"""What stands for a checkpoint where the config's own weights are meant; `./pretrained` is a file.
-"""
+__all__ = ['Evaluation', 'Task', 'in_scope', 'open_task', 'parameter_names', 'task_class']
 
 _CLASSES = {'classification': ('amlnn.engine.images.task', 'ImageTask'),
             'forecasting': ('amlnn.engine.series.task', 'SeriesTask')}
@@ -52,29 +47,6 @@ class Evaluation(Protocol):
     """Mean over the samples."""
     samples: int
     seconds: float
-
-
-@dataclass
-class Weights:
-    """What is evaluated or predicts: a checkpoint that was read, or PRETRAINED."""
-
-    path: Path
-    content: dict
-    """Of the file; {} for PRETRAINED."""
-
-    @classmethod
-    def read(cls, path: Path, trust: bool = False) -> 'Weights':
-        """Read a file, or nothing for PRETRAINED.
-
-        Raises:
-            CheckpointError: the file cannot be read, or would run code and is not trusted.
-        """
-        return cls(path, {} if path == PRETRAINED else read_checkpoint(path, trust))
-
-    @property
-    def meta(self) -> dict:
-        """What the checkpoint says of itself."""
-        return self.content.get('meta') or {}
 
 
 class Task(ABC):

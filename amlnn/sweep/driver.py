@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from amlnn.errors import UsageError
-from amlnn.records import RunRecord, is_known
+from amlnn.records import is_known
 from amlnn.registry import VALIDATION_LOSS, gain, usual_rule
 from amlnn.sweep.search import ListSearch, Search, make_search
 from amlnn.sweep.slots import Message, Slot
@@ -25,6 +25,7 @@ from amlnn.sweep.trials import (
     Trial,
     forget_failure,
     make_candidate,
+    said_of,
     state_of,
     write_failure,
 )
@@ -380,22 +381,6 @@ class Driver:
                 continue
             self._waiting.append((candidate, trial))
         self._elsewhere = remaining
-
-
-def said_of(state: State) -> str:
-    """How a trial ended, in words."""
-    record = state.record
-    if state.progress == 'done' and record is not None:
-        return best_of(record)
-    return state.reason if state.reason.startswith(state.progress) else \
-        f'{state.progress}: {state.reason}' if state.reason else state.progress
-
-
-def best_of(record: RunRecord) -> str:
-    """The best epoch of a run, in words."""
-    if record.best_value is None:
-        return f'{len(record.epochs)} epochs'
-    return f'{record.monitor} {record.best_value:.4g} in epoch {record.best_epoch}'
 
 
 def _any_point(sweep: Sweep) -> Point:

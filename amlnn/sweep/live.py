@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from amlnn.engine.run.progress import duration
-from amlnn.sweep.driver import Driver, said_of
+from amlnn.sweep.driver import Driver
+from amlnn.sweep.trials import said_of
 
 __all__ = ['Screen', 'plan_table', 'trial_table']
 

@@ -7,8 +7,8 @@ from amlnn.errors import DataError
 from amlnn.results.reported import Reported
 from amlnn.results.store import StoredRun, find_runs
 from amlnn.results.summary import Summary, compare
-from amlnn.sweep.driver import Driver, said_of
-from amlnn.sweep.trials import Candidate
+from amlnn.sweep.driver import Driver
+from amlnn.sweep.trials import Candidate, said_of
 
 __all__ = ['Outcome', 'outcome_of']
 

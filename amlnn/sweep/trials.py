@@ -27,7 +27,7 @@ from amlnn.sweep.folds import fold_options
 from amlnn.sweep.space import CONFIG, Point, Sweep, option
 
 __all__ = ['PRUNED', 'Candidate', 'Lease', 'State', 'SweepOptions', 'Trial', 'candidate_label',
-           'make_candidate', 'state_of', 'write_failure']
+           'make_candidate', 'said_of', 'state_of', 'write_failure']
 
 PRUNED = 'pruned'
 """What the error of a run begins with that was stopped because others were better."""
@@ -279,3 +279,19 @@ def why(error: BaseException) -> str:
     """An error in one line."""
     text = ' '.join(str(error).split())[:300]
     return text if isinstance(error, AmlnnError) else f'{type(error).__name__}: {text}'
+
+
+def said_of(state: State) -> str:
+    """How a trial ended, in words."""
+    record = state.record
+    if state.progress == 'done' and record is not None:
+        return best_of(record)
+    return state.reason if state.reason.startswith(state.progress) else \
+        f'{state.progress}: {state.reason}' if state.reason else state.progress
+
+
+def best_of(record: RunRecord) -> str:
+    """The best epoch of a run, in words."""
+    if record.best_value is None:
+        return f'{len(record.epochs)} epochs'
+    return f'{record.monitor} {record.best_value:.4g} in epoch {record.best_epoch}'

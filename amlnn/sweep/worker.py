@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from amlnn.signals import outlive_the_parent
+from amlnn.errors import AmlnnError, Terminated, UsageError
+from amlnn.signals import raise_on_sigterm
 
 if TYPE_CHECKING:
     from amlnn.records import RunRecord
@@ -29,20 +30,10 @@ def main() -> int:
     """Serve until the standard input ends."""
     answers = os.fdopen(os.dup(1), 'w', buffering=1)
     os.dup2(2, 1)  # whatever a library prints is no answer
-    owner = os.getpid()
-
-    def terminate(*_: object) -> None:
-        if os.getpid() != owner:  # a data-loading worker, forked with this handler in place
-            outlive_the_parent()
-            return
-        from amlnn.errors import Terminated
-        raise Terminated
-
-    signal.signal(signal.SIGTERM, terminate)
+    raise_on_sigterm()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; who started it tells it
     orders: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
-    from amlnn.errors import Terminated
     try:
         import mmpretrain.models  # noqa: F401 - the seconds that it takes are paid once
         _answer(answers, event='ready')
@@ -78,7 +69,6 @@ def run_trial(order: dict[str, Any], answers: IO[str],
     Raises:
         Terminated: the process is to end.
     """
-    from amlnn.errors import AmlnnError, Terminated, UsageError
     from amlnn.sweep.trials import why
     began = time.perf_counter()
     end: dict[str, Any] = {'event': 'end', 'name': order['name'], 'error': None, 'busy': False}

@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import file_digest
 from pathlib import Path
 
 from amlnn.errors import DataError
+from amlnn.sealed import file_sha256
 from amlnn.user_cache import read_cached, write_cached
 
 __all__ = ['hash_of_files']
@@ -54,8 +54,7 @@ def _hash(root: Path, names: list[str]) -> str:
     def some(names: list[str]) -> list[str]:
         rows = []
         for name in names:
-            with open(f'{root}/{name}', 'rb') as file:
-                rows.append(f'{name}\0{file_digest(file, "sha256").hexdigest()}')
+            rows.append(f'{name}\0{file_sha256(root / name)}')
         return rows
 
     groups = [names[start:start + _TOGETHER] for start in range(0, len(names), _TOGETHER)]

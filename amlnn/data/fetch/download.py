@@ -5,7 +5,6 @@ unpacked; or under its own name if the user put it there, in which case no netwo
 the file is left alone.
 """
 
-import hashlib
 import os
 import shlex
 import shutil
@@ -24,6 +23,7 @@ from amlnn.data.fetch.fetch import PAUSES, discard_part, fetch
 from amlnn.data.fetch.unpack import unpack
 from amlnn.errors import DataError, RunFailed, UsageError
 from amlnn.folder_swap import locked, replacing_folder
+from amlnn.sealed import file_sha256
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -225,6 +225,5 @@ def _difference(row: DownloadableSet, path: Path) -> str:
     size = path.stat().st_size
     if size != row.bytes:
         return f'{size:,} bytes instead of {row.bytes:,}'
-    with open(path, 'rb') as file:
-        found = hashlib.file_digest(file, 'sha256').hexdigest()
+    found = file_sha256(path)
     return '' if found == row.sha256 else f'SHA-256 {found} instead of {row.sha256}'

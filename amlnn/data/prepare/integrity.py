@@ -1,8 +1,9 @@
 """Whether the files of a prepared data set are still those that its manifest names."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import file_digest
 from pathlib import Path
+from typing import NamedTuple
 
 from amlnn.data.prepare.manifest import (
     NAME,
@@ -12,8 +13,9 @@ from amlnn.data.prepare.manifest import (
     read_manifest,
 )
 from amlnn.errors import DataError
+from amlnn.sealed import file_sha256
 
-__all__ = ['check_files', 'check_list', 'find_changes']
+__all__ = ['check_files', 'check_list', 'find_changes', 'list_faults']
 
 
 def check_files(data_root: Path | str, split: str) -> None:
@@ -58,10 +60,8 @@ def find_changes(data_root: Path | str, split: str) -> dict[Path, str]:
             return path, 'is not there'
         if found.st_size != image.bytes:
             return path, f'has {found.st_size:,} bytes, had {image.bytes:,}'
-        if found.st_mtime > written:
-            with open(path, 'rb') as file:
-                if file_digest(file, 'sha256').hexdigest() != image.sha256:
-                    return path, 'has another content'
+        if found.st_mtime > written and file_sha256(path) != image.sha256:
+            return path, 'has another content'
         return path, ''
 
     with ThreadPoolExecutor() as pool:
@@ -82,7 +82,7 @@ def check_list(root: Path, split: str, manifest: Manifest) -> None:
     path = root / f'{split}.txt'
     hint = 'prepare it again: python data_preprocess.py <folder of class folders> ' \
            f'{root} --overwrite'
-    numbers = {name: number for number, name in enumerate(manifest.classes)}
+    numbers = {name: str(number) for number, name in enumerate(manifest.classes)}
     expected = {image.file: numbers[image.class_name] for image in manifest.images
                 if image.split == split}
     others = {image.file: image.split for image in manifest.images if image.split != split}
@@ -94,22 +94,55 @@ def check_list(root: Path, split: str, manifest: Manifest) -> None:
         return
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f'`{path}` cannot be read: {error}', hint=hint) from None
-    seen: dict[str, int] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
+    faults = list(list_faults(lines, expected))
+    if not faults:
+        return
+    kind, file, row, detail = faults[0]
+    where = f'`{path}`:{row}: `{file or lines[row - 1]}`'
+    raise DataError({
+        'row-twice': f'{where} is in line {detail} already',
+        'no-file': f'{where} is of {f"the {others[file]}" if file in others else "no"} part, as '
+        'the data set was prepared',
+        'list-label': f'{where} has the label {detail}, had {expected.get(file)} when the data set '
+        'was prepared',
+        'unlisted': f'`{path}` has no line for `{file}` ({len(faults)} of {len(expected)} are '
+        'gone) since the data set was prepared'}[kind], hint=hint)
+
+
+class ListFault(NamedTuple):
+    """A line of a list file, or a missing one, that is not what it has to be."""
+
+    kind: str
+    """'no-file', 'list-label', 'row-twice' or 'unlisted', of `amlnn.data.prepare.kinds.KINDS`."""
+    file: str
+    row: int
+    """Counted from 1; 0 for one that is missing."""
+    detail: str
+    """The label that it has; of a file that is there twice, the row in which it came first."""
+
+
+def list_faults(lines: Sequence[str], labels: Mapping[str, str]) -> Iterator[ListFault]:
+    """What is wrong with the lines of a list, in their order; then what has no line.
+
+    Args:
+        lines: `<class>/<file> <label>`; empty ones are passed over.
+        labels: The label of every file that the list has to name.
+
+    >>> [(fault.kind, fault.row) for fault in list_faults(['a 0', 'a 0', 'b 7'], {'b': '1'})]
+    [('no-file', 1), ('row-twice', 2), ('no-file', 2), ('list-label', 3)]
+    """
+    first: dict[str, int] = {}
+    for row, line in enumerate(lines, 1):
+        if not line:
             continue
-        name, _, label = line.rpartition(' ')
-        where = f'`{path}`:{number}: `{name or line}`'
-        if name in seen:
-            raise DataError(f'{where} is in line {seen[name]} already', hint=hint)
-        seen[name] = number
-        if name not in expected:
-            part = f'is of the {others[name]} part' if name in others else 'is of no part'
-            raise DataError(f'{where} {part}, as the data set was prepared', hint=hint)
-        if label != str(expected[name]):
-            raise DataError(f'{where} has the label {label}, had {expected[name]} when the data '
-                            'set was prepared', hint=hint)
-    lost = [name for name in expected if name not in seen]
-    if lost:
-        raise DataError(f'`{path}` has no line for `{lost[0]}` ({len(lost)} of {len(expected)} are '
-                        'gone) since the data set was prepared', hint=hint)
+        file, _, label = line.rpartition(' ')
+        if file in first:
+            yield ListFault('row-twice', file, row, str(first[file]))
+        first.setdefault(file, row)
+        if file not in labels:
+            yield ListFault('no-file', file, row, label)
+        elif label != labels[file]:
+            yield ListFault('list-label', file, row, label)
+    for file in labels:
+        if file not in first:
+            yield ListFault('unlisted', file, 0, '')

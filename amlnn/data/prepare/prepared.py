@@ -1,9 +1,8 @@
 """A data set that was prepared, looked at as a source: its parts, its lists, its manifest."""
 
-from collections import Counter
 from pathlib import Path
 
-from amlnn.data.prepare.integrity import find_changes
+from amlnn.data.prepare.integrity import find_changes, list_faults
 from amlnn.data.prepare.manifest import SPLIT_FOLDERS, Problem
 from amlnn.data.prepare.sources import Source, open_parts
 
@@ -38,18 +37,11 @@ def _compare_list(path: Path, folder: str, files: set[str], classes: list[str]) 
     if not path.is_file():
         return []
     lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
-    listed = [(number, *line.rpartition(' ')[::2]) for number, line in enumerate(lines, 1) if line]
-    labels = {name: str(label) for label, name in enumerate(classes)}
-    times = Counter(file for _, file, _ in listed)
-    problems = []
-    for number, file, label in listed:
-        where = f'{path.name}, row {number}'
-        if file not in files:
-            problems.append(Problem('no-file', f'{folder}/{file}', where, ''))
-        elif label != labels.get(file.partition('/')[0]):
-            problems.append(Problem('list-label', f'{folder}/{file}', f'{where}: {label}', ''))
-    problems += [Problem('row-twice', f'{folder}/{file}', path.name, '')
-                 for file, count in times.items() if count > 1]
-    problems += [Problem('unlisted', f'{folder}/{file}', f'not in {path.name}', '')
-                 for file in sorted(files - set(times))]
-    return problems
+    numbers = {name: str(label) for label, name in enumerate(classes)}
+    labels = {file: numbers.get(file.partition('/')[0], '') for file in sorted(files)}
+    details = {'no-file': f'{path.name}, row {{0.row}}', 'row-twice': path.name,
+               'list-label': f'{path.name}, row {{0.row}}: {{0.detail}}',
+               'unlisted': f'not in {path.name}'}
+    found = [Problem(fault.kind, f'{folder}/{fault.file}', details[fault.kind].format(fault), '')
+             for fault in list_faults(lines, labels)]
+    return list(dict.fromkeys(found))  # a file that is there three times is said once

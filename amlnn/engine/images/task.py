@@ -30,7 +30,8 @@ from amlnn.engine.plan import make_plan
 from amlnn.engine.rehearsal import kept_generators, take_step
 from amlnn.engine.run.runner import FolderRunner
 from amlnn.engine.run.versions import vision_versions
-from amlnn.engine.task import PRETRAINED, Task, Weights
+from amlnn.engine.task import Task
+from amlnn.engine.weights import PRETRAINED, Weights
 from amlnn.errors import ConfigError, DataError, UsageError
 from amlnn.models.images.completing import follows_from_backbone
 from amlnn.models.images.freezing import freeze_model, stage_table

@@ -17,9 +17,9 @@ from typing import Self
 import numpy as np
 import torch
 
-__all__ = ['StepStop', 'generator_states', 'seconds_of', 'set_generators', 'skip_batches']
+from amlnn.signals import STOPPING
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+__all__ = ['StepStop', 'generator_states', 'seconds_of', 'set_generators', 'skip_batches']
 
 # So long a signal waits for a step; data that never come do not keep it waiting.
 _PATIENCE = 10
@@ -39,7 +39,7 @@ class StepStop:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: handler for number in _STOPPING
+            self._before = {number: handler for number in STOPPING
                             if (handler := signal.getsignal(number))
                             not in (None, signal.SIG_IGN, signal.SIG_DFL)}
             for number in self._before:

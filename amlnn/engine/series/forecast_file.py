@@ -20,7 +20,7 @@ from amlnn.engine.options import PredictOptions
 from amlnn.engine.plan import Plan
 from amlnn.engine.series.evaluation import interval_bounds
 from amlnn.engine.series.parts import SeriesParts
-from amlnn.engine.task import Weights
+from amlnn.engine.weights import Weights
 from amlnn.errors import CheckpointError, DataError, UsageError
 from amlnn.formulas.digits import in_digits
 

@@ -22,7 +22,8 @@ from amlnn.engine.series.forecast_file import check_file, forecast_file
 from amlnn.engine.series.parts import FirstBatch, SeriesParts, checkpoint_metainfo
 from amlnn.engine.series.runner import ForecastRunner
 from amlnn.engine.series.score import add_rows_and_intervals, check_rows, show_rows
-from amlnn.engine.task import PRETRAINED, Task, Weights
+from amlnn.engine.task import Task
+from amlnn.engine.weights import PRETRAINED, Weights
 from amlnn.errors import ConfigError, UsageError
 from amlnn.records import TestRecord
 from amlnn.registry import SERIES_MODULES, import_components

@@ -8,12 +8,12 @@ import importlib.metadata
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 
 from torch import Tensor
 
 from amlnn.errors import WeightsError
+from amlnn.sealed import file_sha256
 from amlnn.suggest import did_you_mean
 
 __all__ = ['PACKAGES', 'WeightsPackage', 'find_packaged', 'package_of', 'renamed']
@@ -131,8 +131,7 @@ def find_packaged(name: str, folders: Sequence[Path] = ()) -> Path:
                            hint=f'{asked + " " if asked else ""}known: {", ".join(PACKAGES)}')
     copies = [folder / Path(row.file).name for folder in folders]
     path = next((copy for copy in copies if copy.is_file()), None) or _installed(name, row)
-    with open(path, 'rb') as file:
-        found = file_digest(file, 'sha256').hexdigest()
+    found = file_sha256(path)
     if found != row.sha256:
         raise WeightsError(
             f'`{path}` is not the file that was published: its SHA-256 begins {found[:8]}, not '
