@@ -7,6 +7,14 @@ import numpy as np
 from mmengine.registry import DATASETS
 
 from amlnn.data.series.clock import Clock, find_zone
+from amlnn.data.series.csv_columns import AUTO, conclude_date_column
+from amlnn.data.series.csv_panel import (
+    Members,
+    constant_columns,
+    divide,
+    read_times,
+    static_values,
+)
 from amlnn.data.series.csv_table import NO_NAME, CSVTable
 from amlnn.data.series.gaps import check_gaps, lay_on_grid
 from amlnn.data.series.number_cells import (
@@ -15,6 +23,7 @@ from amlnn.data.series.number_cells import (
     looks_like_number,
     unit_of,
 )
+from amlnn.data.series.resampling import check_way, resample
 from amlnn.data.series.series import MASK_HINT, Series
 from amlnn.data.series.time_cells import TimeCells, looks_like_time
 from amlnn.data.series.time_grid import TimeGrid
@@ -28,6 +37,8 @@ __all__ = ['CSVSeries', 'check_missing']
 class CSVSeries:
     """A series in a text file: a line of column names, then a row a line, in order of time.
 
+    Or several, one below the other or mixed, that a column tells apart (long format).
+
     What is not given is concluded from the whole file and said in the series' notes, or refused
     where the file leaves it open. Columns that count rows, have no name, hold ids or repeat the
     date are read, and taken only where `columns`, or the windows' `targets`, names them.
@@ -35,9 +46,9 @@ class CSVSeries:
     Args:
         path: The file.
         date_column: Name of the column with the times, None if there is none; 'Unnamed: 0' is the
-            first one where it has no name. Times are ISO 8601 (`2016-07-01`, `2016-07-01 13:00`,
-            `20160701T1300`, `2016-07`, `2016`, `2016-W26`, also with `/` for `-`), `31.12.2016`,
-            `2016Q3`, `Jul 2016`, or seconds since 1970. Their offsets are kept.
+            first one where it has no name, 'auto' to find it out. Times are ISO 8601 (`2016-07-01`,
+            `2016-07-01 13:00`, `20160701T1300`, `2016-07`, `2016`, `2016-W26`, also with `/` for
+            `-`), `31.12.2016`, `2016Q3`, `Jul 2016`, or seconds since 1970. Their offsets are kept.
         columns: Columns of numbers to read, in this order; None for all but the times.
         rows: Only these rows, (first, stop), counted from 0; the others are not looked at.
         missing: What an empty or NaN cell is: 'error', or 'mask' for a missing value.
@@ -52,6 +63,12 @@ class CSVSeries:
             all of its values missing.
         step: From row to row: '15 minutes', 'business days', 'month end'; None to find it out.
         skip_lines: Lines above that of the names.
+        id_column: Column that names the series a row is of, or several whose cells do so together;
+            None for one series, 'auto' to find out whether there is such a column.
+        static: Columns that are the same in all rows of a series, numbers or words; None for those
+            that are so (with `id_column`), an empty list for none.
+        resample: What is done with rows at uneven times: None to refuse them, or 'mean', 'sum' or
+            'last' of those in one `step`.
 
     Raises:
         DataError: the file is not there, or a cell is wrong; its line and column are named.
@@ -63,7 +80,8 @@ class CSVSeries:
                  delimiter: str | None = None, decimal: str | None = None,
                  thousands: str | None = None, encoding: str | None = None,
                  timezone: str | None = None, gaps: str = 'error', step: str | None = None,
-                 skip_lines: int = 0):
+                 skip_lines: int = 0, id_column: str | Sequence[str] | None = None,
+                 static: Sequence[str] | None = None, resample: str | None = None):
         check_missing(missing)
         check_gaps(gaps)
         if isinstance(columns, str):
@@ -84,6 +102,18 @@ class CSVSeries:
                             hint='name the column with the times, or leave them out')
         if timezone is not None:
             find_zone(timezone)
+        check_way(resample)
+        if isinstance(static, str):
+            raise DataError(f'static is the text `{static}`', hint=f'static=[{static!r}]')
+        if static and not id_column:
+            raise DataError(f'static={list(static)}, and there is no id_column',
+                            hint="id_column='store' of the source, say, tells series apart")
+        if date_column is None and resample:
+            raise DataError(f'resample={resample!r}, and date_column=None reads no times',
+                            hint='name the column with the times, or leave it out')
+        self.id_columns = [id_column] if isinstance(id_column, str) else list(id_column or ())
+        self.static = None if static is None else list(static)
+        self.resample = resample
         self.path = Path(path)
         self.date_column = date_column
         self.columns = None if columns is None else list(columns)
@@ -100,51 +130,122 @@ class CSVSeries:
 
     def read(self) -> Series:
         """Read the file, and lay its rows on their time grid."""
-        series, table = self._read()
+        series = self.read_open()
+        if series.doubt:
+            raise series.doubt
+        return series
+
+    def read_open(self) -> Series:
+        """The same of a file whose last rows may be to come: what is wrong with them is its doubt.
+        """
+        rows, table = self._read()
+        series = resample(rows, self.resample, self.grid) if self.resample else rows
         try:
             laid = lay_on_grid(series, self.gaps, self.grid)
         except DataError:
-            self._refuse_several(table, series.times)
+            self._refuse_several(table, rows)
             raise
         if len(laid.values) > len(series.values):
-            self._refuse_several(table, series.times, named_so=True)
+            self._refuse_several(table, rows, named_so=True)
         return laid
 
-    def read_rows(self) -> Series:
-        """The rows of the file as they are, whether or not some are missing."""
-        return self._read()[0]
+    def read_rows(self, grid: TimeGrid | None = None) -> Series:
+        """The rows of the file, whether or not some are missing.
+
+        Args:
+            grid: Where rows at uneven times are brought to one step, that step; None for `step`, or
+                the usual one.
+        """
+        series = self._read()[0]
+        return resample(series, self.resample, grid or self.grid) if self.resample else series
 
     def _read(self) -> tuple[Series, CSVTable]:
-        table = CSVTable(self.path, self.date_column, self.columns, self.rows, self.delimiter,
+        date_column = self.date_column
+        if date_column == AUTO:
+            date_column = conclude_date_column(self.path, self.encoding, self.delimiter,
+                                               self.skip_lines)
+        table = CSVTable(self.path, date_column, self.columns, self.rows, self.delimiter,
                          self.encoding, self.skip_lines).read()
+        if self.date_column == AUTO:
+            table.notes.append(f'`{date_column}` holds the times' if date_column else
+                               'no column holds times: rows are counted')
         times, clock = None, Clock()
-        notes = table.notes
-        if self.date_column is not None:
-            times, clock, said = self._times(table)
+        members, notes = self._members(table), table.notes
+        if date_column is not None:
+            times, clock, said = self._times(table, members)
             notes = notes + said
-        names = self._choose(table, notes)
+            if self.id_columns == [AUTO]:
+                members = self._conclude_members(table, times, notes)
+                if members:
+                    times = self._times(table, members)[0]
+        names = self._choose(table, notes, members)
+        static = self._take_static(table, members, names, notes)
         plain = {name: _plain(table.column(name)) for name in names}
         try:
             style, written = self._style(table, plain)
             numbers = {name: self._numbers(table, name, style, plain[name]) for name in names}
         except DataError:  # a word in a column may be the name of a series
-            self._refuse_several(table, times)
+            if not members and times is not None:
+                self._refuse_several(table, Series(
+                    np.zeros((len(times), 1)), np.ones((len(times), 1), bool), [''], times))
             raise
-        aside, why = self._set_aside(table, numbers, None if times is None else clock.wall(times))
+        aside, why = self._set_aside(numbers, members,
+                                     None if times is None else clock.wall(times))
         notes = [*notes, *filter(None, [written]), *why]
-        self._check_missing_cells(table, {name: numbers[name] for name in numbers
-                                          if name not in aside})
+        doubt = self._check_missing_cells(
+            table, members, {name: numbers[name] for name in numbers if name not in aside})
         names = [name for name in names if name not in aside]
         values = np.stack([numbers[name] for name in names], axis=1)
+        if members:
+            static = {name: static_values(table, members, name, style.number) for name in static}
+            panel = dict(ids=members.ids, bounds=members.bounds, static=static)
         series = Series(values, ~np.isnan(values), names, times, clock=clock, aside=aside,
-                        notes=notes, path=str(self.path), lines=np.array(table.lines))
+                        notes=notes, path=str(self.path), lines=np.array(table.lines),
+                        doubt=doubt, **(panel if members else {}))
         return series, table
 
-    def _choose(self, table: CSVTable, notes: list[str]) -> list[str]:
+    def _members(self, table: CSVTable) -> Members | None:
+        if not self.id_columns or self.id_columns == [AUTO]:
+            return None
+        return divide(table, self.id_columns)
+
+    def _conclude_members(self, table: CSVTable, times: np.ndarray,
+                          notes: list[str]) -> Members | None:
+        """The series that a column tells apart, where times do not simply rise."""
+        if (np.diff(times) > np.timedelta64(0, 's')).all():
+            return None
+        found = self._find_several(table, times)
+        if found is None or found.part_of_time:
+            self._refuse_unsorted(table, times)
+            return None
+        notes.append(f'`{found.column}` names {len(found.names):,} series, one below the other')
+        self._found_id = found.column
+        return divide(table, [found.column])
+
+    def _take_static(self, table: CSVTable, members: Members | None, names: list[str],
+                     notes: list[str]) -> list[str]:
+        """Names of static columns, which are taken out of `names`."""
+        if not members:
+            return []
+        found = self.static
+        if found is None:
+            found = constant_columns(table, members, names) if self.columns is None else []
+            found = found if len(found) < len(names) else found[:-1]
+            if found:
+                notes.append(f'static, the same in all rows of a series: {", ".join(found)}')
+        for name in found:
+            if name not in table.header:
+                raise DataError(f'`{self.path}`: no column `{name}`',
+                                hint='static names columns of the first line')
+        names[:] = [name for name in names if name not in found]
+        return found
+
+    def _choose(self, table: CSVTable, notes: list[str], members: Members | None) -> list[str]:
         """Columns of numbers; of all but the times, not those without name and number."""
         if self.columns is not None:
-            return self.columns
-        names = [name for name in table.header if name != self.date_column
+            return list(self.columns)
+        taken = {table.date_column, *(self._ids() if members else ())}
+        names = [name for name in table.header if name not in taken
                  and not (name.startswith(NO_NAME)
                           and not any(map(looks_like_number, table.column(name))))]
         for name in list(names):
@@ -157,12 +258,20 @@ class CSVSeries:
                             hint='columns chooses them; date_column=None if there are no times')
         return names
 
-    def _set_aside(self, table: CSVTable, numbers: dict[str, np.ndarray],
+    def _ids(self) -> list[str]:
+        return [self._found_id] if self.id_columns == [AUTO] else self.id_columns
+
+    def _set_aside(self, numbers: dict[str, np.ndarray], members: Members | None,
                    wall: np.ndarray | None) -> tuple[dict[str, np.ndarray], list[str]]:
         """Columns that nobody means to forecast, and a note for each; never all."""
         if self.columns is not None:
             return {}, []
-        why = {name: unmeant(name, values, wall) for name, values in numbers.items()}
+        rows = slice(None)
+        if members:  # the longest series stands for all
+            longest = int(np.diff(members.bounds).argmax())
+            rows = slice(*members.bounds[longest:longest + 2])
+        why = {name: unmeant(name, values[rows], None if wall is None else wall[rows])
+               for name, values in numbers.items()}
         found = {name: numbers[name] for name, reason in why.items() if reason}
         if len(found) == len(numbers):
             found.pop(next(iter(found)))
@@ -207,12 +316,16 @@ class CSVSeries:
             hint = "correct the cell; decimal=',' and thousands='.' of the source say how " \
                    'numbers are written; or '
         good = [other for other in self.columns or table.header if other not in (
-            self.date_column, name) and looks_like_number(table.column(other)[row])]
+            table.date_column, name) and looks_like_number(table.column(other)[row])]
         raise DataError(
             f'{table.where(row)}: column `{name}` holds `{cell}`, {what}',
             hint=f'{hint}columns={good[:8] or "[...]"}{" ..." * (len(good) > 8)}')
 
-    def _check_missing_cells(self, table: CSVTable, numbers: dict[str, np.ndarray]) -> None:
+    def _check_missing_cells(self, table: CSVTable, members: Members | None,
+                             numbers: dict[str, np.ndarray]) -> DataError | None:
+        """Refuse missing cells; of the last rows alone, what is wrong unless they are to come."""
+        doubt = None
+        ends = members.bounds[1:] if members else np.array([len(table.cells)])
         for name, values in numbers.items():
             rows = np.flatnonzero(np.isnan(values))
             if self.missing == 'mask' or not len(rows):
@@ -220,39 +333,86 @@ class CSVSeries:
             cells = table.column(name)
             more = f', the first of {len(rows)} cells' if len(rows) > 1 else ''
             hint = MASK_HINT
-            if len(rows) > 1 and rows[0] == len(values) - len(rows):
-                hint = f'are these {len(rows)} rows still to come? take them out, or ' \
-                       f'rows=(0, {rows[0]}); else ' + hint
-            raise DataError(f'{table.where(rows[0])}: column `{name}` is missing '
-                            f'(`{cells[rows[0]]}`){more}', hint=hint)
+            last = _are_last(rows, ends)
+            if len(rows) > 1 and last:
+                cut = f', or rows=(0, {rows[0]})' if not members else ''
+                hint = f'are these {len(rows)} rows still to come? take them out{cut}, or name ' \
+                       f'what is known of them: known=[...] of the data set; else {hint}'
+            error = DataError(f'{table.where(rows[0])}: column `{name}` is missing '
+                              f'(`{cells[rows[0]]}`){more}', hint=hint)
+            if not last:
+                raise error
+            doubt = doubt or error
+        return doubt
 
-    def _times(self, table: CSVTable) -> tuple[np.ndarray, Clock, list[str]]:
-        """[T] datetime64[s], strictly rising; their clock; what was concluded."""
-        cells = table.column(self.date_column)
+    def _times(self, table: CSVTable,
+               members: Members | None) -> tuple[np.ndarray, Clock, list[str]]:
+        """[T] datetime64[s], strictly rising in a series; their clock; what was concluded."""
+        column = table.date_column
 
         def where(row: int) -> str:
-            return f'{table.where(row)}: column `{self.date_column}`'
+            return f'{table.where(row)}: column `{column}`'
 
-        times, clock, notes = TimeCells(cells, where, self.date_format, self.timezone).read()
-        wrong = np.flatnonzero(np.diff(times) <= np.timedelta64(0, 's'))
+        if members:
+            times, clock, notes = read_times(table, members, column, self.date_format,
+                                             self.timezone, where)
+        else:
+            times, clock, notes = TimeCells(table.column(column), where, self.date_format,
+                                            self.timezone).read()
+        self._check_rising(table, members, times, clock)
+        return times, clock, notes
+
+    def _check_rising(self, table: CSVTable, members: Members | None, times: np.ndarray,
+                      clock: Clock) -> None:
+        least = np.timedelta64(0 if self.resample else 1, 's')
+        wrong = np.diff(times) < least
+        if members:
+            wrong[members.bounds[1:-1] - 1] = False
+        elif self.id_columns == [AUTO]:
+            return  # what tells the series apart is looked for next
+        wrong = np.flatnonzero(wrong)
         if not len(wrong):
-            return times, clock, notes
-        self._refuse_several(table, times)
+            return
+        if not members:
+            self._refuse_several(table, Series(
+                np.zeros((len(times), 1)), np.ones((len(times), 1), bool), [''], times))
+            return self._refuse_unsorted(table, times, clock)
         row = int(wrong[0]) + 1
-        same = np.flatnonzero(times[:row] == times[row])
+        cells, name = table.column(table.date_column), members.ids[members.of_rows[row]]
+        first = members.bounds[members.of_rows[row]]
+        where = f'{table.where(row)}: column `{table.date_column}`'
+        same = np.flatnonzero(times[first:row] == times[row])
         if len(same):
             raise DataError(
-                f'{where(row)}: `{cells[row]}` occurs a second time, first in line '
-                f'{table.lines[same[0]]}', hint=self._hint_for_repeated(table, times, clock))
+                f'{where}: `{cells[row]}` occurs a second time in series `{name}`, first in line '
+                f'{table.lines[first + same[0]]}', hint='keep one row for each time of a series; '
+                "id_column=['store', 'product'], say, where two columns name a series; or "
+                "resample='sum' (or 'mean') of the source")
+        raise DataError(f'{where}: `{cells[row]}` comes after `{cells[row - 1]}` in series '
+                        f'`{name}`', hint=f'sort the file by `{table.date_column}`')
+
+    def _refuse_unsorted(self, table: CSVTable, times: np.ndarray,
+                         clock: Clock | None = None) -> None:
+        cells = table.column(table.date_column)
+        row = int(np.flatnonzero(np.diff(times) <= np.timedelta64(0, 's'))[0]) + 1
+        where = f'{table.where(row)}: column `{table.date_column}`'
+        same = np.flatnonzero(times[:row] == times[row])
+        if len(same):
+            if self.resample and (np.diff(times) >= np.timedelta64(0, 's')).all():
+                return
+            raise DataError(
+                f'{where}: `{cells[row]}` occurs a second time, first in line '
+                f'{table.lines[same[0]]}',
+                hint=self._hint_for_repeated(table, times, clock or Clock()))
         raise DataError(
-            f'{where(row)}: `{cells[row]}` comes after `{cells[row - 1]}`',
-            hint=f'sort the file by `{self.date_column}`, or set date_column=None if its rows '
+            f'{where}: `{cells[row]}` comes after `{cells[row - 1]}`',
+            hint=f'sort the file by `{table.date_column}`, or set date_column=None if its rows '
             'are in order all the same')
 
     def _hint_for_repeated(self, table: CSVTable, times: np.ndarray, clock: Clock) -> str:
         for name in table.header:
             cells = table.column(name)
-            if name == self.date_column or not looks_like_time(cells[0]):
+            if name == table.date_column or not looks_like_time(cells[0]):
                 continue
             try:
                 other = TimeCells(cells, table.where, None, self.timezone).read()[0]
@@ -266,39 +426,49 @@ class CSVSeries:
         if clock.zone is None and len(rows) and (hours < 4).all() and hours.any():
             return "timezone='Europe/Berlin' of the source, say, if clocks were put back there; " \
                    'else keep one row for each time'
-        return 'keep one row for each time; several series make one column each'
+        return 'keep one row for each time; where rows are of several series, id_column of the ' \
+               'source is the column that tells them apart'
 
-    def _refuse_several(self, table: CSVTable, times: np.ndarray | None,
-                        named_so: bool = False) -> None:
-        """Refuse series one below the other, and name the column that tells them apart."""
+    def _find_several(self, table: CSVTable, times: np.ndarray | None):
+        """The column that tells series apart, if there is one."""
         if times is None or len(times) < 3:
-            return
+            return None
         seconds = np.diff(times).astype(np.int64)
         jumps = np.flatnonzero(seconds != np.median(seconds)) + 1
-        columns = [(name, table.column(name)) for name in table.header if name != self.date_column]
-        found = several_series(columns, times, jumps)
+        columns = [(name, table.column(name)) for name in table.header
+                   if name != table.date_column]
+        return several_series(columns, times, jumps)
+
+    def _refuse_several(self, table: CSVTable, series: Series, named_so: bool = False) -> None:
+        """Refuse series one below the other, and name the column that tells them apart."""
+        if series.ids:
+            return
+        found = self._find_several(table, series.times)
         if found is None or (named_so and not found.named_so):
             return
         if found.part_of_time:
             raise DataError(
-                f'`{self.path}`: times in `{self.date_column}` repeat, and `{found.column}` seems '
+                f'`{self.path}`: times in `{table.date_column}` repeat, and `{found.column}` seems '
                 'to say more of them', hint='write both into one column, as 2024-03-31 13:00, and '
                 'name it in date_column')
         shown = ', '.join(found.names[:3]) + (', ...' if len(found.names) > 3 else '')
-        cells = table.column(found.column)
-        end, first = cells.count(found.names[0]), ''
-        if set(cells[:end]) == {found.names[0]}:
-            first = f'; rows=(0, {end}) of the source reads `{found.names[0]}` alone'
         raise DataError(
             f'`{self.path}`: `{found.column}` names {len(found.names):,} series ({shown}) in one '
-            'column', hint='give each series a column of its own, with one row for each time, or '
-            f'a file of its own{first}')
+            'column', hint=f'id_column={found.column!r} of the source reads each as a series of '
+            'its own')
 
 
 def check_missing(missing: str) -> None:
     """Refuse a value of `missing` that means nothing."""
     if missing not in ('error', 'mask'):
         raise DataError(f"missing={missing!r}", hint="missing is 'error' or 'mask'")
+
+
+def _are_last(rows: np.ndarray, ends: np.ndarray) -> bool:
+    """Whether these rows are, in every series that has some, its last ones."""
+    place = np.searchsorted(ends, rows, side='right')
+    counts = np.bincount(place, minlength=len(ends))
+    return bool((rows >= (ends - counts)[place]).all())
 
 
 def _plain(cells: list[str]) -> np.ndarray | None:

@@ -25,10 +25,11 @@ def check_gaps(gaps: str) -> None:
 
 
 def lay_on_grid(series: Series, gaps: str = 'error', grid: TimeGrid | None = None) -> Series:
-    """The series with every row on its time grid and none missing.
+    """The series with every row on its time grid and none missing within a series.
 
     Args:
-        series: As it was read; one without times comes back as it is.
+        series: As it was read; one without times comes back as it is. The series of a panel have
+            one step, that of the longest of them, and begin and end when they do.
         gaps: 'error', or 'mask' to insert missing rows, in which nothing was observed.
         grid: What to lay it on; None to infer it.
 
@@ -37,6 +38,62 @@ def lay_on_grid(series: Series, gaps: str = 'error', grid: TimeGrid | None = Non
     """
     if series.times is None or len(series.times) < 2:
         return series
+    return _lay_panel(series, gaps, grid) if series.ids else _lay(series, gaps, grid)
+
+
+def _lay_panel(series: Series, gaps: str, grid: TimeGrid | None) -> Series:
+    longest = int(np.diff(series.bounds).argmax())
+    found = grid or infer_grid(series.member(longest).times, series.clock)
+    if found is None:  # no series has two rows
+        return series
+    irregular = np.flatnonzero(~_is_regular(series, found))
+    laid, notes = {}, []
+    for place in irregular:
+        member = series.member(place)
+        if grid is None:
+            _check_step(series, member, place, longest, found)
+        try:
+            laid[int(place)] = _lay(member, gaps, found)
+        except DataError as error:
+            raise DataError(f'series `{series.ids[place]}`: {error.message}',
+                            hint=error.hint) from None
+    lengths = np.diff(series.bounds)
+    inserted = {place: len(each.values) - int(lengths[place]) for place, each in laid.items()}
+    count = sum(inserted.values())
+    if count:
+        most = max(inserted, key=inserted.get)
+        notes = [f'{count:,} missing rows were inserted in {sum(map(bool, inserted.values())):,} '
+                 f'series, most of them ({inserted[most]:,}) in `{series.ids[most]}`']
+        parts = [laid.get(place) or series.member(place) for place in range(len(series.ids))]
+        series = series.joined(parts)
+    return replace(series, grid=found, notes=[*series.notes, *notes])
+
+
+def _is_regular(series: Series, grid: TimeGrid) -> np.ndarray:
+    """[S] bool: True where no look at the calendar is needed to see that all rows follow."""
+    if grid.unit not in ('second', 'day') or (grid.unit == 'day' and series.clock.zone):
+        return np.diff(series.bounds) < 2
+    step = grid.count * (86400 if grid.unit == 'day' else 1)
+    wrong = np.diff(series.times).astype(np.int64) != step
+    wrong[series.bounds[1:-1] - 1] = False
+    return np.bincount(series.series_of_rows[:-1][wrong], minlength=len(series.ids)) == 0
+
+
+def _check_step(panel: Series, member: Series, place: int, longest: int, grid: TimeGrid) -> None:
+    """Refuse a series whose rows follow each other in another step than those of the others."""
+    own = infer_grid(member.times, member.clock)
+    if own is None or own.same_step(grid) or len(member.times) < 10:
+        return
+    positions = own.positions(member.times, member.clock)
+    if (np.diff(positions) == 1).mean() > 0.9 and (positions >= 0).all():
+        raise DataError(
+            f'`{panel.path}`: series `{panel.ids[place]}` has rows of {own.name}, and '
+            f'`{panel.ids[longest]}` has rows of {grid.name}',
+            hint='a model forecasts series of one step: give those of each step a file of their '
+            'own, or bring all rows to one step')
+
+
+def _lay(series: Series, gaps: str, grid: TimeGrid | None) -> Series:
     given = grid is not None
     grid = grid or infer_grid(series.times, series.clock)
     positions = grid.positions(series.times, series.clock)

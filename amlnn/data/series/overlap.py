@@ -38,7 +38,8 @@ class OverlapReport:
                 f'one at row {self.test_rows[0]} is also at row {self.train_rows[0]}')
 
 
-def find_copies(rows: np.ndarray, test: np.ndarray, length: int, train_end: int) -> OverlapReport:
+def find_copies(rows: np.ndarray, test: np.ndarray, length: int,
+                train: np.ndarray) -> OverlapReport:
     """Find test windows that also lie in the training part, number by number.
 
     Windows that hold one row throughout are left out, as a sensor that stands still repeats itself.
@@ -47,13 +48,14 @@ def find_copies(rows: np.ndarray, test: np.ndarray, length: int, train_end: int)
         rows: [T, anything]; two rows are the same if all of their numbers are.
         test: [N] int64, rows at which the test windows begin.
         length: Rows of a window.
-        train_end: Where the training part ends.
+        train: [M] int64, rows at which windows of the training part begin, rising.
     """
     kinds = np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
     hashes = _window_hashes(kinds, length)
     changes = np.concatenate([[0], np.cumsum(np.diff(kinds) != 0)])
     test = test[changes[test + length - 1] > changes[test]]
-    known, first = np.unique(hashes[:train_end - length + 1], return_index=True)
+    known, first = np.unique(hashes[train], return_index=True)
+    first = train[first]
     place = np.searchsorted(known, hashes[test]).clip(max=len(known) - 1)
     pairs = [(start, copy) for start, copy in zip(test, first[place], strict=True)
              if hashes[start] == hashes[copy]

@@ -1,14 +1,18 @@
 """The scale of a series, learned from its training rows only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from amlnn.errors import DataError
 from amlnn.formulas.scales import unscaled
 
-__all__ = ['StandardScaler']
+if TYPE_CHECKING:
+    from amlnn.data.series.series import Series
+
+__all__ = ['SeriesScaler', 'StandardScaler']
 
 
 @dataclass
@@ -78,3 +82,96 @@ class StandardScaler:
     def inverse(self, values: np.ndarray) -> np.ndarray:
         """[..., C] scaled to the scale of the data."""
         return unscaled(values, self.mean, self.deviation)
+
+
+@dataclass
+class SeriesScaler:
+    """A scale of its own for each series of a panel.
+
+    A column that never changes in the training rows of a series has, there, the median deviation
+    of the others: nothing is divided by 0, and what happens to it later is on their scale.
+    """
+
+    ids: list[str]
+    """The S names."""
+    mean: np.ndarray
+    """[S, C] float64."""
+    deviation: np.ndarray
+    """[S, C] float64, above 0."""
+    notes: list[str] = field(default_factory=list)
+    """What was concluded, a sentence each."""
+
+    @classmethod
+    def fit(cls, series: 'Series', values: np.ndarray, observed: np.ndarray, training: np.ndarray,
+            columns: Sequence[str]) -> 'SeriesScaler':
+        """Learn from the training rows of each series.
+
+        Args:
+            series: The panel.
+            values: [T, C].
+            observed: [T, C] bool; what is False is left out.
+            training: [T] bool, rows of the training parts.
+            columns: The C names, for errors.
+
+        Raises:
+            DataError: a column never changes in any series, or has no value in one.
+        """
+        counted = observed & training[:, None]
+        starts = series.bounds[:-1]
+
+        def sums(each):
+            return np.add.reduceat(np.where(counted, each, 0.0), starts, axis=0)
+
+        counts = np.add.reduceat(counted, starts, axis=0, dtype=np.int64)
+        none = np.argwhere(counts == 0)
+        if len(none):
+            place, column = none[0]
+            raise DataError(
+                f'column `{columns[column]}` has no value in the training rows of series '
+                f'`{series.ids[place]}`' + (f', the first of {len(none)}' if len(none) > 1 else ''),
+                hint='leave the series out of the file, or the column (targets)')
+        mean = sums(values) / counts
+        codes = series.series_of_rows
+        deviation = np.sqrt(sums(np.square(np.where(counted, values - mean[codes], 0.0))) / counts)
+        low, high = (reduce(np.where(counted, values, empty), starts, axis=0) for reduce, empty in
+                     ((np.minimum.reduceat, np.inf), (np.maximum.reduceat, -np.inf)))
+        still, notes = low == high, []
+        for column, name in enumerate(columns):
+            if still[:, column].all():
+                raise DataError(f'column `{name}` never changes in the training rows of any series',
+                                hint=f'leave `{name}` out (columns of the source, targets), or set '
+                                'scale=False')
+            deviation[still[:, column], column] = np.median(deviation[~still[:, column], column])
+            if still[:, column].any():
+                shown = series.ids[int(still[:, column].argmax())]
+                notes.append(f'`{name}` never changes in the training rows of '
+                             f'{int(still[:, column].sum()):,} series (`{shown}`)')
+        return cls(list(series.ids), mean, deviation, notes)
+
+    @classmethod
+    def identity(cls, ids: Sequence[str], columns: int) -> 'SeriesScaler':
+        """The scaler that changes nothing."""
+        shape = len(ids), columns
+        return cls(list(ids), np.zeros(shape), np.ones(shape))
+
+    @classmethod
+    def from_dict(cls, state: dict) -> 'SeriesScaler':
+        """The scaler of which `to_dict` made `state`."""
+        return cls(list(state['ids']), np.array(state['mean'], dtype=np.float64),
+                   np.array(state['deviation'], dtype=np.float64))
+
+    def to_dict(self) -> dict:
+        """Plain lists, for a checkpoint."""
+        return {'ids': self.ids, 'mean': self.mean.tolist(), 'deviation': self.deviation.tolist()}
+
+    def with_more(self, other: 'SeriesScaler') -> 'SeriesScaler':
+        """This one, and the series that only another one knows behind them."""
+        known = set(self.ids)
+        more = [place for place, name in enumerate(other.ids) if name not in known]
+        return SeriesScaler([*self.ids, *(other.ids[place] for place in more)],
+                            np.concatenate([self.mean, other.mean[more]]),
+                            np.concatenate([self.deviation, other.deviation[more]]))
+
+    def transform_rows(self, values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        """[T, C] in the scale of the data to scaled; `codes` [T] are places in `ids`."""
+        return (values - self.mean[codes]) / self.deviation[codes]

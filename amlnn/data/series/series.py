@@ -17,12 +17,15 @@ __all__ = ['MASK_HINT', 'Series', 'guess_season']
 
 MASK_HINT = "fill it in, or set missing='mask': models then leave out what is missing"
 # Seconds of a step, and how many of them make the cycle that people and weather follow.
+_BY_ROW = ('values', 'observed', 'times', 'truth', 'lines')
 _SEASONS = {60: 1440, 300: 288, 600: 144, 900: 96, 1800: 48, 3600: 24, 86400: 7}
 
 
 @dataclass
 class Series:
     """One or several columns of numbers, row by row in time.
+
+    A panel is several series of the same columns, one below the other; S is their number.
 
     Raises:
         DataError: the parts do not fit each other, or an observed value is not finite.
@@ -35,7 +38,8 @@ class Series:
     columns: list[str]
     """The C names."""
     times: np.ndarray | None = None
-    """[T] datetime64[s], strictly rising, or None; in UTC where `clock` has a zone."""
+    """[T] datetime64[s], strictly rising within a series, or None; in UTC where `clock` has a
+    zone."""
     truth: np.ndarray | None = None
     """[T, C] float64, the signal without noise, where it is known."""
     clock: Clock = field(default_factory=Clock)
@@ -50,10 +54,20 @@ class Series:
     """The file."""
     lines: np.ndarray | None = None
     """[T] int64, the line of the file that each row is from, 0 for one that is not in it."""
+    ids: list[str] = field(default_factory=list)
+    """The S names of a panel; none for one series."""
+    bounds: np.ndarray | None = None
+    """[S + 1] int64: series s is rows bounds[s] to bounds[s + 1]; None for one series."""
+    static: dict[str, np.ndarray] = field(default_factory=dict)
+    """By name, what stays as it is in each series, [S]: float64, or text."""
+    doubt: DataError | None = None
+    """What is wrong with the last rows, unless they are the future of known columns."""
 
     def __post_init__(self):
         self.values = np.asarray(self.values, dtype=np.float64)
         shape = self.values.shape
+        if self.bounds is None:
+            self.bounds = np.array([0, len(self.values)])
         fitting = (len(shape) == 2 and np.shape(self.observed) == shape
                    and len(self.columns) == shape[1]
                    and (self.times is None or len(self.times) == shape[0])
@@ -81,9 +95,57 @@ class Series:
     @property
     def step_seconds(self) -> float | None:
         """The usual distance of two rows in seconds (the median), None without times."""
-        if self.times is None or len(self.times) < 2:
+        if self.times is None or len(self.times) - len(self.bounds) + 1 < 1:
             return None
-        return float(np.median(np.diff(self.times).astype('timedelta64[s]').astype(np.int64)))
+        return float(np.median(self.seconds_apart()))
+
+    def seconds_apart(self) -> np.ndarray:
+        """int64, seconds from each row to the next one of the same series."""
+        seconds = np.diff(self.times).astype('timedelta64[s]').astype(np.int64)
+        return np.delete(seconds, self.bounds[1:-1] - 1) if self.ids else seconds
+
+    @property
+    def series_of_rows(self) -> np.ndarray:
+        """[T] int64, the place of each row's series."""
+        return np.repeat(np.arange(len(self.bounds) - 1), np.diff(self.bounds))
+
+    def member(self, place: int) -> 'Series':
+        """One series of a panel, without notes."""
+        rows = slice(*self.bounds[place:place + 2])
+        return replace(self, **self._cut(rows), ids=[], bounds=None, static={}, notes=[])
+
+    def members(self, places: Sequence[int]) -> 'Series':
+        """A panel of some of the series, in this order."""
+        rows = np.concatenate([np.arange(*self.bounds[place:place + 2]) for place in places])
+        lengths = np.diff(self.bounds)[places]
+        return replace(self, **self._cut(rows), ids=[self.ids[place] for place in places],
+                       bounds=np.concatenate([[0], np.cumsum(lengths)]),
+                       static={name: values[places] for name, values in self.static.items()})
+
+    def rows(self, first: int, stop: int) -> 'Series':
+        """Some rows of one series."""
+        return replace(self, **self._cut(slice(first, stop)), bounds=None)
+
+    def joined(self, members: Sequence['Series']) -> 'Series':
+        """This panel with other rows in its series."""
+        def one_below_the_other(name):
+            parts = [getattr(each, name) for each in members]
+            return None if parts[0] is None else np.concatenate(parts)
+
+        lengths = [len(each.values) for each in members]
+        return replace(
+            self, **{name: one_below_the_other(name) for name in _BY_ROW},
+            aside={name: np.concatenate([each.aside[name] for each in members])
+                   for name in self.aside}, bounds=np.concatenate([[0], np.cumsum(lengths)]))
+
+    def _cut(self, rows: slice | np.ndarray) -> dict:
+        return {name: None if getattr(self, name) is None else getattr(self, name)[rows]
+                for name in _BY_ROW} | {
+            'aside': {name: values[rows] for name, values in self.aside.items()}}
+
+    def name_of(self, row: int) -> str:
+        """Which series of a panel a row is of, for a message; nothing for one series."""
+        return f', series `{self.ids[self.series_of_rows[row]]}`' if self.ids else ''
 
     @property
     def season(self) -> int | None:
@@ -137,7 +199,7 @@ class Series:
         lines = np.arange(1, 1 + len(self.values)) if self.lines is None else self.lines
         return replace(
             self, values=laid(self.values, np.nan), observed=laid(self.observed, False),
-            times=times, truth=laid(self.truth, np.nan), lines=laid(lines, 0),
+            times=times, truth=laid(self.truth, np.nan), lines=laid(lines, 0), bounds=None,
             aside={name: laid(values, np.nan) for name, values in self.aside.items()})
 
 

@@ -1,11 +1,11 @@
-"""Windows of a series in chronological parts, taken by index.
+"""Windows of one or many series in chronological parts, taken by index.
 
-Axes: T rows of the series, N windows, B windows of a batch, L look-back, P horizon, C target
-columns, E extra input columns, F = C + E.
+Axes: S series, T rows of all of them, N windows, B windows of a batch, L look-back, P horizon, C
+target columns, E extra input columns, K known ones, F = C + E + K.
 """
 
 from collections.abc import Sequence
-from fractions import Fraction
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,40 +14,18 @@ from mmengine.registry import DATASETS
 from torch import Tensor
 
 from amlnn.config.kind import PARTS
+from amlnn.data.series.csv_columns import AUTO
 from amlnn.data.series.csv_table import NO_NAME
+from amlnn.data.series.known import KnownColumns
 from amlnn.data.series.overlap import OverlapReport, find_copies
-from amlnn.data.series.scaling import StandardScaler
+from amlnn.data.series.parts import PART_NAMES, Division
+from amlnn.data.series.scaling import SeriesScaler, StandardScaler
 from amlnn.data.series.series import Series
+from amlnn.data.series.sizes import conclude_sizes
 from amlnn.data.series.time_grid import infer_grid
 from amlnn.errors import DataError
 
-__all__ = ['SeriesWindows', 'check_end', 'split_borders']
-
-_NAMES = {'train': 'training', 'val': 'validation', 'test': 'test'}
-
-
-def split_borders(rows: int, ratios: Sequence[float]) -> tuple[int, int, int]:
-    """Where the training, validation and test part of a series end.
-
-    Training and test part are rounded down, what is left over belongs to validation, or to the
-    training part if there is no validation. Ratios are read as the decimals they print as.
-
-    Args:
-        rows: Length of the series.
-        ratios: Shares of the three parts, which sum to 1.
-
-    Raises:
-        DataError: there are not three shares, one is negative, or their sum is not 1.
-
-    >>> split_borders(17420, (0.7, 0.1, 0.2))
-    (12194, 13936, 17420)
-    """
-    if len(ratios) != 3 or min(ratios) < 0 or abs(sum(ratios) - 1) > 1e-6:
-        raise DataError(f'ratios={tuple(ratios)} are not three shares that sum to 1',
-                        hint='ratios=(0.7, 0.1, 0.2): training, validation, test')
-    train, val, test = (Fraction(str(ratio)) for ratio in ratios)
-    val_end = rows - int(rows * test)
-    return (int(rows * train) if val else val_end), val_end, rows
+__all__ = ['SeriesWindows', 'check_end', 'future_rows', 'without_future']
 
 
 @DATASETS.register_module()
@@ -58,26 +36,39 @@ class SeriesWindows:
     the border into the part before. The scaler is fitted on the training rows, whatever the part.
     Values are kept once, windows are views of them. In memory a batch is [B, column, L].
 
-    A batch is a dict: `inputs` float32 [B, L, C + E], targets first, 0 where missing; `targets`
-    float32 [B, P, C]; `index` int64 [B], the windows' numbers; and if the series has missing values
-    anywhere, `observed` bool [B, L, C + E] and `target_observed` bool [B, P, C].
+    Of a panel every series has its own parts, by its own length, and its own scale; no window lies
+    in two series.
+
+    A batch is a dict: `inputs` float32 [B, L, C + E + K], targets first, then extra and known
+    columns, 0 where missing; `targets` float32 [B, P, C]; `index` int64 [B], the windows' numbers;
+    with known columns `known` float32 [B, P, K], what is known of the steps to come; if the series
+    has missing values anywhere, `observed` bool [B, L, C + E + K] and `target_observed` bool
+    [B, P, C]; and of a panel `series` int64 [B], the place of each window's series in the ids that
+    the scaler knows, -1 of one that it does not.
 
     Args:
         source: The series: a dict that DATASETS builds, or an object with `read()`.
-        look_back: Rows of input.
-        horizon: Rows of targets.
+        look_back: Rows of input, or 'auto': by the step, the season and the length.
+        horizon: Rows of targets, or 'auto'.
         split: 'train', 'val' or 'test'.
         borders: Rows at which training, validation and test part end; rows after the last are not
             used. None for `ratios`.
         ratios: Shares of the three parts, where there are no borders.
         stride: Rows from one window of this part to the next.
-        targets: Columns to forecast, None for all that are not extra, less those that count rows,
-            hold ids or repeat the date (the notes name them).
-        extra: Columns that are input only.
+        targets: Columns to forecast, None for all that are not extra or known, less those that
+            count rows, hold ids or repeat the date (the notes name them).
+        extra: Columns that are input only, of the past.
         scale: False leaves values as they are.
         season: Rows of the main cycle; None to guess it from the distance of the rows in time.
-        scaler: `StandardScaler.to_dict()` of a checkpoint, which then counts instead of the
-            training rows.
+        scaler: `metainfo['scaler']` of a checkpoint, which then counts instead of the training
+            rows.
+        known: Columns that are known for the rows to come too, as holidays and prices. Last rows
+            of a series with these alone are its future, and left to a forecast.
+        calendar: What the times say, as known columns: of 'hour', 'weekday', 'year'.
+        holidays: Public holidays of a country as a known column: 'DE', 'US', 'DE-BY'.
+        short: What becomes of a series of a panel without a training window: 'error', or 'drop' to
+            leave it out.
+        known_scales: `metainfo['known']` of a checkpoint, likewise.
 
     Raises:
         DataError: no window fits into a part, a column is not there, or does not change in the
@@ -90,81 +81,132 @@ class SeriesWindows:
     smallest: ClassVar = {'look_back': 1, 'horizon': 1, 'stride': 1}
     builds: ClassVar = {'source': 'DATASETS'}
 
-    def __init__(self, source: dict, look_back: int, horizon: int, split: str,
+    def __init__(self, source: dict, look_back: int | str, horizon: int | str, split: str,
                  borders: Sequence[int] | None = None,
                  ratios: Sequence[float] = (0.7, 0.1, 0.2), stride: int = 1,
                  targets: Sequence[str] | None = None, extra: Sequence[str] = (),
-                 scale: bool = True, season: int | None = None, scaler: dict | None = None):
+                 scale: bool = True, season: int | None = None, scaler: dict | None = None,
+                 known: Sequence[str] = (), calendar: Sequence[str] = (),
+                 holidays: str | None = None, short: str = 'error',
+                 known_scales: dict | None = None):
         if split not in PARTS:
             raise DataError(f'`{split}` is not a part of a series',
                             hint=f'one of {", ".join(PARTS)}')
+        if short not in ('error', 'drop'):
+            raise DataError(f'short={short!r}', hint="short is 'error' or 'drop'")
         sizes = dict(look_back=look_back, horizon=horizon, stride=stride,
                      season=1 if season is None else season)
         for name, value in sizes.items():
+            if value == AUTO and name in ('look_back', 'horizon'):
+                continue
             if not isinstance(value, int) or value < 1:
                 raise DataError(f'{name}={value!r} is not a whole number of rows above 0',
                                 hint=f'{name}=24, say')
-        series = (source if hasattr(source, 'read') else DATASETS.build(source)).read()
-        self.look_back, self.horizon, self.split, self.stride = look_back, horizon, split, stride
-        self.times, self._step_seconds = series.times, series.step_seconds
-        self._clock = series.clock
-        self._grid = series.grid if series.times is None or series.grid \
-            else infer_grid(series.times, series.clock)
+        source = source if hasattr(source, 'read') else DATASETS.build(source)
+        series = getattr(source, 'read_open', source.read)() if known else source.read()
+        self.columns, self.extra_columns = _choose(series, targets, extra, known)
+        series = without_future(series, self.columns, self.extra_columns, known)
+        self.split, self.stride = split, stride
         self.season = season or series.season
-        self.borders = _check_borders(len(series.values), borders, ratios)
-        self._starts = {part: self._find_starts(part) for part in PARTS}
+        self._grid = series.grid if series.times is None or series.grid or series.ids \
+            else infer_grid(series.times, series.clock)
+        self.look_back, self.horizon = look_back, horizon
+        if AUTO in (look_back, horizon):
+            self.look_back, self.horizon = conclude_sizes(
+                look_back, horizon, self._grid, int(np.median(np.diff(series.bounds))),
+                self.season)
+            series = replace(series, notes=[*series.notes, self._sizes_in_words()])
+        if series.ids:
+            series, self._division = self._divide(series, borders, ratios, short)
+        else:
+            self._division = Division.of_one(len(series.values), borders, ratios)
+            for part in PARTS:
+                self._division.check(part, self.look_back, self.horizon)
+        self.times, self._step_seconds = series.times, series.step_seconds
+        self._clock, self.ids, self._bounds = series.clock, series.ids, series.bounds
+        self._starts = {part: self._division.starts(
+            part, self.look_back, self.horizon, stride if part == split else 1) for part in PARTS}
         if not len(self._starts[split]):
-            raise DataError(f'the {_NAMES[split]} part has no row',
-                            hint=f'the parts end at rows {self.borders}: see ratios and borders')
+            raise DataError(f'the {PART_NAMES[split]} part has no row'
+                            if not series.ids else f'no series has a window in the '
+                            f'{PART_NAMES[split]} part',
+                            hint=f'the parts end at rows {self.borders}: see ratios and borders'
+                            if not series.ids else 'give the part a share in ratios')
 
-        self.columns, self.extra_columns = _choose(series, targets, extra)
         names = [*self.columns, *self.extra_columns]
         values, observed = series.select(names)
         if series.truth is None:  # of a generated series the end is known, a gap or not
-            check_end(series, observed[:, :len(self.columns)])
+            check_end(series, self.columns)
         self._notes = list(series.notes)
-        train_end = self.borders[0]
-        self.scaler = StandardScaler.identity(len(names))
-        if scaler is not None:
-            self.scaler = StandardScaler.from_dict(scaler)
-        elif scale:
-            self.scaler = StandardScaler.fit(values[:train_end], observed[:train_end],
-                                             names)
-        scaled = np.where(observed, self.scaler.transform(values), 0)
+        training = self._division.in_part('train')
+        if series.ids:
+            self.scaler = self._fit_panel(series, values, observed, training, names, scale, scaler)
+        else:
+            self.scaler = self._fit_one(values, observed, names, scale, scaler)
+        self._codes = self._known_codes(series)
+        scaled = np.where(observed, self.scaler.transform_rows(values, self._codes), 0) \
+            if series.ids else np.where(observed, self.scaler.transform(values), 0)
+        self._known = None
+        if known or calendar or holidays or series.static or known_scales:
+            self._known = KnownColumns.from_dict(known_scales) if known_scales else \
+                KnownColumns.fit(series, training, known, calendar, holidays, scale)
+            more = self._known.values(series)
+            scaled = np.concatenate([scaled, more], axis=1)
+            observed = np.concatenate([observed, np.ones(more.shape, dtype=bool)], axis=1)
         # Column by column: a window is then copied in long runs, and a model that treats columns as
         # series of their own folds them into its batch without another copy.
         self._values = torch.from_numpy(np.ascontiguousarray(scaled.T, dtype=np.float32))
         self._observed = None if observed.all() else torch.from_numpy(observed.T.copy())
         self._truth = self._scale_truth(series)
-        self._inputs, self._targets = self._views(self._values)
+        self._inputs, self._targets, self._known_ahead = self._views(self._values)
         if self._observed is not None:
-            self._input_observed, self._target_observed = self._views(self._observed)
+            self._input_observed, self._target_observed, _ = self._views(self._observed)
+        self._first_rows = torch.from_numpy(self._starts[split])
+        self._series_of_row = torch.from_numpy(self._codes) if series.ids else None
 
     @property
     def metainfo(self) -> dict:
         """What a model and its checkpoint need to know, in plain lists and numbers.
 
-        `scaler` holds the targets' columns, then the extra ones; `step` is the name of the time
-        grid, `step_seconds` the usual distance of two rows; these and `season` are None where they
-        are not known.
+        `scaler` holds the targets' columns, then the extra ones, of a panel for each of its `ids`;
+        `step` is the name of the time grid, `step_seconds` the usual distance of two rows; these
+        and `season` are None where they are not known. `known` is the state of `KnownColumns`, and
+        `known_columns` their names.
         """
-        return dict(kind='series', columns=list(self.columns),
+        info = dict(kind='series', columns=list(self.columns),
                     extra_columns=list(self.extra_columns), scaler=self.scaler.to_dict(),
                     look_back=self.look_back, horizon=self.horizon,
                     step=self._grid and self._grid.name, step_seconds=self._step_seconds,
                     season=self.season)
+        # A series without any is told as it always was: caches and old checkpoints know it so.
+        if self._known:
+            info |= dict(known_columns=self._known.names, known=self._known.to_dict())
+        if self.ids:
+            info['ids'] = list(self.scaler.ids)
+        return info
 
     @property
     def notes(self) -> list[str]:
         """What was concluded from the file, a sentence each: its step first."""
         if self._grid is None:
             return list(self._notes)
-        first, last = self._clock.written(self.times[[0, -1]])
-        return [f'{len(self.times):,} rows from {first} to {last}, step: {self._grid.name}',
+        ends = np.array([self.times.min(), self.times.max()])
+        first, last = self._clock.written(ends)
+        many = f' of {len(self.ids):,} series' if self.ids else ''
+        return [f'{len(self.times):,} rows{many} from {first} to {last}, step: {self._grid.name}',
                 *self._notes]
 
     def time_names(self, rows: np.ndarray) -> list[str]:
-        """What rows of the series are called: their times with the offset, else their numbers."""
+        """What rows of the series are called: their times with the offset, else their numbers.
+
+        Of a panel the series' name stands before it.
+        """
+        if self.ids:
+            places = np.searchsorted(self._bounds, rows, side='right') - 1
+            whens = rows - self._bounds[places] if self.times is None \
+                else self._clock.written(self.times[rows])
+            return [f'{self.ids[place]} {when}'
+                    for place, when in zip(places, whens, strict=True)]
         if self.times is None:
             return [str(row) for row in rows]
         if self._clock.zone is None:
@@ -186,19 +228,33 @@ class SeriesWindows:
         # A number that is out of range would be a window of another part.
         if len(index) and not (index.min() >= 0 and index.max() < len(self)):
             raise IndexError(f'windows {int(index.min())} to {int(index.max())} of {len(self)}')
-        rows = self._start_row + index * self.stride
+        rows = self._first_rows[index]
         ahead = rows + self.look_back
         batch = {'inputs': _take(self._inputs, rows), 'targets': _take(self._targets, ahead),
                  'index': index}
         if self._observed is not None:
             batch['observed'] = _take(self._input_observed, rows)
             batch['target_observed'] = _take(self._target_observed, ahead)
+        if self._known:
+            batch['known'] = _take(self._known_ahead, ahead)
+        if self._series_of_row is not None:
+            batch['series'] = self._series_of_row[rows]
         return batch
+
+    @property
+    def borders(self) -> tuple[int, int, int]:
+        """Rows at which training, validation and test part end; of a panel, rows of all series."""
+        return self._division.whole
+
+    @property
+    def division(self) -> Division:
+        """Where the parts of each series end."""
+        return self._division
 
     @property
     def training_values(self) -> np.ndarray:
         """[train rows, C] float64, scaled targets of the training part, NaN where missing."""
-        return self.scaled_targets(0, self.borders[0])
+        return self.part_rows('train')[0]
 
     def scaled_targets(self, first: int, stop: int) -> np.ndarray:
         """[stop - first, C] float64, scaled target columns of these rows, NaN where missing."""
@@ -207,6 +263,38 @@ class SeriesWindows:
         if self._observed is not None:
             values[~self._observed[part].numpy().T] = np.nan
         return values
+
+    def part_rows(self, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """The rows of a part, those of each series together.
+
+        Returns:
+            [T', C] float64, scaled targets, NaN where missing; [S + 1] int64, where each series
+            begins and ends in it; [T', K] float64, the known columns, None without any.
+        """
+        inside = self._division.in_part(part)
+        counts = np.add.reduceat(inside, self._bounds[:-1], dtype=np.int64)
+        values = self._values.numpy()[:, inside].T.astype(np.float64)
+        count = len(self.columns)
+        targets = values[:, :count].copy()
+        if self._observed is not None:
+            targets[~self._observed.numpy()[:count, inside].T] = np.nan
+        known = values[:, count + len(self.extra_columns):] if self._known else None
+        return targets, np.concatenate([[0], np.cumsum(counts)]), known
+
+    def window_scale(self, indices: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of the targets, [B, C] float64 each, for each window's series."""
+        count = len(self.columns)
+        if not self.ids:
+            shape = (len(indices), count)
+            return (np.broadcast_to(self.scaler.mean[:count], shape),
+                    np.broadcast_to(self.scaler.deviation[:count], shape))
+        codes = self.window_series(indices)
+        return self.scaler.mean[codes, :count], self.scaler.deviation[codes, :count]
+
+    def window_series(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """[B] int64, the place of each window's series; 0 of one series."""
+        rows = self.window_start_rows(indices)
+        return np.searchsorted(self._bounds, rows, side='right') - 1
 
     def window_start_rows(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """[B] int64, the row of the series at which the input of each window begins."""
@@ -229,36 +317,84 @@ class SeriesWindows:
         rows = self._values[:count].numpy().T
         if self._observed is not None:
             rows = np.concatenate([rows, self._observed[:count].numpy().T], axis=1)
-        return find_copies(rows, self._starts['test'], self.look_back + self.horizon,
-                           self.borders[0])
+        length, train = self.look_back + self.horizon, self._division.ends[:, 0]
+        allowed = self._division.starts('train', self.look_back, self.horizon, 1)
+        if not self.ids:
+            allowed = np.arange(train[0] - length + 1)
+        else:  # a window of zeros and ones occurs in many series by chance
+            rows = np.concatenate([rows, self._division_codes()[:, None]], axis=1)
+        return find_copies(rows, self._starts['test'], length, allowed)
 
-    def _find_starts(self, part: str) -> np.ndarray:
-        """[N] int64, rows at which the windows of a part begin."""
-        place = PARTS.index(part)
-        begin, end = (0, *self.borders)[place:place + 2]
-        first = max(begin, self.look_back)
-        if begin == end and part != 'train':
-            return np.empty(0, dtype=np.int64)
-        if first + self.horizon > end:
-            reach = '' if part == 'train' else ', whose targets lie in the part,'
+    def _division_codes(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self.ids), dtype=np.float32), np.diff(self._bounds))
+
+    def _divide(self, series: Series, borders: Sequence[int] | None, ratios: Sequence[float],
+                short: str) -> tuple[Series, Division]:
+        """Parts of a panel, without the series that are too short if they are to be left out."""
+        if borders is not None:
+            raise DataError(f'borders={tuple(borders)} are rows of one series, and there are '
+                            f'{len(series.ids):,}', hint='ratios=(0.7, 0.1, 0.2): of each series')
+        division = Division.of_panel(series.bounds, ratios, self.horizon)
+        need = self.look_back + self.horizon
+        few = division.ends[:, 0] < need
+        if not few.any():
+            return series, division
+        shortest = [series.ids[place] for place in np.flatnonzero(few)[:3]]
+        shown = ', '.join(f'`{name}`' for name in shortest) + ', ...' * (few.sum() > 3)
+        told = f'{int(few.sum()):,} of {len(few):,} series have no training window of look_back ' \
+               f'{self.look_back} + horizon {self.horizon} = {need} rows ({shown})'
+        if short == 'error' or few.all():
             raise DataError(
-                f'the {_NAMES[part]} part has {end - begin} rows ({begin} to {end - 1}): no window '
-                f'of look_back {self.look_back} + horizon {self.horizon} = '
-                f'{self.look_back + self.horizon} rows{reach} fits',
-                hint='shorten look_back or horizon, take a longer series, or give the part more '
-                'rows (ratios, borders)')
-        stride = self.stride if part == self.split else 1
-        return np.arange(first, end - self.horizon + 1, stride, dtype=np.int64) - self.look_back
+                f'`{series.path}`: {told}', hint='shorten look_back or horizon'
+                + ("; short='drop' of the data set leaves these out" if not few.all() else ''))
+        kept = replace(series.members(np.flatnonzero(~few)),
+                       notes=[*series.notes, f'{told}: left out'])
+        return kept, Division.of_panel(kept.bounds, ratios, self.horizon)
 
-    @property
-    def _start_row(self) -> int:
-        return int(self._starts[self.split][0])
+    def _fit_one(self, values: np.ndarray, observed: np.ndarray, names: list[str], scale: bool,
+                 state: dict | None) -> StandardScaler:
+        if state is not None:
+            return StandardScaler.from_dict(state)
+        if not scale:
+            return StandardScaler.identity(len(names))
+        train_end = self.borders[0]
+        return StandardScaler.fit(values[:train_end], observed[:train_end], names)
 
-    def _views(self, values_FT: Tensor) -> tuple[Tensor, Tensor]:
-        """[row, column, L or P]: the input and the target of a window that begins at each row."""
-        targets = values_FT[:len(self.columns)]
+    def _fit_panel(self, series: Series, values: np.ndarray, observed: np.ndarray,
+                   training: np.ndarray, names: list[str], scale: bool,
+                   state: dict | None) -> SeriesScaler:
+        if state is not None:
+            known = SeriesScaler.from_dict(state)
+            unseen = ~np.isin(series.ids, known.ids)
+            if not unseen.any():
+                return known
+            # A series that training had not: its own rows before the test part say its scale.
+            return known.with_more(SeriesScaler.fit(
+                series, values, observed, self._division.in_part('train'), names))
+        if not scale:
+            return SeriesScaler.identity(series.ids, len(names))
+        found = SeriesScaler.fit(series, values, observed, training, names)
+        self._notes += found.notes
+        return found
+
+    def _known_codes(self, series: Series) -> np.ndarray | None:
+        """[T] int64, the place of each row's series in the scaler's ids."""
+        if not series.ids:
+            return None
+        places = {name: place for place, name in enumerate(self.scaler.ids)}
+        return np.array([places[name] for name in series.ids])[series.series_of_rows]
+
+    def _sizes_in_words(self) -> str:
+        season = f', season {self.season}' if self.season else ''
+        return f'{self.look_back} rows back, {self.horizon} ahead{season}: look_back, horizon ' \
+               'and season of the data set say otherwise'
+
+    def _views(self, values_FT: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """[row, column, L or P]: input, target and known future of a window from each row on."""
+        ahead = values_FT.unfold(1, self.horizon, 1).transpose(0, 1)
         return (values_FT.unfold(1, self.look_back, 1).transpose(0, 1),
-                targets.unfold(1, self.horizon, 1).transpose(0, 1))
+                ahead[:, :len(self.columns)],
+                ahead[:, len(self.columns) + len(self.extra_columns):])
 
     def _scale_truth(self, series: Series) -> np.ndarray | None:
         if series.truth is None:
@@ -274,51 +410,77 @@ def _take(view: Tensor, rows: Tensor) -> Tensor:
     return view.index_select(0, rows).transpose(1, 2)
 
 
-def _check_borders(rows: int, borders: Sequence[int] | None,
-                   ratios: Sequence[float]) -> tuple[int, int, int]:
-    if borders is None:
-        return split_borders(rows, ratios)
-    borders = tuple(borders)
-    if len(borders) != 3 or list(borders) != sorted(borders) or borders[0] < 1:
-        raise DataError(f'borders={borders} are not the rows at which training, validation and '
-                        'test part end', hint='borders=(8640, 11520, 14400), say')
-    if borders[2] > rows:
-        raise DataError(f'borders={borders}: the series has {rows} rows',
-                        hint='shift the borders, or give ratios')
-    return borders
+def without_future(series: Series, targets: Sequence[str], extra: Sequence[str],
+                   known: Sequence[str]) -> Series:
+    """The series without the last rows in which known columns alone have values.
+
+    Args:
+        series: One or many.
+        targets: Columns to forecast.
+        extra: Columns of the past.
+        known: Columns that are known for the rows to come.
+
+    Raises:
+        DataError: the last rows lack values, and are no future.
+    """
+    count = future_rows(series, targets) if known else np.zeros(len(series.bounds) - 1, np.int64)
+    if not count.any():
+        if series.doubt and not series.select([*targets, *extra])[1].all():
+            raise series.doubt
+        return series
+    lengths = np.diff(series.bounds)
+    inside = np.arange(series.bounds[-1]) - np.repeat(series.bounds[:-1], lengths)
+    kept = np.flatnonzero(inside < np.repeat(lengths - count, lengths))
+    cut = replace(series, **series._cut(kept), doubt=None,
+                  bounds=np.concatenate([[0], np.cumsum(lengths - count)]), notes=[
+        *series.notes, f'the last {int(count.max()):,} rows are the future, of which '
+        f'{", ".join(known)} alone is known' + (' (of the series with most of them)'
+                                                if series.ids else '')])
+    if series.doubt and not cut.select([*targets, *extra])[1].all():
+        raise series.doubt
+    return cut
 
 
-def check_end(series: Series, observed: np.ndarray) -> None:
+def future_rows(series: Series, targets: Sequence[str]) -> np.ndarray:
+    """[S] int64, how many rows at the end of each series have no value of what is forecast."""
+    some = series.select(targets)[1].any(axis=1)
+    last = np.maximum.reduceat(np.where(some, np.arange(len(some)), -1), series.bounds[:-1])
+    return np.where(last < series.bounds[:-1], 0, series.bounds[1:] - 1 - last)
+
+
+def check_end(series: Series, targets: Sequence[str]) -> None:
     """Refuse last rows in which no target was observed: they are the future, and no history.
 
     Args:
-        series: For messages.
-        observed: [T, C] bool, of the targets.
+        series: One or many.
+        targets: Columns to forecast.
 
     Raises:
         DataError: counts the rows, and names the first.
     """
-    known = np.flatnonzero(observed.any(axis=1))
-    count = len(observed) - (known[-1] + 1 if len(known) else 0)
-    if not count or not len(known):
+    counts = future_rows(series, targets)
+    if not counts.any():
         return
-    first = len(observed) - count
+    place = int((counts > 0).argmax())
+    count = int(counts[place])
+    first = int(series.bounds[place + 1]) - count
     when = '' if series.times is None else f' (`{series.shown(first)}` on)'
     several = f'the last {count:,} rows have' if count > 1 else 'the last row has'
-    raise DataError(f'{series.where(first)}: {several} no value of what is forecast{when}',
-                    hint='take rows of the future out of the file, or leave them out with '
-                    f'rows=(0, {first}) of the source: a forecast begins after the last row')
+    other = '' if series.ids else f'leave them out with rows=(0, {first}) of the source, or '
+    raise DataError(
+        f'{series.where(first)}{series.name_of(first)}: {several} no value of what is forecast'
+        f'{when}', hint=f'take rows of the future out of the file, {other}name what is known of '
+        'them: known=[...] of the data set; a forecast begins after the last row')
 
 
-def _choose(series: Series, targets: Sequence[str] | None,
-            extra: Sequence[str]) -> tuple[list[str], list[str]]:
+def _choose(series: Series, targets: Sequence[str] | None, extra: Sequence[str],
+            known: Sequence[str]) -> tuple[list[str], list[str]]:
     """Names of targets and extra columns."""
-    for name, value in (('targets', targets), ('extra', extra)):
+    for name, value in (('targets', targets), ('extra', extra), ('known', known)):
         if isinstance(value, str):
             raise DataError(f'{name} is the text `{value}`', hint=f'{name}=[{value!r}]')
-    extra = list(extra)
     if targets is None:
-        targets = [name for name in series.columns if name not in extra]
+        targets = [name for name in series.columns if name not in (*extra, *known)]
         nameless = [name for name in series.aside
                     if name.startswith(NO_NAME) and name not in extra]
         if nameless:
@@ -326,13 +488,13 @@ def _choose(series: Series, targets: Sequence[str] | None,
                 f'`{series.path}`: column `{nameless[0]}` has no name: is it meant to be forecast?',
                 hint=f'targets={targets} leaves it out, or columns=... of the source; pandas '
                 'writes row numbers there, without index=False')
-    names = [*targets, *extra]
+    names = [*targets, *extra, *known]
     for name in names:
         series.select([name])
         if names.count(name) > 1:
             raise DataError(f'column `{name}` is chosen twice',
-                            hint='a column is a target or extra, once')
+                            hint='a column is a target, extra or known, once')
     if not targets:
         raise DataError('no column is left to forecast',
-                        hint='targets names columns that are not extra')
-    return list(targets), extra
+                        hint='targets names columns that are not extra or known')
+    return list(targets), list(extra)

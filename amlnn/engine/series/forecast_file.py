@@ -121,7 +121,7 @@ def _window(series: Series, info: dict, checkpoint: Path, file: str):
 def _check_targets(series: Series, info: dict, observed: np.ndarray) -> None:
     """Refuse rows of the future, and a column of which nothing is known where the model looks."""
     length = info['look_back']
-    check_end(series, observed[:, :len(info['columns'])])
+    check_end(series, info['columns'])
     for place, name in enumerate(info['columns']):
         known = np.flatnonzero(observed[:, place])
         if len(known) and known[-1] < len(observed) - length:

@@ -278,9 +278,17 @@ class _ReadOnce:
 
     def read(self) -> Series:
         """The series."""
+        series = self.read_open()
+        if series.doubt:
+            raise series.doubt
+        return series
+
+    def read_open(self) -> Series:
+        """The series, whose last rows may be the future of known columns."""
         key = repr(self._section)
         if key not in self._known:
-            self._known[key] = DATASETS.build(self._section).read()
+            source = DATASETS.build(self._section)
+            self._known[key] = getattr(source, 'read_open', source.read)()
         return self._known[key]
 
 

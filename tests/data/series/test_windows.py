@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amlnn.data.series.csv_series import CSVSeries
+from amlnn.data.series.parts import split_borders
 from amlnn.data.series.series import Series
 from amlnn.data.series.window_loader import WindowLoader
-from amlnn.data.series.windows import SeriesWindows, split_borders
+from amlnn.data.series.windows import SeriesWindows
 from amlnn.errors import DataError
 
 ETTH1 = Path(os.environ.get('AMLNN_SHARED', ROOT / '../shared')) / 'data/ETTh1.csv'

@@ -1,0 +1,130 @@
+"""Training, validation and test part of series, and the windows whose targets lie in each.
+
+S series, N windows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from amlnn.config.kind import PARTS
+from amlnn.errors import DataError
+
+__all__ = ['PART_NAMES', 'Division', 'split_borders']
+
+PART_NAMES = {'train': 'training', 'val': 'validation', 'test': 'test'}
+
+
+def split_borders(rows: int, ratios: Sequence[float]) -> tuple[int, int, int]:
+    """Where the training, validation and test part of a series end.
+
+    Training and test part are rounded down, what is left over belongs to validation, or to the
+    training part if there is no validation. Ratios are read as the decimals they print as.
+
+    Args:
+        rows: Length of the series.
+        ratios: Shares of the three parts, which sum to 1.
+
+    Raises:
+        DataError: there are not three shares, one is negative, or their sum is not 1.
+
+    >>> split_borders(17420, (0.7, 0.1, 0.2))
+    (12194, 13936, 17420)
+    """
+    if len(ratios) != 3 or min(ratios) < 0 or abs(sum(ratios) - 1) > 1e-6:
+        raise DataError(f'ratios={tuple(ratios)} are not three shares that sum to 1',
+                        hint='ratios=(0.7, 0.1, 0.2): training, validation, test')
+    train, val, test = (Fraction(str(ratio)) for ratio in ratios)
+    val_end = rows - int(rows * test)
+    return (int(rows * train) if val else val_end), val_end, rows
+
+
+@dataclass(frozen=True)
+class Division:
+    """Where the parts of each series end.
+
+    Raises:
+        DataError: the borders are none, or do not fit the series.
+    """
+
+    bounds: np.ndarray
+    """[S + 1] int64: series s is rows bounds[s] to bounds[s + 1]."""
+    ends: np.ndarray
+    """[S, 3] int64, rows of each series up to the end of its training, validation, test part."""
+
+    @classmethod
+    def of_one(cls, rows: int, borders: Sequence[int] | None,
+               ratios: Sequence[float]) -> 'Division':
+        """Of one series."""
+        if borders is None:
+            borders = split_borders(rows, ratios)
+        borders = tuple(borders)
+        if len(borders) != 3 or list(borders) != sorted(borders) or borders[0] < 1:
+            raise DataError(f'borders={borders} are not the rows at which training, validation and '
+                            'test part end', hint='borders=(8640, 11520, 14400), say')
+        if borders[2] > rows:
+            raise DataError(f'borders={borders}: the series has {rows} rows',
+                            hint='shift the borders, or give ratios')
+        return cls(np.array([0, rows]), np.array([borders], dtype=np.int64))
+
+    @classmethod
+    def of_panel(cls, bounds: np.ndarray, ratios: Sequence[float], horizon: int) -> 'Division':
+        """Of each series of a panel by its own length; parts hold a horizon at least.
+
+        A series too short for a share of `horizon` rows gives validation and test that many, if its
+        training part is left with some.
+        """
+        lengths = np.diff(bounds)
+        unique, places = np.unique(lengths, return_inverse=True)
+        ends = []
+        for rows in unique.tolist():
+            train, val, stop = split_borders(rows, ratios)
+            test = max(stop - val, horizon) if ratios[2] else 0
+            held = max(val - train, horizon) if ratios[1] else 0
+            train = max(stop - test - held, 0)
+            ends.append((train, max(stop - test, train), stop))
+        return cls(np.asarray(bounds), np.array(ends, dtype=np.int64)[places])
+
+    @property
+    def whole(self) -> tuple[int, int, int]:
+        """Rows of all series up to the end of the training, validation and test part."""
+        return tuple(self.ends.sum(axis=0).tolist())
+
+    def in_part(self, part: str) -> np.ndarray:
+        """[T] bool, which rows lie in a part."""
+        place = PARTS.index(part)
+        rows = np.arange(self.bounds[-1]) - np.repeat(self.bounds[:-1], np.diff(self.bounds))
+        begins, ends = self._part(place)
+        lengths = np.diff(self.bounds)
+        return (rows >= np.repeat(begins, lengths)) & (rows < np.repeat(ends, lengths))
+
+    def starts(self, part: str, look_back: int, horizon: int, stride: int) -> np.ndarray:
+        """[N] int64, rows of all series at which the windows of a part begin."""
+        begins, ends = self._part(PARTS.index(part))
+        firsts = np.maximum(begins, look_back)
+        counts = (ends - horizon - firsts) // stride + 1
+        counts = np.where((ends > begins) & (firsts + horizon <= ends), counts, 0)
+        offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return np.repeat(self.bounds[:-1] + firsts - look_back, counts) + stride * offsets
+
+    def check(self, part: str, look_back: int, horizon: int) -> None:
+        """Refuse one series without a window in a part that has rows.
+
+        Raises:
+            DataError: says how many rows there are, and are needed.
+        """
+        begin, end = (int(each[0]) for each in self._part(PARTS.index(part)))
+        if (begin == end and part != 'train') or max(begin, look_back) + horizon <= end:
+            return
+        reach = '' if part == 'train' else ', whose targets lie in the part,'
+        raise DataError(
+            f'the {PART_NAMES[part]} part has {end - begin} rows ({begin} to {end - 1}): no window '
+            f'of look_back {look_back} + horizon {horizon} = {look_back + horizon} rows{reach} '
+            'fits', hint='shorten look_back or horizon, take a longer series, or give the part '
+            'more rows (ratios, borders)')
+
+    def _part(self, place: int) -> tuple[np.ndarray, np.ndarray]:
+        begins = self.ends[:, place - 1] if place else np.zeros(len(self.ends), dtype=np.int64)
+        return begins, self.ends[:, place]

@@ -1,0 +1,60 @@
+"""How far to look back and ahead, where nobody says it."""
+
+from amlnn.data.series.csv_columns import AUTO
+from amlnn.data.series.time_grid import TimeGrid
+from amlnn.errors import DataError
+
+__all__ = ['conclude_sizes']
+
+# Rows back and ahead by the seconds of a step: what people who have such data ask for.
+_USUAL = {60: (720, 60), 300: (576, 72), 600: (432, 72), 900: (672, 96), 1200: (504, 72),
+          1800: (336, 48), 3600: (336, 24), 86400: (112, 28), 7 * 86400: (104, 13)}
+_MONTHS = {1: (36, 12), 3: (16, 4), 12: (15, 5)}
+_BUSINESS = (120, 20)
+_ELSE = (96, 24)
+
+
+def conclude_sizes(look_back: int | str, horizon: int | str, grid: TimeGrid | None, rows: int,
+                   season: int | None) -> tuple[int, int]:
+    """Look-back and horizon, where they are 'auto', by the step and the length of the series.
+
+    A look-back is a multiple of the season where one fits, and short enough for ten times as many
+    rows; a horizon is at most a twentieth of them.
+
+    Args:
+        look_back: Rows, or 'auto'.
+        horizon: Likewise.
+        grid: What the rows lie on, None without times.
+        rows: Of the series; of a panel, those of the median.
+        season: Rows of the main cycle, if there is one.
+
+    Raises:
+        DataError: the series is too short for anything.
+
+    >>> conclude_sizes('auto', 'auto', TimeGrid.parse('1 hour'), 20000, 24)
+    (336, 24)
+    >>> conclude_sizes('auto', 12, TimeGrid.parse('1 day'), 300, 7)
+    (28, 12)
+    """
+    back, ahead = _usual(grid)
+    if horizon == AUTO:
+        horizon = max(1, min(ahead, rows // 20))
+    if look_back == AUTO:
+        look_back = max(horizon if horizon * 10 <= rows else 1, min(back, rows // 10))
+        if season and look_back > season:
+            look_back -= look_back % season
+    if look_back + horizon >= rows:
+        raise DataError(f'the series has {rows} rows, too few for a look-back of {look_back} and '
+                        f'a horizon of {horizon}', hint='take a longer series, or set look_back '
+                        'and horizon of the data set lower')
+    return look_back, horizon
+
+
+def _usual(grid: TimeGrid | None) -> tuple[int, int]:
+    if grid is None:
+        return _ELSE
+    if grid.unit == 'month':
+        return _MONTHS.get(grid.count, _MONTHS[1])
+    if grid.unit == 'weekday':
+        return _BUSINESS
+    return _USUAL.get(grid.count * (86400 if grid.unit == 'day' else 1), _ELSE)
