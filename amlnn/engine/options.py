@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from amlnn.config.load import LoadedConfig, load_config
 from amlnn.records import EpochRecord
@@ -97,3 +98,7 @@ class PredictOptions(CheckpointOptions):
     """Of a classifier: one JSON object a line."""
     out: Path | None = None
     """Of a forecaster: the file to write."""
+    future: Path | None = None
+    """Of a forecaster: a file with the known columns of the rows to come."""
+    on_forecast: Callable[[Any], None] | None = None
+    """Of a forecaster: told the forecasts, as `EndForecast`."""

@@ -52,7 +52,7 @@ class _SummedMetric(BaseMetric):
         """Add a batch; `data_samples` holds its forecast as the only element."""
         forecast = data_samples[0]
         observed = data_batch.get('target_observed')
-        sums = self.sums(forecast, data_batch['targets'], observed)
+        sums = self.sums(forecast, data_batch['targets'], observed, data_batch.get('series'))
         sums['count'] = torch.full_like(sums['count'], len(data_batch['targets'])) \
             if observed is None else observed.sum(0)
         sums = {name: value.double() for name, value in sums.items()}
@@ -62,14 +62,25 @@ class _SummedMetric(BaseMetric):
         for name, value in sums.items():
             self.results[0][name] += value
 
-    def sums(self, forecast, target_BPC: Tensor, observed_BPC: Tensor | None) -> dict[str, Tensor]:
-        """Sums over the windows of a batch, [P, C] each."""
+    def sums(self, forecast, target_BPC: Tensor, observed_BPC: Tensor | None,
+             series_B: Tensor | None) -> dict[str, Tensor]:
+        """Sums over the windows of a batch, [P, C] each.
+
+        Args:
+            forecast: See the module.
+            target_BPC: What came true.
+            observed_BPC: False where that is missing.
+            series_B: Of a panel, the place of each window's series.
+        """
         raise NotImplementedError
 
-    def scale(self, name: str) -> Tensor:
-        """[C] float64: the data set's numbers of each target column."""
+    def scale(self, name: str, series_B: Tensor | None = None) -> Tensor:
+        """[C] float64: the data set's numbers of each target column; of a panel [B, 1, C]."""
         state = self.dataset_meta['scaler'] if name in ('mean', 'deviation') else self.dataset_meta
-        return torch.tensor(state[name][:len(self.dataset_meta['columns'])], dtype=torch.float64)
+        count = len(self.dataset_meta['columns'])
+        if series_B is None:
+            return torch.tensor(state[name][:count], dtype=torch.float64)
+        return torch.from_numpy(state[name][series_B.cpu().numpy(), None, :count])
 
 
 @METRICS.register_module()
@@ -80,7 +91,8 @@ class ForecastError(_SummedMetric):
     `mae_original` in those of the data. `mase` divides each column's absolute error by that of the
     seasonal naive forecast within the training rows (`scaled_error` in
     `amlnn.formulas.forecast_errors`); `smape` is 200 |e| / (|y| + |f|), in percent of 200, in the
-    units of the data (`symmetric_error`).
+    units of the data (`symmetric_error`). Of a panel every window is taken in the units of its own
+    series; `mase` is then the mean over all values whose series has a naive error.
 
     Args:
         items: What to report: of mse, mae, mse_original, mae_original, mase, smape.
@@ -98,13 +110,16 @@ class ForecastError(_SummedMetric):
                  prefix: str | None = None):
         super().__init__(items, prefix)
 
-    def sums(self, forecast, target_BPC: Tensor, observed_BPC: Tensor | None) -> dict[str, Tensor]:
+    def sums(self, forecast, target_BPC: Tensor, observed_BPC: Tensor | None,
+             series_B: Tensor | None) -> dict[str, Tensor]:
         """See the class above."""
         error_BPC = forecast.point.float() - target_BPC
         squared_PC, absolute_PC = error_sums(error_BPC, observed_BPC, axis=0, xp=torch)
         found = dict(squared=squared_PC, absolute=absolute_PC, count=squared_PC)
+        if series_B is not None:
+            found |= self._sums_by_series(error_BPC, observed_BPC, series_B)
         if 'smape' in self.items:
-            mean_C, deviation_C = (self.scale(name).to(target_BPC) for name in
+            mean_C, deviation_C = (self.scale(name, series_B).to(target_BPC) for name in
                                    ('mean', 'deviation'))
             target_BPC, point_BPC = (unscaled(each_BPC, mean_C, deviation_C)
                                      for each_BPC in (target_BPC, forecast.point))
@@ -115,15 +130,46 @@ class ForecastError(_SummedMetric):
             found['relative'] = relative_BPC.sum(0)
         return found
 
+    def _sums_by_series(self, error_BPC: Tensor, observed_BPC: Tensor | None,
+                        series_B: Tensor) -> dict[str, Tensor]:
+        """Errors in the units of each window's series, and by its naive error."""
+        error_BPC = error_BPC.double()
+        squared_PC, absolute_PC = error_sums(
+            error_BPC * self.scale('deviation', series_B).to(error_BPC.device), observed_BPC, 0,
+            torch)
+        found = dict(squared_original=squared_PC, absolute_original=absolute_PC)
+        if 'mase' in self.items:
+            naive_B1C = self.scale('naive_error', series_B).to(error_BPC.device)
+            counted_BPC = (naive_B1C > 0).expand_as(error_BPC)
+            if observed_BPC is not None:
+                counted_BPC = counted_BPC & observed_BPC
+            ratio_BPC = error_BPC.abs() / torch.where(naive_B1C > 0, naive_B1C, 1.0)
+            found |= dict(by_naive=torch.where(counted_BPC, ratio_BPC, 0.0).sum(0),
+                          naive_count=counted_BPC.sum(0))
+        return found
+
     def compute_metrics(self, results: list[dict[str, Tensor]]) -> dict[str, float]:
         """The items, of sums [P, C]."""
         by_column = {name: value.sum(0).cpu() for name, value in _summed(results).items()}
         absolute_C, count_C = by_column['absolute'], by_column['count']
+        if 'squared_original' in by_column:
+            return self._of_panel(by_column)
         found = mean_errors(by_column['squared'], absolute_C, count_C, self.scale('deviation'))
         if 'mase' in self.items:
             found['mase'] = scaled_error(absolute_C, count_C, self.scale('naive_error'))
         if 'smape' in self.items:
             found['smape'] = symmetric_error(by_column['relative'], count_C)
+        return {name: found[name] for name in self.items}
+
+    def _of_panel(self, sums: dict[str, Tensor]) -> dict[str, float]:
+        count = sums['count'].sum().clamp(min=1)
+        names = dict(mse='squared', mae='absolute', mse_original='squared_original',
+                     mae_original='absolute_original')
+        found = {name: float(sums[key].sum() / count) for name, key in names.items()}
+        if 'mase' in self.items:
+            found['mase'] = float(sums['by_naive'].sum() / sums['naive_count'].sum())
+        if 'smape' in self.items:
+            found['smape'] = symmetric_error(sums['relative'], sums['count'])
         return {name: found[name] for name in self.items}
 
 
@@ -156,7 +202,8 @@ class QuantileError(_SummedMetric):
             raise ConfigError(f'QuantileError got level={level}', hint='between 0 and 1: 0.8, say')
         self.level = level
 
-    def sums(self, forecast, target_BPC: Tensor, observed_BPC: Tensor | None) -> dict[str, Tensor]:
+    def sums(self, forecast, target_BPC: Tensor, observed_BPC: Tensor | None,
+             series_B: Tensor | None) -> dict[str, Tensor]:
         """See the class above."""
         if forecast.quantiles is None:
             raise ConfigError('QuantileError needs quantiles, and the head gives a point alone',

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from amlnn.data.series.gaps import lay_on_grid
+from amlnn.data.series.gaps import is_regular, lay_on_grid
 from amlnn.data.series.series import Series
 from amlnn.data.series.time_grid import TimeGrid, infer_grid
 from amlnn.errors import CheckpointError, DataError
@@ -46,6 +46,31 @@ def lay_on_trained_grid(series: Series, trained: dict, checkpoint: object,
         DataError: rows are missing where the model looks back, or lie beside the grid.
     """
     if series.times is None or len(series.times) < 2:
+        return series
+    return _lay_panel(series, trained, checkpoint, gaps, grid) if series.ids \
+        else _lay(series, trained, checkpoint, gaps, grid)
+
+
+def _lay_panel(series: Series, trained: dict, checkpoint: object, gaps: str,
+               grid: TimeGrid | None) -> Series:
+    step = grid or trained_grid(trained)
+    irregular = set(np.flatnonzero(~is_regular(series, step)).tolist()) if step \
+        else range(len(series.ids))
+    laid = []
+    for place, name in enumerate(series.ids):
+        member = series.member(place)
+        if place in irregular:
+            try:
+                member = _lay(member, trained, checkpoint, gaps, grid)
+            except (DataError, CheckpointError) as error:
+                raise type(error)(f'series `{name}`: {error.message}', hint=error.hint) from None
+        laid.append(member)
+    return replace(series.joined(laid) if irregular else series, grid=step)
+
+
+def _lay(series: Series, trained: dict, checkpoint: object, gaps: str,
+         grid: TimeGrid | None) -> Series:
+    if len(series.times) < 2:
         return series
     own = grid or infer_grid(series.times, series.clock)
     if not _suits(own, series.step_seconds, trained):

@@ -244,7 +244,7 @@ class CSVSeries:
         """Columns of numbers; of all but the times, not those without name and number."""
         if self.columns is not None:
             return list(self.columns)
-        taken = {table.date_column, *(self._ids() if members else ())}
+        taken = {table.date_column, *(self.id_names if members else ())}
         names = [name for name in table.header if name not in taken
                  and not (name.startswith(NO_NAME)
                           and not any(map(looks_like_number, table.column(name))))]
@@ -258,7 +258,9 @@ class CSVSeries:
                             hint='columns chooses them; date_column=None if there are no times')
         return names
 
-    def _ids(self) -> list[str]:
+    @property
+    def id_names(self) -> list[str]:
+        """Columns that tell the series of the file apart; after it was read."""
         return [self._found_id] if self.id_columns == [AUTO] else self.id_columns
 
     def _set_aside(self, numbers: dict[str, np.ndarray], members: Members | None,

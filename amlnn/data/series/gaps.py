@@ -12,7 +12,7 @@ from amlnn.data.series.series import Series
 from amlnn.data.series.time_grid import TimeGrid, infer_grid
 from amlnn.errors import DataError
 
-__all__ = ['check_gaps', 'lay_on_grid']
+__all__ = ['check_gaps', 'is_regular', 'lay_on_grid']
 
 _MOST_INSERTED = 20
 """Rows inserted for each that is there: more are a mistake, or two files in one."""
@@ -46,7 +46,7 @@ def _lay_panel(series: Series, gaps: str, grid: TimeGrid | None) -> Series:
     found = grid or infer_grid(series.member(longest).times, series.clock)
     if found is None:  # no series has two rows
         return series
-    irregular = np.flatnonzero(~_is_regular(series, found))
+    irregular = np.flatnonzero(~is_regular(series, found))
     laid, notes = {}, []
     for place in irregular:
         member = series.member(place)
@@ -69,8 +69,13 @@ def _lay_panel(series: Series, gaps: str, grid: TimeGrid | None) -> Series:
     return replace(series, grid=found, notes=[*series.notes, *notes])
 
 
-def _is_regular(series: Series, grid: TimeGrid) -> np.ndarray:
-    """[S] bool: True where no look at the calendar is needed to see that all rows follow."""
+def is_regular(series: Series, grid: TimeGrid) -> np.ndarray:
+    """[S] bool: True where no look at the calendar is needed to see that all rows follow.
+
+    Args:
+        series: A panel with times.
+        grid: What its rows may lie on.
+    """
     if grid.unit not in ('second', 'day') or (grid.unit == 'day' and series.clock.zone):
         return np.diff(series.bounds) < 2
     step = grid.count * (86400 if grid.unit == 'day' else 1)

@@ -106,7 +106,7 @@ class SeriesWindows:
         series = getattr(source, 'read_open', source.read)() if known else source.read()
         self.columns, self.extra_columns = _choose(series, targets, extra, known)
         series = without_future(series, self.columns, self.extra_columns, known)
-        self.split, self.stride = split, stride
+        self.split, self.stride, self._path = split, stride, series.path
         self.season = season or series.season
         self._grid = series.grid if series.times is None or series.grid or series.ids \
             else infer_grid(series.times, series.clock)
@@ -288,8 +288,13 @@ class SeriesWindows:
             shape = (len(indices), count)
             return (np.broadcast_to(self.scaler.mean[:count], shape),
                     np.broadcast_to(self.scaler.deviation[:count], shape))
-        codes = self.window_series(indices)
+        codes = self.window_codes(indices)
         return self.scaler.mean[codes, :count], self.scaler.deviation[codes, :count]
+
+    def window_codes(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """[B] int64, the place of each window's series in the ids that the scaler knows."""
+        rows = self.window_start_rows(indices)
+        return self._codes[rows] if self.ids else np.zeros(len(rows), dtype=np.int64)
 
     def window_series(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """[B] int64, the place of each window's series; 0 of one series."""
@@ -353,6 +358,11 @@ class SeriesWindows:
 
     def _fit_one(self, values: np.ndarray, observed: np.ndarray, names: list[str], scale: bool,
                  state: dict | None) -> StandardScaler:
+        if state is not None and 'ids' in state:
+            raise DataError(
+                f'the model was trained on {len(state["ids"]):,} series, and '
+                f'`{self._path}` is read as one', hint="id_column='store' of the source, say, "
+                'names the column that tells series apart')
         if state is not None:
             return StandardScaler.from_dict(state)
         if not scale:
@@ -363,6 +373,10 @@ class SeriesWindows:
     def _fit_panel(self, series: Series, values: np.ndarray, observed: np.ndarray,
                    training: np.ndarray, names: list[str], scale: bool,
                    state: dict | None) -> SeriesScaler:
+        if state is not None and 'ids' not in state:
+            raise DataError(
+                f'the model was trained on one series, and `{self._path}` has '
+                f'{len(series.ids):,}', hint='train on many, or give it a file of one')
         if state is not None:
             known = SeriesScaler.from_dict(state)
             unseen = ~np.isin(series.ids, known.ids)

@@ -21,7 +21,10 @@ from amlnn.formulas.conformal import Conformal, fit_intervals
 __all__ = ['ForecastEvaluation', 'evaluate_forecaster', 'interval_bounds',
            'window_names', 'write_components', 'write_forecasts']
 
-# N windows, P future steps, C target columns, Q quantile levels
+# S series, N windows, P future steps, C target columns, Q quantile levels
+
+LEAST_WINDOWS = 40
+"""Validation windows of a series whose intervals are its own: fewer say little of 95 %."""
 
 
 @dataclass
@@ -76,8 +79,29 @@ class ForecastEvaluation:
         """
         fitted = fit_intervals(self.targets, self.forecasts, self.quantiles, self.levels,
                                self.observed)
-        return [{'level': each.level, 'ends': None if each.ends is None else list(each.ends),
-                 'margin': torch.from_numpy(each.margin.astype(np.float32))} for each in fitted]
+        found = [{'level': each.level, 'ends': None if each.ends is None else list(each.ends),
+                  'margin': torch.from_numpy(each.margin.astype(np.float32))} for each in fitted]
+        if self.dataset.ids:
+            for each, own in zip(found, self._margins_by_series(fitted), strict=True):
+                each['by_series'] = torch.from_numpy(own)
+        return found
+
+    def _margins_by_series(self, pooled: list[Conformal]) -> list[np.ndarray]:
+        """[S, P, C] float32 each: of series with windows enough their own, else that of all."""
+        codes = self.dataset.window_codes(np.arange(self.samples))
+        found = [np.repeat(each.margin[None].astype(np.float32), len(self.dataset.scaler.ids), 0)
+                 for each in pooled]
+        counts = np.bincount(codes, minlength=len(found[0]) if found else 0)
+        for place in np.flatnonzero(counts >= LEAST_WINDOWS):
+            rows = np.flatnonzero(codes == place)
+            own = fit_intervals(*(None if each is None else each[rows] for each in (
+                self.targets, self.forecasts, self.quantiles)), self.levels,
+                None if self.observed is None else self.observed[rows])
+            for fit in own:
+                for each, margins in zip(pooled, found, strict=True):
+                    if each.level == fit.level:
+                        margins[place] = fit.margin
+        return found
 
 
 @torch.inference_mode()
@@ -130,12 +154,18 @@ def evaluate_forecaster(model: nn.Module, loader, evaluator, context: Callable,
 
 def write_forecasts(path: Path, evaluation: ForecastEvaluation, metainfo: dict) -> None:
     """Write `predictions_<split>.npz` (see amlnn.records)."""
-    count = len(metainfo['columns'])
+    count, dataset = len(metainfo['columns']), evaluation.dataset
     arrays = dict(
-        id=window_names(evaluation.dataset, evaluation.samples), target=evaluation.targets,
-        forecast=evaluation.forecasts, columns=np.array(metainfo['columns']),
-        mean=np.array(metainfo['scaler']['mean'][:count]),
-        deviation=np.array(metainfo['scaler']['deviation'][:count]))
+        id=window_names(dataset, evaluation.samples), target=evaluation.targets,
+        forecast=evaluation.forecasts, columns=np.array(metainfo['columns']))
+    if dataset.ids:
+        scaler = dataset.scaler
+        arrays |= dict(ids=np.array(scaler.ids), mean=scaler.mean[:, :count],
+                       deviation=scaler.deviation[:, :count],
+                       series=dataset.window_codes(np.arange(evaluation.samples)))
+    else:
+        arrays |= dict(mean=np.array(metainfo['scaler']['mean'][:count]),
+                       deviation=np.array(metainfo['scaler']['deviation'][:count]))
     if evaluation.observed is not None:
         arrays['observed'] = evaluation.observed
     if evaluation.quantiles is not None:
@@ -168,7 +198,8 @@ def window_names(dataset: SeriesWindows, count: int) -> np.ndarray:
     return np.array(dataset.time_names(rows))
 
 
-def interval_bounds(intervals: list[dict], point: np.ndarray, quantiles: np.ndarray | None
+def interval_bounds(intervals: list[dict], point: np.ndarray, quantiles: np.ndarray | None,
+                    codes: np.ndarray | None = None
                     ) -> list[tuple[float, np.ndarray, np.ndarray]]:
     """Level, lower and upper bounds [N, P, C] of each interval that a checkpoint holds.
 
@@ -176,8 +207,18 @@ def interval_bounds(intervals: list[dict], point: np.ndarray, quantiles: np.ndar
         intervals: `intervals` of the checkpoint.
         point: [N, P, C].
         quantiles: [N, P, C, Q], of a head that gives them.
+        codes: [N] of a panel, the places of their series in the checkpoint's ids; one that it does
+            not have has the margins of all.
     """
-    fitted = [Conformal(each['margin'].numpy(), each['level'], each['ends']) for each in intervals]
+    def margin(each: dict) -> np.ndarray:
+        pooled = each['margin'].numpy()
+        if codes is None or 'by_series' not in each:
+            return pooled
+        own = each['by_series'].numpy()
+        known = (codes >= 0) & (codes < len(own))
+        return np.where(known[:, None, None], own[np.where(known, codes, 0)], pooled)
+
+    fitted = [Conformal(margin(each), each['level'], each['ends']) for each in intervals]
     return [(each.level, *each.bounds(point, quantiles)) for each in fitted]
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +14,22 @@ from torch import nn
 from amlnn.atomic import write_text
 from amlnn.config.kind import PARTS
 from amlnn.data.series.continuation import lay_on_trained_grid, trained_grid
-from amlnn.data.series.scaling import StandardScaler
+from amlnn.data.series.ends import LastWindows, last_windows
 from amlnn.data.series.series import Series
-from amlnn.data.series.windows import check_end
 from amlnn.engine.options import PredictOptions
 from amlnn.engine.plan import Plan
 from amlnn.engine.series.evaluation import interval_bounds
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.engine.weights import Weights
-from amlnn.errors import CheckpointError, DataError, UsageError
+from amlnn.errors import CheckpointError, UsageError
 from amlnn.formulas.digits import in_digits
+from amlnn.formulas.scales import unscaled
 
-__all__ = ['check_file', 'forecast_file']
+__all__ = ['EndForecast', 'check_file', 'forecast_file']
 
-# L look-back, P horizon, C target columns, E extra input columns
+# S series, L look-back, P horizon, C target columns, E extra input columns
+
+_TOGETHER = 1024  # series that are forecast at once
 
 
 def check_file(options: PredictOptions) -> None:
@@ -44,14 +47,30 @@ def check_file(options: PredictOptions) -> None:
                              hint='leave it out; the forecast is a CSV')
 
 
+@dataclass(frozen=True)
+class EndForecast:
+    """Forecasts of what follows the end of each series of a file, in its units."""
+
+    series: Series
+    """The rows they follow."""
+    columns: list[str]
+    """The C forecast columns."""
+    times: np.ndarray | None
+    """[S, P] datetime64[s], None where the file has no times."""
+    point: np.ndarray
+    """[S, P, C] float64."""
+    bounds: list[tuple[float, np.ndarray, np.ndarray]]
+    """Level, lower and upper bounds [S, P, C]."""
+
+
 def forecast_file(model: nn.Module, plan: Plan, parts: SeriesParts, weights: Weights,
                   options: PredictOptions) -> Iterator[str]:
     """Forecast the steps after the end of a file; the lines of a CSV, or where it was written.
 
-    Columns: `time` where the file has times (they go on by its step: in months, business days, with
-    the offsets of its zone), `step` from 1, then for every forecast column its point forecast under
-    its own name, and `<name>_low_80`, `<name>_high_80`, ... for each interval that the checkpoint
-    holds; all in the units of the file.
+    Columns: of many series first that of their names; `time` where the file has times (they go on
+    by its step: in months, business days, with the offsets of its zone), `step` from 1, then for
+    every forecast column its point forecast under its own name, and `<name>_low_80`,
+    `<name>_high_80`, ... for each interval that the checkpoint holds; all in the units of the file.
 
     Args:
         model: With the checkpoint's weights.
@@ -62,112 +81,130 @@ def forecast_file(model: nn.Module, plan: Plan, parts: SeriesParts, weights: Wei
 
     Raises:
         AmlnnError: the file cannot be read, is too short, has other columns or another step than
-            the checkpoint, or rows are missing where the model looks back.
+            the checkpoint, rows are missing where the model looks back, or known columns ahead.
     """
     info = parts.metainfo
-    series = _read(plan, parts, Path(options.inputs[0]), weights.path)
-    inputs, observed = _window(series, info, weights.path, options.inputs[0])
-    model.eval()
-    batch = model.data_preprocessor({'inputs': inputs, **observed}, False)
-    with torch.inference_mode(), plan.forward_context():
-        forecast = model(**batch, mode='predict')
-    point = forecast.point.float().cpu().numpy()
-    quantiles = None if forecast.quantiles is None else forecast.quantiles.float().cpu().numpy()
-    bounds = interval_bounds(weights.content.get('intervals') or [], point, quantiles)
-    text = _text(series, info, point, bounds)
+    series, id_name = _read(plan, parts, Path(options.inputs[0]), weights.path)
+    _check_columns(series, info, weights.path)
+    future = _read_future(plan, parts, options.future) if options.future else None
+    section = next(section for section in map(parts.section, PARTS) if section)
+    windows = last_windows(series, info, future, section.get('short', 'error'))
+    plan.notes += [note for note in windows.series.notes if note not in plan.notes]
+    found = _forecast(model, plan, windows, info, weights)
+    text = _text(found, windows, id_name)
+    if options.on_forecast:
+        options.on_forecast(found)
     if options.out:
         write_text(options.out, text)
         text = f'written: {options.out}\n'
     yield from text.splitlines()
 
 
-def _read(plan: Plan, parts: SeriesParts, path: Path, checkpoint: Path) -> Series:
-    """The file, read as the config reads its own, on the time grid of the checkpoint."""
+def _source(plan: Plan, parts: SeriesParts, path: Path) -> dict:
+    """The source of the config, of another file."""
     part = next(part for part in reversed(PARTS) if plan.config.get(f'{part}_dataloader'))
     source = dict(parts.source_section(part))
     if 'path' not in source:
         name = 'ArraySeries' if path.suffix in ('.npy', '.npz') else 'CSVSeries'
         source = {'type': name, 'missing': 'mask'}
     source.pop('rows', None)  # the end of the file counts
-    built = DATASETS.build({**source, 'path': str(path)})
+    return {**source, 'path': str(path)}
+
+
+def _read(plan: Plan, parts: SeriesParts, path: Path, checkpoint: Path) -> tuple[Series, str]:
+    """The file on the time grid of the checkpoint, read as the config reads its own; and how the
+    column with the names of its series is called.
+    """
+    source = _source(plan, parts, path)
+    built = DATASETS.build(source)
     if not hasattr(built, 'read_rows'):
-        return built.read()
-    return lay_on_trained_grid(built.read_rows(), parts.metainfo, checkpoint,
-                               source.get('gaps', 'error'), getattr(built, 'grid', None))
+        return built.read(), 'series'
+    grid = getattr(built, 'grid', None)
+    resampled = [trained_grid(parts.metainfo)] if getattr(built, 'resample', None) else []
+    rows = built.read_rows(*resampled)
+    laid = lay_on_trained_grid(rows, parts.metainfo, checkpoint, source.get('gaps', 'error'), grid)
+    return laid, ' / '.join(built.id_names) if rows.ids and hasattr(built, 'id_names') else 'series'
 
 
-def _window(series: Series, info: dict, checkpoint: Path, file: str):
-    """The last window [1, L, C + E] in scaled units, and what of it was observed."""
-    names = [*info['columns'], *info['extra_columns']]
-    known = [*series.columns, *series.aside]
-    missing = [name for name in names if name not in known]
+def _read_future(plan: Plan, parts: SeriesParts, path: Path) -> Series:
+    """Rows to come of the known columns."""
+    known = (parts.metainfo.get('known') or {}).get('columns')
+    if not known:
+        raise UsageError(f'--future {path}: the model knows no column ahead',
+                         hint='leave it out; known=[...] of the data set, in training, names such '
+                         'columns')
+    built = DATASETS.build({**_source(plan, parts, path), 'columns': known, 'static': []})
+    return built.read_rows(*([trained_grid(parts.metainfo)] if built.resample else []))
+
+
+def _check_columns(series: Series, info: dict, checkpoint: Path) -> None:
+    known = (info.get('known') or {}).get('columns', [])
+    names = [*info['columns'], *info['extra_columns'], *known]
+    there = [*series.columns, *series.aside]
+    missing = [name for name in names if name not in there]
     if missing:
         raise CheckpointError(
-            f'`{checkpoint}` was trained with columns {", ".join(names)}, and `{file}` has no '
-            f'`{missing[0]}`', hint=f'`{file}` has {", ".join(known)}')
-    rows, length = len(series.values), info['look_back']
-    if rows < length:
-        raise DataError(f'`{file}` has {rows} rows, and the model looks back on {length}',
-                        hint=f'give at least {length} rows')
-    values, observed = series.select(names)
-    _check_targets(series, info, observed)
-    values, observed = values[-length:], observed[-length:]
-    scaled = StandardScaler.from_dict(info['scaler']).transform(values)
-    inputs = torch.from_numpy(np.where(observed, scaled, 0).astype(np.float32))[None]
-    masks = {} if observed.all() else {'observed': torch.from_numpy(observed)[None]}
-    return inputs, masks
+            f'`{checkpoint}` was trained with columns {", ".join(names)}, and `{series.path}` has '
+            f'no `{missing[0]}`', hint=f'`{series.path}` has {", ".join(there)}')
 
 
-def _check_targets(series: Series, info: dict, observed: np.ndarray) -> None:
-    """Refuse rows of the future, and a column of which nothing is known where the model looks."""
-    length = info['look_back']
-    check_end(series, info['columns'])
-    for place, name in enumerate(info['columns']):
-        known = np.flatnonzero(observed[:, place])
-        if len(known) and known[-1] < len(observed) - length:
-            row = int(known[-1])
-            when = '' if series.times is None else f' (`{series.shown(row)}`)'
-            raise DataError(
-                f'{series.where(row)}: the last value of `{name}`{when} is more than {length} rows '
-                'before the end, further than the model looks back',
-                hint='give a file that ends where this column does')
+def _forecast(model: nn.Module, plan: Plan, windows: LastWindows, info: dict,
+              weights: Weights) -> EndForecast:
+    model.eval()
+    points, quantiles = [], []
+    for first in range(0, len(windows.inputs), _TOGETHER):
+        rows = slice(first, first + _TOGETHER)
+        batch = {'inputs': windows.inputs[rows], 'observed': windows.observed,
+                 'known': windows.known, 'series': windows.codes if windows.series.ids else None}
+        batch = {name: torch.from_numpy(each if name == 'inputs' else each[rows])
+                 for name, each in batch.items() if each is not None}
+        batch = model.data_preprocessor(batch, False)
+        with torch.inference_mode(), plan.forward_context():
+            forecast = model(**batch, mode='predict')
+        points.append(forecast.point.float().cpu().numpy())
+        if forecast.quantiles is not None:
+            quantiles.append(forecast.quantiles.float().cpu().numpy())
+    point = np.concatenate(points)
+    codes = windows.codes if windows.series.ids else None
+    bounds = interval_bounds(weights.content.get('intervals') or [], point,
+                             np.concatenate(quantiles) if quantiles else None, codes)
+    mean, deviation = windows.mean[:, None], windows.deviation[:, None]
+    return EndForecast(windows.series, list(info['columns']), windows.times,
+                       unscaled(point, mean, deviation),
+                       [(level, unscaled(low, mean, deviation), unscaled(high, mean, deviation))
+                        for level, low, high in bounds])
 
 
-def _text(series: Series, info: dict, point: np.ndarray, bounds: list) -> str:
-    count, horizon = len(info['columns']), info['horizon']
-    state = {name: values[:count] for name, values in info['scaler'].items()}
-    scaler = StandardScaler.from_dict(state)
-    header, columns = ['step'], [[str(step) for step in range(1, horizon + 1)]]
-    times = _times(series, info, horizon)
-    if times is not None:
-        header.insert(0, 'time')
-        columns.insert(0, times)
-    arrays = [('', scaler.inverse(point[0]))]
-    for level, low, high in bounds:
-        arrays += [(f'_{side}_{100 * level:g}', scaler.inverse(values[0]))
-                   for side, values in (('low', low), ('high', high))]
-    for place, name in enumerate(info['columns']):
-        for ending, values in arrays:
-            header.append(f'{name}{ending}')
-            columns.append(in_digits(values[:, place], _spread(series, name, scaler, place)))
+def _text(found: EndForecast, windows: LastWindows, id_name: str) -> str:
+    """The CSV."""
+    ids, horizon = found.series.ids, found.point.shape[1]
+    header = [*([id_name] if ids else []), *(['time'] if found.times is not None else []), 'step']
+    arrays = [('', found.point)]
+    for level, low, high in found.bounds:
+        arrays += [(f'_low_{100 * level:g}', low), (f'_high_{100 * level:g}', high)]
+    header += [f'{name}{ending}' for name in found.columns for ending, _ in arrays]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(header)
-    writer.writerows(zip(*columns, strict=True))
+    for place in range(len(found.point)):
+        columns = [[ids[place]] * horizon] if ids else []
+        if found.times is not None:
+            columns.append(found.series.clock.written(found.times[place]))
+        columns.append([str(step) for step in range(1, horizon + 1)])
+        for column in range(len(found.columns)):
+            spread = _spread(windows, place, column, found.columns[column])
+            columns += [in_digits(values[place, :, column], spread) for _, values in arrays]
+        writer.writerows(zip(*columns, strict=True))
     return text.getvalue()
 
 
-def _spread(series: Series, name: str, scaler: StandardScaler, place: int) -> float:
+def _spread(windows: LastWindows, place: int, column: int, name: str) -> float:
     """How far a column spreads: in the training rows, or where nothing was scaled, in the file."""
-    if scaler.mean[place] or scaler.deviation[place] != 1:
-        return float(scaler.deviation[place])
-    values, observed = series.select([name])
+    mean, deviation = windows.mean[place, column], windows.deviation[place, column]
+    if mean or deviation != 1:
+        return float(deviation)
+    series = windows.series
+    rows = slice(*series.bounds[place:place + 2])
+    values, observed = (each[rows] for each in series.select([name]))
     spread = float(values[observed].std()) if observed.any() else 0.0
     return spread or 1.0
-
-
-def _times(series: Series, info: dict, horizon: int) -> list[str] | None:
-    grid = series.grid or trained_grid(info)
-    if series.times is None or grid is None:
-        return None
-    return series.clock.written(grid.ahead(series.times[-1], horizon, series.clock))

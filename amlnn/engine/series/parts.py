@@ -5,6 +5,7 @@ look-back, horizon, scaler) is its metainfo: a training takes it from the data, 
 from the checkpoint.
 """
 
+import contextlib
 import copy
 import hashlib
 import inspect
@@ -20,6 +21,7 @@ from torch import nn
 from amlnn.config.kind import PARTS
 from amlnn.config.load import LoadedConfig
 from amlnn.data.series.continuation import check_step
+from amlnn.data.series.csv_columns import AUTO
 from amlnn.data.series.series import Series
 from amlnn.data.series.window_loader import WindowLoader
 from amlnn.data.series.windows import SeriesWindows
@@ -34,7 +36,7 @@ __all__ = ['FirstBatch', 'SeriesParts', 'checkpoint_metainfo', 'naive_error']
 
 # What a model has to know of its data, and a checkpoint says.
 _SIZES = ('look_back', 'horizon')
-_COLUMNS = ('columns', 'extra_columns')
+_COLUMNS = ('columns', 'extra_columns', 'known_columns')
 
 
 @dataclass
@@ -76,10 +78,15 @@ class SeriesParts:
                         f'`{self.loaded.path}` has no `{part}_dataloader.dataset.{name}`, nor one '
                         'in the training part', hint=f'set train_dataloader.dataset.{name}')
             if self.trained:
-                self.check_fits(_names_and_sizes(section))
+                section |= {name: self.trained[name] for name in _SIZES if section[name] == AUTO}
+                self.check_fits({**_names_and_sizes(section),
+                                 'known_columns': self.trained.get('known_columns', [])})
                 section['scaler'] = self.trained['scaler']
+                if 'known' in self.trained:
+                    section['known_scales'] = self.trained['known']
             dataset = DATASETS.build(section)
             if self.trained:
+                self.check_fits(dataset.metainfo)
                 check_step(dataset.metainfo, self.trained, self.checkpoint)
             for other, known in self._datasets.items():
                 self._check_same(part, dataset.metainfo, other, known.metainfo)
@@ -109,7 +116,11 @@ class SeriesParts:
 
     def evaluation_meta(self, part: str) -> dict:
         """What metrics need to know: the metainfo, and `naive_error` (see the function)."""
-        return {**self.metainfo, 'naive_error': naive_error(self.dataset(part))}
+        dataset = self.dataset(part)
+        meta = {**self.metainfo, 'naive_error': naive_error(dataset)}
+        if dataset.ids:  # of other series than the checkpoint's too
+            meta['scaler'] = dict(mean=dataset.scaler.mean, deviation=dataset.scaler.deviation)
+        return meta
 
     def fill_model(self, section: dict) -> None:
         """Give the model section what is derived from the data.
@@ -123,7 +134,8 @@ class SeriesParts:
         info = self.metainfo
         derived = {name: info[name] for name in _SIZES} | {
             'channels': len(info['columns']), 'extra_channels': len(info['extra_columns']),
-            'season': info.get('season')}
+            'known_channels': len(info.get('known_columns', [])),
+            'series_count': len(info.get('ids', [])) or 1, 'season': info.get('season')}
         for name in derived.keys() & inspect.signature(kind).parameters.keys():
             typed = section.get(name)
             if typed is not None and typed != derived[name]:
@@ -168,8 +180,8 @@ class SeriesParts:
         """
         trained, checkpoint = trained or self.trained, checkpoint or self.checkpoint
         for name in (*_COLUMNS, *_SIZES):
-            if info[name] != trained[name]:
-                was, now = (_shown(each[name]) for each in (trained, info))
+            if info.get(name, []) != trained.get(name, []):
+                was, now = (_shown(each.get(name, [])) for each in (trained, info))
                 raise CheckpointError(
                     f'`{checkpoint}` was trained with {name} {was}, and the config has {now}',
                     hint='give the config that the checkpoint was trained with; it is config.py in '
@@ -179,18 +191,19 @@ class SeriesParts:
         """Compare what the config says with the checkpoint, without reading any data."""
         for part in PARTS:
             section = self.section(part) if self.config.get(f'{part}_dataloader') else {}
-            typed = {name: section[name] for name in _SIZES if section.get(name) is not None}
+            typed = {name: section[name] for name in _SIZES
+                     if section.get(name) not in (None, AUTO)}
             self.check_fits({**self.trained, **typed})
 
     def _check_same(self, part: str, info: dict, other: str, known: dict) -> None:
         for name in (*_COLUMNS, *_SIZES, 'scaler'):
-            if info[name] != known[name]:
+            if info.get(name, []) != known.get(name, []):
                 place = self.loaded.origins.get(f'{part}_dataloader.dataset', self.loaded.path)
                 what = 'source or borders' if name == 'scaler' else name
                 raise ConfigError(
                     f'{place}: the {part} windows have another {what} than the {other} windows'
-                    + ('' if name == 'scaler' else f': {_shown(info[name])}, not '
-                       f'{_shown(known[name])}'),
+                    + ('' if name == 'scaler' else f': {_shown(info.get(name, []))}, not '
+                       f'{_shown(known.get(name, []))}'),
                     hint=f'set it alike in {other}_dataloader.dataset and {part}_dataloader.dataset'
                     '; only split and stride may differ')
 
@@ -227,8 +240,11 @@ class SeriesParts:
         """Columns and sizes, in words."""
         info = self.metainfo
         count = len(info['columns'])
-        extra = f' and {len(info["extra_columns"])} extra' if info['extra_columns'] else ''
-        return (f'{count} column{"s" * (count != 1)}{extra}, {info["look_back"]} rows back, '
+        more = [f'{len(info[name])} {word}' for name, word in (
+            ('extra_columns', 'extra'), ('known_columns', 'known')) if info.get(name)]
+        extra = ''.join(f' and {each}' for each in more)
+        many = f' of {len(info["ids"]):,} series' if info.get('ids') else ''
+        return (f'{count} column{"s" * (count != 1)}{extra}{many}, {info["look_back"]} rows back, '
                 f'{info["horizon"]} ahead')
 
     def warnings(self) -> list[str]:
@@ -244,6 +260,8 @@ class SeriesParts:
         for dataset in list(self._datasets.values())[:1]:
             digest.update(f'{dataset.columns} {dataset.extra_columns} '
                           f'{tuple(dataset.borders)}'.encode())
+            if dataset.ids:
+                digest.update(repr(dataset.ids).encode() + dataset.division.ends.tobytes())
         for series in self._read.values():
             digest.update(np.ascontiguousarray(series.values).tobytes())
         return digest.hexdigest()
@@ -294,9 +312,11 @@ class _ReadOnce:
 
 def _names_and_sizes(section: dict) -> dict:
     """Those parts of the metainfo that need no window."""
-    extra = list(section.get('extra') or ())
+    extra, known = (list(section.get(name) or ()) for name in ('extra', 'known'))
+    source = section['source']
     columns = section.get('targets') or [
-        name for name in section['source'].read().columns if name not in extra]
+        name for name in (source.read_open() if known else source.read()).columns
+        if name not in (*extra, *known)]
     return {'columns': list(columns), 'extra_columns': extra,
             **{name: section[name] for name in _SIZES}}
 
@@ -314,7 +334,7 @@ def checkpoint_metainfo(checkpoint: dict, path: Path) -> dict:
     return info
 
 
-def naive_error(dataset: SeriesWindows) -> list[float]:
+def naive_error(dataset: SeriesWindows) -> list[float] | np.ndarray:
     """Mean absolute error of repeating the value of a season ago, in the training rows.
 
     Args:
@@ -322,12 +342,25 @@ def naive_error(dataset: SeriesWindows) -> list[float]:
 
     Returns:
         One number a target column, in scaled units; where the season is not known, that of
-        repeating the value before.
+        repeating the value before. Of a panel [S, C], for each of the scaler's ids; NaN where
+        there is none.
     """
+    if dataset.ids:
+        return _naive_errors(dataset)
     try:
         return seasonal_naive_error(dataset.training_values, dataset.season or 1).tolist()
     except DataError:  # a training part shorter than a season: the errors that need it are NaN
         return [math.nan] * len(dataset.columns)
+
+
+def _naive_errors(dataset: SeriesWindows) -> np.ndarray:
+    found = np.full((len(dataset.scaler.ids), len(dataset.columns)), math.nan)
+    places = {name: place for place, name in enumerate(dataset.scaler.ids)}
+    values, bounds, _ = dataset.part_rows('train')
+    for name, first, stop in zip(dataset.ids, bounds, bounds[1:], strict=False):
+        with contextlib.suppress(DataError):
+            found[places[name]] = seasonal_naive_error(values[first:stop], dataset.season or 1)
+    return found
 
 
 def _shown(value: object) -> str:

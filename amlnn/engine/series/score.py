@@ -57,8 +57,9 @@ def add_rows_and_intervals(record: TestRecord, result: ForecastEvaluation, parts
         record.sampled_baselines = sampled
     else:  # they are of all windows
         record.baselines |= sampled
+    codes = result.dataset.window_codes(np.arange(result.samples)) if result.dataset.ids else None
     for level, low, high in interval_bounds(checkpoint.get('intervals') or [], result.forecasts,
-                                            result.quantiles):
+                                            result.quantiles, codes):
         name = f'{100 * level:g}'
         record.metrics[f'interval/coverage_{name}'] = float(np.mean(
             coverage(result.targets, low, high, result.observed)))
