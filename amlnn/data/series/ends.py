@@ -80,8 +80,8 @@ def last_windows(series: Series, info: dict, future: Series | None = None,
         seen = np.concatenate([seen, np.ones(past.shape, dtype=bool)], axis=2)
         ahead = _known_ahead(known, whole, series, info, times, future).astype(np.float32)
     count = len(info['columns'])
-    return LastWindows(series, inputs.astype(np.float32), None if seen.all() else seen, ahead, codes,
-                       mean[:, :count], deviation[:, :count], times)
+    return LastWindows(series, inputs.astype(np.float32), None if seen.all() else seen, ahead,
+                       codes, mean[:, :count], deviation[:, :count], times)
 
 
 def _long_enough(series: Series, info: dict, short: str) -> np.ndarray:

@@ -165,7 +165,7 @@ def _refuse_irregular(series: Series, grid: TimeGrid, positions: np.ndarray,
         f'{series.where(row)}: `{series.shown(row)}` comes {_in_words(seconds[row - 1])} after '
         f'the row before, and {apart}: {len(off):,} of {len(positions):,} rows are irregular '
         f'({least} to {most} apart)',
-        hint='bring the rows to one step first, as a mean of each hour or day; step= of the source '
+        hint="resample='mean' of the source (or 'sum', 'last') brings the rows to one step; step= "
         'names the right one if it is another; date_column=None counts rows instead of time')
 
 

@@ -345,7 +345,7 @@ class SeriesWindows:
         if not few.any():
             return series, division
         shortest = [series.ids[place] for place in np.flatnonzero(few)[:3]]
-        shown = ', '.join(f'`{name}`' for name in shortest) + ', ...' * (few.sum() > 3)
+        shown = ', '.join(f'`{name}`' for name in shortest) + (', ...' if few.sum() > 3 else '')
         told = f'{int(few.sum()):,} of {len(few):,} series have no training window of look_back ' \
                f'{self.look_back} + horizon {self.horizon} = {need} rows ({shown})'
         if short == 'error' or few.all():
