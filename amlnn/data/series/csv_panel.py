@@ -56,16 +56,14 @@ def divide(table: CSVTable, columns: Sequence[str]) -> Members:
     if len(columns) > 1:
         names = [' / '.join(parts) for parts in zip(*map(table.column, columns), strict=True)]
     known: dict[str, int] = {}
-    codes = np.fromiter((known.setdefault(name.strip(), len(known)) for name in names), np.int64,
-                        len(names))
+    codes = np.fromiter((known.setdefault(name, len(known)) for name in map(str.strip, names)),
+                        np.int64, len(names))
     if '' in known:
         row = int((codes == known['']).argmax())
         raise DataError(f'{table.where(row)}: `{columns[0]}` is empty, and names the series',
                         hint='give every row the name of its series')
     if (np.diff(codes) < 0).any():
-        order = np.argsort(codes, kind='stable')
-        table.cells = [table.cells[row] for row in order]
-        table.lines = [table.lines[row] for row in order]
+        table.reorder(np.argsort(codes, kind='stable'))
     return Members(list(known), np.concatenate([[0], np.cumsum(np.bincount(codes))]))
 
 

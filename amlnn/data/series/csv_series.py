@@ -200,7 +200,7 @@ class CSVSeries:
             static = {name: static_values(table, members, name, style.number) for name in static}
             panel = dict(ids=members.ids, bounds=members.bounds, static=static)
         series = Series(values, ~np.isnan(values), names, times, clock=clock, aside=aside,
-                        notes=notes, path=str(self.path), lines=np.array(table.lines),
+                        notes=notes, path=str(self.path), lines=table.lines,
                         doubt=doubt, **(panel if members else {}))
         return series, table
 
@@ -327,7 +327,7 @@ class CSVSeries:
                              numbers: dict[str, np.ndarray]) -> DataError | None:
         """Refuse missing cells; of the last rows alone, what is wrong unless they are to come."""
         doubt = None
-        ends = members.bounds[1:] if members else np.array([len(table.cells)])
+        ends = members.bounds[1:] if members else np.array([len(table.lines)])
         for name, values in numbers.items():
             rows = np.flatnonzero(np.isnan(values))
             if self.missing == 'mask' or not len(rows):

@@ -1,8 +1,11 @@
 """The cells of a text file: its names of columns, then a row a line."""
 
 import csv
+from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from amlnn.data.fetch.download_table import download_command
 from amlnn.data.series.csv_dialect import conclude_delimiter, encodings_of, open_rows
@@ -34,9 +37,10 @@ class CSVTable:
     encoding: str | None
     skip_lines: int = 0
     header: list[str] = field(default_factory=list)
-    cells: list[list[str]] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    """Line of the file in which each row ends."""
+    columns_of_cells: list[list[str]] = field(default_factory=list)
+    """[T] cells of each column."""
+    lines: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    """[T] int64, line of the file in which each row ends."""
     notes: list[str] = field(default_factory=list)
     used_delimiter: str = ','
 
@@ -67,16 +71,22 @@ class CSVTable:
         return self
 
     def column(self, name: str) -> list[str]:
-        """[T] cells."""
-        place = self.header.index(name)
-        return [row[place] for row in self.cells]
+        """[T] cells; they belong to the table."""
+        return self.columns_of_cells[self.header.index(name)]
+
+    def reorder(self, order: np.ndarray) -> None:
+        """Put the rows into another order; `order` [T] int64 are their places now."""
+        self.lines = self.lines[order]
+        places = order.tolist()
+        for place, cells in enumerate(self.columns_of_cells):
+            self.columns_of_cells[place] = [cells[row] for row in places]
 
     def where(self, row: int) -> str:
         """File and line of a row."""
         return f'`{self.path}:{self.lines[row]}`'
 
     def _read(self, encoding: str) -> None:
-        self.header, self.cells, self.lines, count = [], [], [], 0
+        count, cells = 0, _Cells()
         used = self.delimiter or conclude_delimiter(self.path, encoding, self.skip_lines)
         self.used_delimiter = used
         rows = open_rows(self.path, encoding, used, self.skip_lines)
@@ -85,19 +95,20 @@ class CSVTable:
         first, stop = self.rows or (0, None)
         empty = []  # rows without a time may be missing values, if others follow
         for row, line in rows:
-            if not any(cell.strip() for cell in row):
+            if not ''.join(row).strip():
                 if self.date_column is None and len(row) > 1:
                     empty.append((row, line))
                 continue
             for each, place in [*empty, (row, line)]:
                 count += 1
                 if first < count <= (stop or count):
-                    self._check_length(each, place)
-                    self.cells.append(each)
-                    self.lines.append(place)
+                    if len(each) != len(self.header):
+                        self._refuse_length(each, place)
+                    cells.add(each, place)
             empty = []
             if stop and count >= stop:
                 break
+        self.columns_of_cells, self.lines = cells.columns(len(self.header))
         if count < (stop or first + 1):
             raise DataError(
                 f'`{self.path}` has {count} rows' + (f', rows={self.rows}' if self.rows else ''),
@@ -154,14 +165,50 @@ class CSVTable:
             return f'date_column={times[0]!r} of the source: it holds times'
         return hint + 'set date_column to the name of the column with the times, or to None'
 
-    def _check_length(self, row: list[str], line: int) -> None:
-        if len(row) != len(self.header):
-            hint = 'every line has a cell for each column; is the file whole?'
-            if self.used_delimiter == ',' and len(row) > len(self.header):
-                hint = 'are decimals written with a comma? put such numbers in quotes, or `;` ' \
-                       'between cells; else ' + hint
-            raise DataError(f'`{self.path}:{line}`: {len(row)} cells, the header has '
-                            f'{len(self.header)}', hint=hint)
+    def _refuse_length(self, row: list[str], line: int) -> None:
+        hint = 'every line has a cell for each column; is the file whole?'
+        if self.used_delimiter == ',' and len(row) > len(self.header):
+            hint = 'are decimals written with a comma? put such numbers in quotes, or `;` ' \
+                   'between cells; else ' + hint
+        raise DataError(f'`{self.path}:{line}`: {len(row)} cells, the header has '
+                        f'{len(self.header)}', hint=hint)
+
+
+class _Cells:
+    """Cells column by column, equal ones of a column kept once: of many rows, names and dates are.
+    """
+
+    block = 65536  # rows
+    most = 200_000  # different cells of a column that are looked up
+
+    def __init__(self):
+        self._rows: list[list[str]] = []
+        self._columns: list[list[str]] = []
+        self._known: list[dict[str, str]] = []
+        self._lines = array('q')
+
+    def add(self, row: list[str], line: int) -> None:
+        """Add a row."""
+        self._rows.append(row)
+        self._lines.append(line)
+        if len(self._rows) == self.block:
+            self._turn()
+
+    def columns(self, count: int) -> tuple[list[list[str]], np.ndarray]:
+        """[T] cells of each of `count` columns, and the [T] lines."""
+        self._turn()
+        return self._columns or [[] for _ in range(count)], np.array(self._lines, dtype=np.int64)
+
+    def _turn(self) -> None:
+        for place, cells in enumerate(zip(*self._rows, strict=True)):
+            if place == len(self._columns):
+                self._columns.append([])
+                self._known.append({})
+            known = self._known[place]
+            if len(known) < self.most:
+                cells = [known.setdefault(cell, cell) for cell in cells]
+            self._columns[place].extend(cells)
+        self._rows.clear()
 
 
 def absent_file(path: Path) -> DataError:
