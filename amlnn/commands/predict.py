@@ -17,11 +17,16 @@ def main(args) -> int:
         bad.append(path)
         print(f'warning: `{path}` cannot be read: {reason}', file=sys.stderr)
 
+    def on_forecast(found) -> None:
+        if args.out:
+            from amlnn.report.predicted import draw_ends
+            draw_ends(found, args.out.with_suffix('.png'))
+
     for line in predict(PredictOptions(
             config, device=args.device, checkpoint=args.checkpoint,
             trust_checkpoint=args.trust_checkpoint,
             data_changed=args.data_changed, inputs=args.inputs, topk=args.topk,
-            json=args.json, out=args.out), on_bad):
+            json=args.json, out=args.out, future=args.future, on_forecast=on_forecast), on_bad):
         print(line, flush=True)
     return 1 if bad else 0
 
@@ -33,7 +38,11 @@ def parser() -> CommandParser:
     parser.add_argument('checkpoint', type=Path, help='a .pth file, or `pretrained`')
     parser.add_argument('inputs', nargs='+', metavar='INPUT',
                         help='image files, folders, globs; for a forecaster one CSV file')
-    parser.add_argument('--out', type=Path, metavar='FILE', help="of a forecaster: the CSV's file")
+    parser.add_argument('--out', type=Path, metavar='FILE',
+                        help='of a forecaster: the CSV to write, and beside it a picture (.png)')
+    parser.add_argument('--future', type=Path, metavar='FILE',
+                        help='of a forecaster: known columns of the rows to come, where INPUT does '
+                        'not end with them')
     parser.add_argument('--topk', type=int, metavar='K',
                         help='classes to name for each image (default 10)')
     parser.add_argument('--json', action='store_true', help='one JSON object a line')

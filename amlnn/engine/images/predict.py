@@ -62,6 +62,8 @@ def check_inputs(options: PredictOptions) -> None:
     """
     if options.out:
         raise UsageError('--out is for a forecaster', hint='keep the output with > FILE')
+    if options.future:
+        raise UsageError('--future is for a forecaster', hint='leave it out')
     if options.topk is not None and options.topk < 1:
         raise UsageError(f'--topk is {options.topk}', hint='at least 1')
     find_images(options.inputs)

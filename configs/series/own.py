@@ -1,0 +1,12 @@
+"""A CSV file of your own, columns, step and horizon found out: a segmented GRU.
+
+python tools/train.py configs/series/own.py --data my.csv
+"""
+_base_ = [
+    '../_base_/models/segmented_gru.py', '../_base_/datasets/own_series.py',
+    '../_base_/schedules/adam_exponential_30e.py', '../_base_/runtime_series.py'
+]
+model = dict(
+    encoder=dict(hidden_size=64, segment_length=None, dropout=0.1), head=dict(loss='mae'))
+custom_hooks = [dict(type='RunEarlyStoppingHook', monitor='forecast/mae', patience=4)]
+default_hooks = dict(checkpoint=dict(save_best='forecast/mae'))
