@@ -4,10 +4,11 @@ All columns are read in the units of the batch. Each window is normalised by wha
 so nothing here is fitted on data.
 """
 
-# B windows, L past steps, P future steps, C target columns, E extra columns, F features of a step,
-# S series (B, or B times C with independent channels), K = numbers per series and future step,
-# R numbers per value, w steps fed back at once
+# B windows, L past steps, P future steps, C target columns, E extra columns, K known columns,
+# F features of a step, S series (B, or B times C with independent channels), R numbers per value,
+# O = numbers per series and future step, w steps fed back at once
 
+import copy
 from typing import ClassVar
 
 import torch
@@ -17,11 +18,12 @@ from torch import Tensor, nn
 
 from amlnn.errors import ConfigError, DataError
 from amlnn.formulas.gaps import fill_forward
-from amlnn.formulas.seasons import season_means
 from amlnn.models.series.forecast_heads import Forecast
+from amlnn.models.series.local_forecasters import LocalForecasters
+from amlnn.models.series.normalization import LastValue, RevIN, SeasonalMean, Unchanged
 from amlnn.models.series.recurrent import Task
 
-__all__ = ['Forecaster', 'LastValue', 'RevIN', 'SeasonalMean']
+__all__ = ['Forecaster', 'KnownEffect']
 
 
 @MODELS.register_module()
@@ -36,6 +38,12 @@ class Forecaster(BaseModel):
 
     **Extra columns** are read, but neither forecast nor normalised per window (they may be hours
     or holidays). Recursive decoding, which needs their future, treats it as missing.
+
+    **Known columns** are known of the future too: holidays, prices. What they add to the targets is
+    learnt as a linear effect, taken away from the past before a window is normalised and added to
+    the forecast, as in a regression with autocorrelated errors: so a holiday on a window's last day
+    does not lower the days after it. The encoder reads them beside the extra columns, and the
+    decoder reads those of the future.
 
     Args:
         encoder: Config of a recurrent encoder; its `task` is filled in.
@@ -55,11 +63,16 @@ class Forecaster(BaseModel):
             periods in the window (`SeasonalMean`), 'none' nothing.
         season: Steps of a period, for 'season'.
         missing_indicator: Whether the encoder reads which values were missing.
+        known_channels: Columns known of the future, K: the last of the inputs.
+        per_series: Whether each series has a model of its own (`LocalForecasters`), instead of one
+            for all.
+        series_count: How many series there are, for `per_series`; none counts as one.
 
     Raises:
         ConfigError: an option has none of the values it can have, or a size is missing or too
-            small.
-        DataError: inputs of another shape, or a value that is not finite and not marked as missing.
+            small; more models are asked for than can be kept.
+        DataError: inputs of another shape, or a value that is not finite and not marked as missing;
+            a window of a series that has no model.
 
     >>> model = Forecaster(dict(type='GRU', hidden_size=8), dict(type='PointHead'),
     ...                    look_back=12, horizon=4, channels=2)
@@ -73,7 +86,9 @@ class Forecaster(BaseModel):
                  horizon: int | None = None, channels: int | None = None,
                  extra_channels: int | None = 0, channel_independent: bool = True,
                  decoding: str = 'direct', normalization: str = 'last',
-                 season: int | None = None, missing_indicator: bool = False):
+                 season: int | None = None, missing_indicator: bool = False,
+                 known_channels: int | None = 0, per_series: bool = False,
+                 series_count: int | None = None):
         super().__init__()
         sizes = dict(look_back=look_back, horizon=horizon, channels=channels)
         for name, size in sizes.items():
@@ -86,7 +101,7 @@ class Forecaster(BaseModel):
             season=lambda: SeasonalMean(look_back, horizon, season))
         _one_of('normalization', normalization, tuple(normalizations))
         self.look_back, self.horizon, self.channels = look_back, horizon, channels
-        self.extra_channels = extra_channels or 0
+        self.extra_channels, self.known_channels = extra_channels or 0, known_channels or 0
         self.channel_independent = channel_independent
         self.missing_indicator = missing_indicator
         self.normalization = normalizations[normalization]()
@@ -95,90 +110,139 @@ class Forecaster(BaseModel):
         self.encoder = MODELS.build(encoder, default_args=dict(task=Task(
             look_back=look_back,
             horizon=horizon,
-            features=(together + self.extra_channels) * (2 if missing_indicator else 1),
+            features=(together + self.extra_channels + self.known_channels)
+            * (2 if missing_indicator else 1),
             outputs=together * self.head.size,
             channels=channels if channel_independent else 1,
-            recursive=decoding == 'recursive')))
+            recursive=decoding == 'recursive',
+            known=self.known_channels)))
+        self.effect = self.members = None
+        if self.known_channels:
+            self.effect = KnownEffect(self.known_channels, channels)
+        if per_series:
+            members = LocalForecasters(copy.deepcopy(self), series_count or 1)
+            del self.encoder, self.normalization, self.effect
+            self.members = members
 
     def forward(self, inputs: Tensor, targets: Tensor | None = None, index: Tensor | None = None,
                 observed: Tensor | None = None, target_observed: Tensor | None = None,
-                mode: str = 'tensor') -> dict[str, Tensor] | Forecast | Tensor:
+                known: Tensor | None = None, series: Tensor | None = None, mode: str = 'tensor',
+                ) -> dict[str, Tensor] | Forecast | Tensor:
         """Forecast a batch, or take its loss.
 
         Args:
-            inputs: [B, L, C + E], target columns first.
+            inputs: [B, L, C + E + K], targets first, then extra and known columns.
             targets: [B, P, C], for the loss.
             index: [B], the windows' numbers, for error messages.
-            observed: [B, L, C + E], False where a value is missing.
+            observed: [B, L, C + E + K], False where a value is missing.
             target_observed: [B, P, C], False where a value is missing.
+            known: [B, P, K], the known columns of the future; not read without any.
+            series: [B] int64, which series each window is of, -1 for one that training had not;
+                read with `per_series` alone.
             mode: 'loss' gives {'loss': scalar}; 'predict' a `Forecast`; 'tensor' the head's output
                 [B, P, C, R], of which `head.loss` and `head.forecast` make the other two.
 
         Raises:
             DataError: see the class.
         """
-        self._check_shape('inputs', inputs, self.look_back, self.channels + self.extra_channels)
-        x_BLD = inputs if observed is None else fill_forward(inputs, observed, xp=torch)
-        _check_finite(x_BLD, index, 'inputs')
-        C = self.channels
-        z_BLC, shift_BPC, scale_B1C = self.normalization(
-            x_BLD[..., :C], None if observed is None else observed[..., :C])
-        x_SLF, feed_back = self._series(z_BLC, x_BLD[..., C:], observed)
-        raw_SPK = self.encoder(x_SLF, feed_back)
-        output_BPCR = self.head(self._columns(raw_SPK), shift_BPC, scale_B1C)
+        if self.members is None:
+            output_BPCR = self._output(inputs, index, observed, known)
+        else:
+            output_BPCR = self.members(inputs, index, observed, known, series)
         if mode == 'tensor':
             return output_BPCR
         if mode == 'predict':
             return self.head.forecast(output_BPCR)
         if mode != 'loss':
             raise ValueError(f'no mode `{mode}`')
-        self._check_shape('targets', targets, self.horizon, C)
+        self._check_shape('targets', targets, self.horizon, self.channels)
         if target_observed is None:
             _check_finite(targets, index, 'targets')
         return dict(loss=self.head.loss(output_BPCR, targets, target_observed))
 
-    def _series(self, z_BLC: Tensor, extra_BLE: Tensor, observed: Tensor | None):
+    def _output(self, inputs: Tensor, index: Tensor | None, observed: Tensor | None,
+                known: Tensor | None) -> Tensor:
+        """What the head makes of a batch, [B, P, C, R]."""
+        C, K = self.channels, self.known_channels
+        self._check_shape('inputs', inputs, self.look_back, C + self.extra_channels + K)
+        x_BLD = inputs if observed is None else fill_forward(inputs, observed, xp=torch)
+        _check_finite(x_BLD, index, 'inputs')
+        x_BLC, effect_BPC, more = x_BLD[..., :C], None, ()
+        seen_BLC = None if observed is None else observed[..., :C]
+        if K:
+            self._check_shape('known', known, self.horizon, K)
+            _check_finite(known, index, 'known', 'the future rows of known columns have no gaps')
+            x_BLC, effect_BPC = self._without_effect(inputs, x_BLD[..., -K:], seen_BLC, known)
+            more = (known,)
+        z_BLC, shift_BPC, scale_B1C = self.normalization(x_BLC, seen_BLC)
+        if K:
+            shift_BPC = effect_BPC if shift_BPC is None else shift_BPC + effect_BPC
+        x_SLF, feed_back = self._series(z_BLC, x_BLD[..., C:], observed, *more)
+        raw_SPO = self.encoder(x_SLF, feed_back, *more)
+        return self.head(self._columns(raw_SPO), shift_BPC, scale_B1C)
+
+    def _without_effect(self, inputs: Tensor, past_BLK: Tensor, seen_BLC: Tensor | None,
+                        known: Tensor) -> tuple[Tensor, Tensor]:
+        """The targets less the known columns' effect, [B, L, C], and that of the future."""
+        rest_BLC = inputs[..., :self.channels] - self.effect(past_BLK)
+        if seen_BLC is not None:
+            # Filled afterwards: what goes on over a gap is the level, not a holiday before it.
+            rest_BLC = fill_forward(rest_BLC, seen_BLC, xp=torch)
+        return rest_BLC, self.effect(known)
+
+    def _series(self, z_BLC: Tensor, beside_BLX: Tensor, observed: Tensor | None,
+                known_BPK: Tensor | None = None):
         """Features of each step, and what makes them of forecast steps."""
         B, L, C = z_BLC.shape
-        future = []  # what recursive decoding reads beside its own forecasts
+        future = []  # [S, P, X]: what recursive decoding reads beside its own forecasts
         if self.channel_independent:
             parts = [z_BLC.transpose(1, 2).reshape(B * C, L, 1)]
         else:
             parts = [z_BLC]
 
-        def add(values_BLX: Tensor, next_B1X: Tensor) -> None:
+        def add(values_BLX: Tensor, next_BQX: Tensor) -> None:
             if self.channel_independent:
-                values_BLX, next_B1X = (t.repeat_interleave(C, 0) for t in (values_BLX, next_B1X))
+                values_BLX, next_BQX = (t.repeat_interleave(C, 0) for t in (values_BLX, next_BQX))
             parts.append(values_BLX)
-            future.append(next_B1X)
+            future.append(next_BQX.expand(-1, self.horizon, -1))
 
-        if self.extra_channels:
-            add(extra_BLE, extra_BLE[:, -1:])
+        if beside_BLX.shape[-1]:
+            add(beside_BLX, self._ahead(beside_BLX[:, -1:], known_BPK))
         if self.missing_indicator:
-            missing_BLD = z_BLC.new_zeros(B, L, C + self.extra_channels) if observed is None \
+            missing_BLD = z_BLC.new_zeros(B, L, C + beside_BLX.shape[-1]) if observed is None \
                 else (~observed).to(z_BLC.dtype)
-            own_BLC, rest_BLE = missing_BLD[..., :C], missing_BLD[..., C:]
+            own_BLC, rest_BLX = missing_BLD[..., :C], missing_BLD[..., C:]
             if self.channel_independent:
                 parts.append(own_BLC.transpose(1, 2).reshape(B * C, L, 1))
-                future.append(z_BLC.new_zeros(B * C, 1, 1))
+                future.append(z_BLC.new_zeros(B * C, self.horizon, 1))
             else:
                 add(own_BLC, torch.zeros_like(own_BLC[:, :1]))
-            if self.extra_channels:
-                add(rest_BLE, torch.ones_like(rest_BLE[:, :1]))
+            if beside_BLX.shape[-1]:
+                add(rest_BLX, self._ahead(
+                    torch.ones_like(rest_BLX[:, :1]),
+                    None if known_BPK is None else torch.zeros_like(known_BPK)))
 
-        def feed_back(raw_SwK: Tensor) -> Tensor:
-            centre_SwX = raw_SwK[..., ::self.head.size]
-            rest = [known_S1X.expand(-1, centre_SwX.shape[1], -1) for known_S1X in future]
+        def feed_back(raw_SwO: Tensor, first: int) -> Tensor:
+            centre_SwX = raw_SwO[..., ::self.head.size]
+            rest = [each_SPX[:, first:first + centre_SwX.shape[1]] for each_SPX in future]
             return torch.cat([centre_SwX, *rest], -1) if rest else centre_SwX
 
         return (torch.cat(parts, -1) if len(parts) > 1 else parts[0]), feed_back
 
-    def _columns(self, raw_SPK: Tensor) -> Tensor:
-        """[S, P, K] to [B, P, C, R]."""
+    def _ahead(self, last_B1X: Tensor, known_BPK: Tensor | None) -> Tensor:
+        """Extra columns as they are last, known ones as they will be: [B, P, E + K], or [B, 1, E]
+        without any that are known."""
+        if known_BPK is None:
+            return last_B1X
+        last_B1E = last_B1X[..., :self.extra_channels]
+        return torch.cat([last_B1E.expand(-1, self.horizon, -1), known_BPK], -1)
+
+    def _columns(self, raw_SPO: Tensor) -> Tensor:
+        """[S, P, O] to [B, P, C, R]."""
         P, C, R = self.horizon, self.channels, self.head.size
         if self.channel_independent:
-            return raw_SPK.view(-1, C, P, R).transpose(1, 2)
-        return raw_SPK.view(-1, P, C, R)
+            return raw_SPO.view(-1, C, P, R).transpose(1, 2)
+        return raw_SPO.view(-1, P, C, R)
 
     def _check_shape(self, name: str, value: Tensor | None, steps: int, columns: int) -> None:
         if value is None or value.ndim != 3 or value.shape[1:] != (steps, columns):
@@ -188,91 +252,25 @@ class Forecaster(BaseModel):
                 hint='the data set gives other windows or columns than the model was made for')
 
 
-class Unchanged(nn.Module):
-    """No normalisation."""
+class KnownEffect(nn.Linear):
+    """What known columns add to each target column, in units of the batch; nothing at first.
 
-    def forward(self, x_BLC: Tensor, observed_BLC: Tensor | None):
-        return x_BLC, None, None
-
-
-class LastValue(nn.Module):
-    """Subtracts the last value of a window, column by column."""
-
-    def forward(self, x_BLC: Tensor, observed_BLC: Tensor | None):
-        """Normalise; arguments and results as those of `RevIN`."""
-        last_B1C = x_BLC[:, -1:]
-        return x_BLC - last_B1C, last_B1C, None
-
-
-class SeasonalMean(nn.Module):
-    """Subtracts the mean over the same steps of all whole periods in a window, such as the same
-    hours of all days: what is left to forecast is how the coming days differ from those past.
+    The weights are a tenth of the effect, so that a step of Adam moves it ten times as far as it
+    moves other weights: else the readouts learn the future's half of the effect first, and that of
+    the past stays in the windows.
 
     Args:
-        look_back: Past steps, L.
-        horizon: Future steps, P.
-        season: Steps of a period.
-
-    Raises:
-        ConfigError: there is no period, or none fits into the window.
+        known: Known columns, K.
+        channels: Target columns, C.
     """
 
-    def __init__(self, look_back: int, horizon: int, season: int | None):
-        super().__init__()
-        if season is None or not 1 <= season <= look_back:
-            raise ConfigError(
-                f"Forecaster has normalization 'season', and `season` {season} in a look-back of "
-                f'{look_back} steps', hint='train_dataloader.dataset.season=24 for hours of a day')
-        self.look_back, self.horizon, self.season = look_back, horizon, season
+    def __init__(self, known: int, channels: int):
+        super().__init__(known, channels, bias=False)
+        nn.init.zeros_(self.weight)
 
-    def forward(self, x_BLC: Tensor, observed_BLC: Tensor | None):
-        """Normalise; arguments and results as those of `RevIN`, the shift being [B, P, C]."""
-        mean_BsC = season_means(x_BLC, self.season)
-        # Steps of a period are counted from the end of the window, where both sides meet.
-        past = torch.arange(-x_BLC.shape[1], 0, device=x_BLC.device) % self.season
-        future = torch.arange(self.horizon, device=x_BLC.device) % self.season
-        return x_BLC - mean_BsC[:, past], mean_BsC[:, future], None
-
-
-class RevIN(nn.Module):
-    """Reversible instance normalisation (Kim et al. 2022, "Reversible Instance Normalization for
-    Accurate Time-Series Forecasting against Distribution Shift", equations 1 to 3).
-
-    The learnt factor is kept positive, as an exponential: a sign carries nothing that the weights
-    after it could not, and with it quantiles would change their order on the way back.
-
-    Args:
-        channels: Columns; each has a learnt factor and offset.
-        epsilon: Added to the variance.
-    """
-
-    def __init__(self, channels: int, epsilon: float = 1e-5):
-        super().__init__()
-        self.epsilon = epsilon
-        self.log_factor_C = nn.Parameter(torch.zeros(channels))
-        self.offset_C = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x_BLC: Tensor, observed_BLC: Tensor | None):
-        """Normalise.
-
-        Args:
-            x_BLC: Windows without missing values.
-            observed_BLC: False where a value was missing; such do not count in mean and deviation.
-
-        Returns:
-            The normalised windows, and shift and scale [B, 1, C] of the way back,
-            `normalised * scale + shift`.
-        """
-        if observed_BLC is None:
-            variance_B1C, mean_B1C = torch.var_mean(x_BLC, 1, correction=0, keepdim=True)
-        else:
-            count_B1C = observed_BLC.sum(1, keepdim=True).clamp(min=1)
-            mean_B1C = torch.where(observed_BLC, x_BLC, 0.0).sum(1, keepdim=True) / count_B1C
-            squares_BLC = torch.where(observed_BLC, (x_BLC - mean_B1C).square(), 0.0)
-            variance_B1C = squares_BLC.sum(1, keepdim=True) / count_B1C
-        scale_B1C = (variance_B1C + self.epsilon).sqrt() / self.log_factor_C.exp()
-        shift_B1C = mean_B1C - self.offset_C * scale_B1C
-        return (x_BLC - shift_B1C) / scale_B1C, shift_B1C, scale_B1C
+    def forward(self, known_BTK: Tensor) -> Tensor:
+        """[B, T, C]."""
+        return 10 * super().forward(known_BTK)
 
 
 def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
@@ -280,7 +278,8 @@ def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
         raise ConfigError(f'Forecaster has no {name} `{value}`', hint=f'one of {", ".join(known)}')
 
 
-def _check_finite(x_BTD: Tensor, index: Tensor | None, name: str) -> None:
+def _check_finite(x_BTD: Tensor, index: Tensor | None, name: str,
+                  hint: str = "read the series with `missing='mask'`, or fill the gap") -> None:
     if torch.isfinite(x_BTD.sum()):  # one pass; the place is looked for only where there is one
         return
     bad = (~torch.isfinite(x_BTD)).nonzero()
@@ -290,4 +289,4 @@ def _check_finite(x_BTD: Tensor, index: Tensor | None, name: str) -> None:
     number = window if index is None else int(index[window])
     raise DataError(
         f'window {number} has {x_BTD[window, step, column].item()} in its {name}, step {step}, '
-        f'column {column}', hint="read the series with `missing='mask'`, or fill the gap")
+        f'column {column}', hint=hint)

@@ -4,7 +4,8 @@ from torch import nn
 
 from amlnn.errors import ConfigError, DataError
 from amlnn.formulas.gaps import fill_forward
-from amlnn.models.series.forecaster import Forecaster, RevIN, SeasonalMean
+from amlnn.models.series.forecaster import Forecaster
+from amlnn.models.series.normalization import RevIN, SeasonalMean
 
 ENCODERS = ['LSTM', 'GRU', 'BidirectionalRNN', 'DeepRNN', 'SegmentedGRU']
 
