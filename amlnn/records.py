@@ -19,7 +19,9 @@ A run writes these files and results reads them; neither imports the other. The 
 A forecast's `predictions_<split>.npz` holds, for N windows, P steps ahead and C columns: id [N] str
 (time or row of the first target), target and forecast [N, P, C] float32 in scaled units, columns
 [C] str, mean and deviation [C] of the scale; where there are any, observed [N, P, C] bool, and
-quantiles [N, P, C, Q] float32 with levels [Q]. Its images are windows. `components.npz` holds, for
+quantiles [N, P, C, Q] float32 with levels [Q]. Its images are windows. Of a panel of S series it
+holds ids [S] str, the names of the series, and series [N] int64, each window's place among them;
+mean and deviation are [S, C], and id is "<series> <time or row>". `components.npz` holds, for
 T rows: trend, seasons, shifts, noise and outliers [T, C] float32, whose sum is the series; gaps
 [T, C] bool, True where a value is missing; columns [C] str, times [T] datetime64, and borders [3],
 the rows at which the training, validation and test part end.
@@ -45,10 +47,10 @@ __all__ = ['OWN', 'REPEAT_LAST', 'SCHEMA_VERSION', 'TRAIN_MEAN', 'TRUTH', 'Epoch
            'is_known', 'present_names', 'process_count', 'read_run', 'read_test', 'record_of',
            'write_record']
 
-SCHEMA_VERSION = 3
-"""3 added what has a default: lost epochs, changed data, threads of an epoch."""
+SCHEMA_VERSION = 4
+"""4 added what has a default: errors by series."""
 
-_READ = (1, 2, 3)
+_READ = (1, 2, 3, 4)
 
 # What version 1 called otherwise; there windows were called images.
 _RENAMED = {'images_per_second': 'samples_per_second', 'total_images': 'total_samples'}
@@ -196,6 +198,12 @@ class TestRecord:
     """
     repeated_windows: int | None = None
     """Of a forecast: test windows that occur in the training part too."""
+    series_errors: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    """Of a panel's forecasts: by method, OWN and simple ones, an object for each series.
+
+    Each has 'mse' and 'mae' in original units, null where there is none, and 'windows'; in the
+    order of `ids` in `predictions_<split>.npz`.
+    """
 
 
 def is_known(value: float | None) -> TypeGuard[float]:

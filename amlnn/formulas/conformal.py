@@ -6,7 +6,7 @@ one are exchangeable. Neighbouring windows of a series overlap and series drift,
 promise holds only roughly: tables show the coverage measured on the test part beside it.
 """
 
-# N windows, P future steps, C target columns, Q quantile levels
+# S series, N windows, P future steps, C target columns, Q quantile levels
 
 from collections.abc import Sequence
 from math import ceil
@@ -17,10 +17,13 @@ import numpy as np
 from amlnn.errors import DataError
 from amlnn.formulas.quantiles import central_places
 
-__all__ = ['INTERVAL_LEVELS', 'Conformal', 'conformal_rank', 'fit_conformal', 'fit_intervals']
+__all__ = ['INTERVAL_LEVELS', 'LEAST_WINDOWS', 'Conformal', 'conformal_rank', 'fit_conformal',
+           'fit_intervals', 'margins_by_series']
 
 INTERVAL_LEVELS = (0.8, 0.95)
 """Share of values that each interval of a forecast claims to hold."""
+LEAST_WINDOWS = 40
+"""Validation windows of a series whose intervals are its own: fewer say little of 95 %."""
 
 
 class Conformal(NamedTuple):
@@ -162,4 +165,44 @@ def fit_intervals(target: np.ndarray, point: np.ndarray, quantiles: np.ndarray |
         except DataError:
             continue
         found.append(fitted._replace(ends=ends))
+    return found
+
+
+def margins_by_series(pooled: Sequence[Conformal], series: np.ndarray, count: int,
+                      target: np.ndarray, point: np.ndarray, quantiles: np.ndarray | None = None,
+                      levels: Sequence[float] | None = None, observed: np.ndarray | None = None
+                      ) -> list[np.ndarray]:
+    """Margins of each series of a panel: its own where it has windows enough, else those of all.
+
+    Args:
+        pooled: What `fit_intervals` makes of all windows.
+        series: [N] int, the place of each window's series, 0 to S - 1.
+        count: S.
+        target: As of `fit_intervals`, as are the others.
+        point: [N, P, C].
+        quantiles: [N, P, C, Q].
+        levels: The Q levels.
+        observed: [N, P, C].
+
+    Returns:
+        [S, P, C] for each of `pooled`.
+
+    >>> target = np.arange(50.0).reshape(50, 1, 1)
+    >>> series = np.repeat([0, 1], [40, 10])  # the second has too few
+    >>> pooled = fit_intervals(target, np.zeros((50, 1, 1)))
+    >>> margins_by_series(pooled, series, 2, target, np.zeros((50, 1, 1)))[0].ravel().tolist()
+    [32.0, 40.0]
+    """
+    found = [np.repeat(each.margin[None], count, axis=0) for each in pooled]
+    order = np.argsort(series, kind='stable')
+    bounds = np.searchsorted(series[order], np.arange(count + 1))
+    for place in np.flatnonzero(np.diff(bounds) >= LEAST_WINDOWS):
+        rows = order[bounds[place]:bounds[place + 1]]
+        own = fit_intervals(target[rows], point[rows],
+                            None if quantiles is None else quantiles[rows], levels,
+                            None if observed is None else observed[rows])
+        for fit in own:
+            for each, margins in zip(pooled, found, strict=True):
+                if each.level == fit.level:
+                    margins[place] = fit.margin
     return found

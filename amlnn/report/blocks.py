@@ -10,8 +10,8 @@ from amlnn.report.svg import inline_svg
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ['Block', 'Facts', 'Fold', 'Heading', 'Pair', 'Picture', 'Table', 'Text', 'Thumbnail',
-           'Thumbnails', 'picture', 'pictures_in']
+__all__ = ['Block', 'Facts', 'Fold', 'Heading', 'Listing', 'Pair', 'Picture', 'Table',
+           'Text', 'Thumbnail', 'Thumbnails', 'picture', 'pictures_in']
 
 _BROAD = 10  # inches
 
@@ -82,6 +82,19 @@ class Fold(Block):
     macro = 'fold'
     summary: str
     table: Table
+
+
+@dataclass(frozen=True)
+class Listing(Block):
+    """The first and last rows of a long table, of which a file beside the page has all."""
+
+    macro = 'listing'
+    text: str
+    """What the whole table says."""
+    table: Table
+    file: str
+    whole: str
+    """What the file has, in words."""
 
 
 @dataclass(frozen=True)

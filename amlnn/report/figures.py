@@ -36,6 +36,7 @@ _TRAIN, _VAL = COLOURS[0], COLOURS[1]
 _FORECAST_LABELS = {
     'forecast/mse': 'scaled MSE', 'forecast/mae': 'scaled MAE', 'forecast/mse_original': 'MSE',
     'forecast/mae_original': 'MAE', 'forecast/mase': 'MASE', 'forecast/smape': 'sMAPE',
+    'forecast/wape': 'WAPE', 'forecast/series_mae': 'scaled MAE, each series once',
     'quantile/crps': 'scaled CRPS', 'val_loss': 'loss'}
 
 

@@ -20,8 +20,10 @@ from amlnn.report.columns import (
 )
 from amlnn.report.figures import metric_label, metric_text
 from amlnn.report.forecasting import draw_components, draw_error_by_step, draw_forecasts
+from amlnn.report.panels import draw_series, series_listing, weights_text
 from amlnn.report.presented import Presented
 from amlnn.results.forecasting import error_by_step, find_intervals, reference_errors
+from amlnn.results.panels import panel_errors
 from amlnn.results.simple_methods import SimpleRow
 from amlnn.results.store import StoredRun
 
@@ -61,6 +63,8 @@ class Forecasters(Presented):
             *error('scaled\nMAE', 'forecast/mae', 1),
             *error('MSE, original\nunits', 'forecast/mse_original', 3),
             *error('MAE, original\nunits', 'forecast/mae_original', 4),
+            *error('WAPE', 'forecast/wape', 3),
+            *error('scaled MAE,\neach series once', 'forecast/series_mae', 2),
             *error('MASE', 'forecast/mase', 6),
             *error('sMAPE', 'forecast/smape', 8),
             *error('scaled\nCRPS', 'quantile/crps', 7),
@@ -102,7 +106,7 @@ class Forecasters(Presented):
             if row.name == TRUTH:
                 text += f'; the truth without noise, ' \
                         f'{metric_text(summary.metric, row.metrics[summary.metric])}'
-        return f'{text} ({count(best.samples)} windows).'
+        return f'{text} ({count(best.samples)} windows).{_two_weights(best, summary.split)}'
 
     def cost_options(self, summary: 'Summary') -> dict:
         """Bars are a spread over seeds; simple methods are lines."""
@@ -126,22 +130,37 @@ class Forecasters(Presented):
         except DataError as error:
             return [Text(error.message, 'error')]
         windows = f'{len(forecasts.ids):,} window{"s" * (len(forecasts.ids) != 1)}'
+        if forecasts.names:
+            windows += f' of {len(forecasts.names):,} series'
         intervals = find_intervals(run, split)
+        panel = panel_errors(forecasts, run.tests.get(split))
+        draw_windows = partial(draw_forecasts, forecasts) if panel is None else \
+            partial(draw_series, forecasts, panel)
         blocks: list[Block] = [
             Heading(f'Forecasts on {split}'),
             Text(f'{windows}, {forecasts.horizon:,} step{"s" * (forecasts.horizon != 1)} ahead of '
                  f'{_listed(forecasts.columns)}: mean squared error '
                  f'{metric_text("forecast/mse", forecasts.mse)} in scaled units.'),
             picture(Path(f'{stem}_forecasts.png'),
-                    partial(draw_forecasts, forecasts, intervals, title=f'{title} on {split}'),
+                    partial(draw_windows, intervals, title=f'{title} on {split}'),
                     f'Forecasts of {title} on {split} against the truth, {windows}',
                     _intervals_text(run, split, bool(intervals)))]
+        if panel is not None:
+            blocks.append(series_listing(panel, Path(f'{stem}_series.csv')))
         if forecasts.horizon > 1:
             draw = partial(draw_error_by_step, [(title, error_by_step(forecasts))],
                            references=reference_errors(forecasts), windows=len(forecasts.ids))
             blocks.append(picture(Path(f'{stem}_steps.png'), draw,
                                   f'Error by step ahead of {title} on {split}'))
         return blocks
+
+
+def _two_weights(row: 'Row', split: str) -> str:
+    """Of a panel: the error with large series counting most, and with each counting once."""
+    weighted, once = (row.over_seeds(f'forecast/{name}', split) for name in ('wape', 'series_mae'))
+    if weighted is None or once is None:
+        return ''
+    return f' {weights_text(weighted[0], once[0])}'
 
 
 def _error_cell(row: 'Row | SimpleRow', metric: str, summary: 'Summary') -> str:

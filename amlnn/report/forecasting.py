@@ -28,15 +28,21 @@ from amlnn.results.forecasts import Forecasts
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ['draw_components', 'draw_error_by_step', 'draw_forecasts']
+__all__ = ['COLUMNS', 'FEW_STEPS', 'draw_components', 'draw_course', 'draw_error_by_step',
+           'draw_forecasts', 'draw_window', 'legend_below', 'panels_of', 'time_axis']
 
 # N windows in the order of time, P steps ahead, C columns, T rows of a series
 
 _TRUTH, _FORECAST = INK, COLOURS[1]
-_FEW_STEPS = 6  # fewer steps make no picture of a window: then window follows window
-_COLUMNS, _WINDOWS = 4, 200  # shown at most
+FEW_STEPS = 6
+"""Fewer steps make no picture of a window: then window follows window."""
+COLUMNS = 4
+"""Shown at most."""
+_WINDOWS = 200  # shown at most
 _LONG_SERIES, _NEAR = 1000, 240  # rows; of more, so many are drawn a second time
 _NARROW_DATES = 6  # with fewer matplotlib finds no step for some ranges
+# What matplotlib lacks where a few days, hours or years leave it no step, by its units of time.
+_WHOLE = {1: 12, 4: 24, 5: 60, 6: 60}
 _PART_NAMES = {'seasons': 'seasons, all together', 'shifts': 'level shifts'}
 
 
@@ -59,35 +65,33 @@ def draw_forecasts(forecasts: Forecasts, intervals: Sequence[Interval], path: Pa
         The figure, for those who show it in another form.
     """
     count = len(forecasts.ids)
-    if forecasts.horizon < _FEW_STEPS:
+    if forecasts.horizon < FEW_STEPS:
         shown = min(count, _WINDOWS)
         last = f'the last {shown:,} of {count:,} windows' if shown < count else \
             f'all {count:,} windows'
-        figure, panels = _panels(min(len(forecasts.columns), _COLUMNS), 1, title,
+        figure, panels = panels_of(min(len(forecasts.columns), COLUMNS), 1, title,
                                  f'one step ahead, {last}', narrow)
         for column, axes in enumerate(panels[:, 0]):
-            _draw_course(axes, forecasts, intervals, column, count - shown)
+            draw_course(axes, forecasts, intervals, column, count - shown)
     else:
         several = len(forecasts.columns) > 1
         windows = chosen_windows(forecasts, 4)
         if several:  # the typical and the hard one
             windows = [windows[0], *windows[2:3]]
-        drawn = min(len(forecasts.columns), _COLUMNS)
+        drawn = min(len(forecasts.columns), COLUMNS)
         rows = drawn if several else math.ceil(len(windows) / 2)
         wide = min(len(windows), 2)
-        left = len(forecasts.columns) - _COLUMNS
+        left = len(forecasts.columns) - COLUMNS
         more = f'; {left} more columns not shown' if left > 0 else ''
-        figure, panels = _panels(rows, wide, title, f'windows chosen by the rank of their error '
+        figure, panels = panels_of(rows, wide, title, f'windows chosen by the rank of their error '
                                                     f'among {count:,}{more}', narrow)
         places = [(window, column) for column in range(drawn) for window in windows] if several \
             else [(window, 0) for window in windows]
         for axes, (window, column) in zip(panels.flat, places, strict=False):
-            _draw_window(axes, forecasts, intervals, window, column)
+            draw_window(axes, forecasts, intervals, window, column)
         for axes in panels.flat[len(places):]:
             axes.axis('off')
-    handles = panels[0, 0].get_legend_handles_labels()
-    figure.legend(*handles, loc='outside lower left', ncols=2 if narrow else 5, frameon=False,
-                  fontsize=8.5, labelcolor=INK)
+    legend_below(figure, panels[0, 0], narrow)
     save(figure, path)
     return figure
 
@@ -186,7 +190,7 @@ def draw_components(parts: Mapping[str, np.ndarray], path: Path | str | None,
                                       xycoords=('data', 'axes fraction'))
         column_panels[0].set_xlim(x[rows.start], x[rows.stop - 1])
         most = _NARROW_DATES if narrow else 9 if first else 4
-        _time_axis(column_panels[-1], times is not None, most)
+        time_axis(column_panels[-1], times is not None, most)
     save(figure, path)
     return figure
 
@@ -209,7 +213,13 @@ def _draw_part(axes, name: str, x, part: np.ndarray) -> None:
     axes.locator_params(axis='y', nbins=3)
 
 
-def _panels(rows: int, columns: int, title: str, subtitle: str, narrow: bool):
+def legend_below(figure: 'Figure', axes, narrow: bool = False) -> None:
+    """What the marks of one panel mean, below all of them."""
+    figure.legend(*axes.get_legend_handles_labels(), loc='outside lower left',
+                  ncols=2 if narrow else 5, frameon=False, fontsize=8.5, labelcolor=INK)
+
+
+def panels_of(rows: int, columns: int, title: str, subtitle: str, narrow: bool):
     """The figure and its [rows, columns] axes; of a narrow one as many in one column."""
     if narrow:
         rows, columns = rows * columns, 1
@@ -218,7 +228,7 @@ def _panels(rows: int, columns: int, title: str, subtitle: str, narrow: bool):
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _draw_course(axes, forecasts: Forecasts, intervals: Sequence[Interval], column: int,
+def draw_course(axes, forecasts: Forecasts, intervals: Sequence[Interval], column: int,
                  first: int) -> None:
     """The first step ahead of every window from `first` on."""
     times = window_times(forecasts)
@@ -228,10 +238,10 @@ def _draw_course(axes, forecasts: Forecasts, intervals: Sequence[Interval], colu
     _draw(axes, x, forecasts, intervals, part, column)
     truth = _truth(forecasts, part, column)
     axes.plot(x, truth, color=_TRUTH, linewidth=1.2, label='truth', zorder=3)
-    _time_axis(axes, times is not None, 9 if axes.figure.get_figwidth() > NARROW else _NARROW_DATES)
+    time_axis(axes, times is not None, 9 if axes.figure.get_figwidth() > NARROW else _NARROW_DATES)
 
 
-def _draw_window(axes, forecasts: Forecasts, intervals: Sequence[Interval], window: ChosenWindow,
+def draw_window(axes, forecasts: Forecasts, intervals: Sequence[Interval], window: ChosenWindow,
                  column: int) -> None:
     """One window, and what came before it."""
     horizon, place = forecasts.horizon, window.index
@@ -280,11 +290,13 @@ def _step_line(axes, error: np.ndarray, **look) -> None:
               **look)
 
 
-def _time_axis(axes, times: bool, most: int) -> None:
+def time_axis(axes, times: bool, most: int) -> None:
     """Few, short dates, or whole rows."""
     if times:
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
         locator = AutoDateLocator(minticks=3, maxticks=most)
+        for unit, whole in _WHOLE.items():
+            locator.intervald[unit] = [*locator.intervald[unit], whole]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     else:

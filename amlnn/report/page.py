@@ -248,6 +248,10 @@ def _markdown(title: str, counted: str, unseen: str, comparisons: list[_Part],
         lines += [f'## {escape_markdown(section.title)}', '', escape_markdown(section.state), '']
         lines += [f'- {name}: {escape_markdown(value)}' for name, value in section.facts]
         lines += ['']
+        for listing in section.listings:
+            lines += [escape_markdown(listing.text), '', plain_markdown(
+                listing.table.head, listing.table.rows, listing.table.text_columns)]
+            lines += [f'{escape_markdown(listing.whole)}: [{listing.file}]({listing.file})', '']
         for shown in section.pictures:
             lines += [f'![{escape_markdown(shown.alt)}]({shown.file})', '']
     return '\n'.join(lines).rstrip() + '\n'

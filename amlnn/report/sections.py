@@ -11,6 +11,7 @@ from amlnn.report.blocks import (
     Facts,
     Fold,
     Heading,
+    Listing,
     Picture,
     Table,
     Text,
@@ -45,6 +46,11 @@ class Section:
     def pictures(self) -> list[Picture | Thumbnails]:
         """What has a file beside the page, in its order."""
         return pictures_in(self.blocks)
+
+    @property
+    def listings(self) -> list[Listing]:
+        """The long tables."""
+        return [each for each in self.blocks if isinstance(each, Listing)]
 
 
 def run_section(run: StoredRun, title: str, anchor: str, split: str, folder: Path,

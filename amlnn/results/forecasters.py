@@ -71,13 +71,23 @@ class Forecasters(Comparable):
             notes.append('The rows of simple methods come with an evaluation: '
                          f'{command_line("test")} CONFIG CHECKPOINT.')
         simple, more = simple_rows(rows, split)
-        return simple, notes + more, _describe(rows[0].group.runs[0])
+        return simple, notes + more, _describe(rows[0].group.runs[0], split)
 
 
-def _describe(run: StoredRun) -> str:
+def _describe(run: StoredRun, split: str) -> str:
     known = settings(run)
     horizon = known.get('train_dataloader.dataset.horizon')
     steps = f', {horizon} step{"s" * (horizon != 1)} ahead' if horizon else ''
     preset = known.get('train_dataloader.dataset.source.preset')
     made = f'the generated series {preset}' if preset else 'a generated series'
-    return f'{Path(run.record.data_root).name if run.record.data_root else made}{steps}'
+    count = _series_count(run, split)
+    many = f', {count:,} series' if count else ''
+    return f'{Path(run.record.data_root).name if run.record.data_root else made}{many}{steps}'
+
+
+def _series_count(run: StoredRun, split: str) -> int:
+    """Of a panel whose forecasts are stored, how many series it has."""
+    try:
+        return len(run.forecasts(split).names)
+    except DataError:  # there are none, or they are damaged, which is said elsewhere
+        return 0

@@ -1,20 +1,21 @@
 """What the stored forecasts of a run say: errors by step, windows worth a look, intervals."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from amlnn.errors import DataError
 from amlnn.formulas import forecast_errors
-from amlnn.formulas.conformal import fit_intervals
+from amlnn.formulas.conformal import fit_intervals, margins_by_series
 from amlnn.records import REPEAT_LAST, TRAIN_MEAN
 from amlnn.results.forecasts import Forecasts
 from amlnn.results.store import StoredRun
 
 __all__ = ['ChosenWindow', 'Interval', 'chosen_windows', 'error_by_step', 'find_intervals',
-           'reference_errors', 'window_times']
+           'one_series', 'reference_errors', 'window_times']
 
-# N windows in the order of time, P steps ahead, C columns
+# S series, N windows in the order of time, P steps ahead, C columns
 
 _SHARES = ((0.5, 'typical: half of the windows err more'), (0.1, 'easy: 9 in 10 err more'),
            (0.9, 'hard: 1 in 10 errs more'), (0.99, 'very hard: 1 in 100 errs more'))
@@ -54,8 +55,8 @@ def reference_errors(forecasts: Forecasts) -> dict[str, np.ndarray]:
     """Mean squared errors by step [P] of what the stored targets themselves allow to compute.
 
     'train mean' (0 in scaled units), where values are scaled; 'repeat last', where the windows
-    follow one another and no value is missing: without the first window, before which nothing is
-    stored.
+    follow one another and no value is missing: without the first window of a series, before which
+    nothing is stored.
 
     >>> forecasts = tiny_forecaster().forecasts('test')
     >>> {name: error.tolist() for name, error in reference_errors(forecasts).items()}
@@ -66,10 +67,11 @@ def reference_errors(forecasts: Forecasts) -> dict[str, np.ndarray]:
     if forecasts.scaled:
         found[TRAIN_MEAN] = forecast_errors.error_by_step(targets, np.zeros_like(targets),
                                                           forecasts.observed)
-    stride, series = forecasts.stride, forecasts.series
-    if forecasts.observed is None and stride is not None and series is not None:
-        last = series[stride - 1:-1:stride]
-        found[REPEAT_LAST] = forecast_errors.error_by_step(targets[1:], last[:, None])
+    stride = forecasts.stride
+    if forecasts.observed is None and stride is not None:
+        later, earlier = forecasts.neighbours
+        last = targets[earlier, stride - 1]
+        found[REPEAT_LAST] = forecast_errors.error_by_step(targets[later], last[:, None])
     return found
 
 
@@ -99,11 +101,11 @@ def window_times(forecasts: Forecasts) -> np.ndarray | None:
     >>> str(window_times(forecasts)[0])
     '2020-01-01T00:00:00'
     """
-    if all(each.isdigit() for each in forecasts.ids):
+    if all(each.isdigit() for each in forecasts.starts):
         return None
     try:
         # What clocks show: a series in local time has its offset behind it.
-        return np.array([each[:19] for each in forecasts.ids], dtype='datetime64[s]')
+        return np.array([each[:19] for each in forecasts.starts], dtype='datetime64[s]')
     except ValueError:
         return None
 
@@ -114,7 +116,7 @@ def find_intervals(run: StoredRun, split: str) -> list[Interval]:
     For each step and column it is the ceil((n + 1) level)-th smallest of the n validation errors
     that is put around the forecast, or that its own quantiles are widened by: Lei et al. 2018,
     algorithm 2; Romano et al. 2019, arXiv:1905.03222. On the validation part itself they hold what
-    they claim by construction.
+    they claim by construction. Of a panel, a series with windows enough has margins of its own.
 
     Returns:
         As many as the validation part has windows for; none where the run has no forecasts of it,
@@ -138,8 +140,29 @@ def find_intervals(run: StoredRun, split: str) -> list[Interval]:
         return []
     fitted = fit_intervals(validation.targets, validation.forecasts, validation.quantiles,
                            validation.levels, validation.observed)
+    if shown.places is not None and validation.places is not None:
+        places = _places_in(validation, shown)
+        own = margins_by_series(fitted, validation.places, len(validation.names),
+                                validation.targets, validation.forecasts, validation.quantiles,
+                                validation.levels, validation.observed)
+        fitted = [each._replace(margin=np.concatenate([margins, each.margin[None]])[places])
+                  for each, margins in zip(fitted, own, strict=True)]
     return [Interval(each.level, *each.bounds(shown.forecasts, shown.quantiles))
             for each in fitted]
+
+
+def one_series(forecasts: Forecasts, intervals: Sequence[Interval], place: int
+               ) -> tuple[Forecasts, list[Interval]]:
+    """One series of a panel, with its intervals, as those of a series that stands alone."""
+    rows = forecasts.windows_of(place)
+    return forecasts.of(place), [Interval(each.level, each.low[rows], each.high[rows])
+                                 for each in intervals]
+
+
+def _places_in(validation: Forecasts, shown: Forecasts) -> np.ndarray:
+    """[N] places of the shown windows' series among those validated; -1 where one is not."""
+    known = {name: place for place, name in enumerate(validation.names)}
+    return np.array([known.get(name, -1) for name in shown.names])[shown.places]
 
 
 def _float64(forecasts: Forecasts) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """The forecasts that a run stored, read and checked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from amlnn.results.arrays import HINT, read_arrays
 
 __all__ = ['Forecasts', 'read_forecasts']
 
-# N windows in the order of time, P steps ahead, C columns, Q quantile levels
+# S series, N windows in the order of time, P steps ahead, C columns, Q quantile levels
 
 _NAMES = ('id', 'target', 'forecast', 'columns', 'mean', 'deviation')
 
@@ -23,22 +23,26 @@ class Forecasts:
     """What `predictions_<split>.npz` of a forecaster holds; values in scaled units."""
 
     ids: np.ndarray
-    """[N] str: time, or row, of each window's first target."""
+    """[N] str: time, or row, of each window's first target; of a panel behind its series' name."""
     targets: np.ndarray
     """[N, P, C] float32."""
     forecasts: np.ndarray
     """[N, P, C] float32."""
     columns: list[str]
     mean: np.ndarray
-    """[C] float64, of the scale: see `unscaled`."""
+    """[C] float64, of the scale: see `unscaled`. Of a panel [S, C]."""
     deviation: np.ndarray
-    """[C] float64."""
+    """As `mean`."""
     observed: np.ndarray | None = None
     """[N, P, C] bool: False where the target is missing; None where none is."""
     quantiles: np.ndarray | None = None
     """[N, P, C, Q] float32."""
     levels: tuple[float, ...] = ()
     """The Q levels."""
+    names: list[str] = field(default_factory=list)
+    """Of a panel, the S series."""
+    places: np.ndarray | None = None
+    """[N] int64, of a panel: each window's place in `names`."""
 
     @property
     def horizon(self) -> int:
@@ -55,9 +59,49 @@ class Forecasts:
         """Mean squared error, in scaled units."""
         return mse(self.targets, self.forecasts.astype(np.float64), self.observed)
 
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """[N] str: time, or row, of each window's first target, without the name of a series."""
+        if self.places is None:
+            return self.ids
+        return np.array([each[len(self.names[place]) + 1:] for each, place
+                         in zip(self.ids.tolist(), self.places.tolist(), strict=True)])
+
     def original(self, values: np.ndarray) -> np.ndarray:
-        """[..., C] scaled values in original units."""
-        return unscaled(values, self.mean, self.deviation)
+        """[..., C] scaled values in original units; of a panel [N, P, C], each in its series'."""
+        if self.places is None:
+            return unscaled(values, self.mean, self.deviation)
+        return unscaled(values, self.mean[self.places, None], self.deviation[self.places, None])
+
+    def windows_of(self, place: int) -> np.ndarray:
+        """[n] int64: the windows of a series of a panel, in the order of time."""
+        order, bounds = self._by_series
+        return order[bounds[place]:bounds[place + 1]]
+
+    def of(self, place: int) -> 'Forecasts':
+        """The forecasts of one series of a panel, as those of a series that stands alone."""
+        rows = self.windows_of(place)
+        return Forecasts(
+            self.starts[rows], self.targets[rows], self.forecasts[rows], self.columns,
+            self.mean[place], self.deviation[place],
+            None if self.observed is None else self.observed[rows],
+            None if self.quantiles is None else self.quantiles[rows], self.levels)
+
+    @cached_property
+    def _by_series(self) -> tuple[np.ndarray, np.ndarray]:
+        """[N] windows in the order of the series, and [S + 1] where each series begins there."""
+        places = np.zeros(len(self.ids), np.int64) if self.places is None else self.places
+        order = np.argsort(places, kind='stable')
+        return order, np.searchsorted(places[order], np.arange(max(len(self.names), 1) + 1))
+
+    @cached_property
+    def neighbours(self) -> tuple[np.ndarray | slice, np.ndarray | slice]:
+        """Indices of windows, and of the one before each in the same series."""
+        if self.places is None:
+            return slice(1, None), slice(None, -1)  # which copy nothing
+        order, _ = self._by_series
+        same = self.places[order[1:]] == self.places[order[:-1]]
+        return order[1:][same], order[:-1][same]
 
     @cached_property
     def stride(self) -> int | None:
@@ -66,12 +110,13 @@ class Forecasts:
         Windows that overlap share targets, which tells. A single step ahead shares none: such
         windows are taken to follow one another.
         """
-        if len(self.targets) < 2:
+        later, earlier = self.neighbours
+        if not len(self.ids[later]):
             return None
         if self.horizon == 1:
             return 1
         for rows in range(1, self.horizon):
-            same = [np.array_equal(part[1:, :-rows], part[:-1, rows:])
+            same = [np.array_equal(part[later, :-rows], part[earlier, rows:])
                     for part in (self.targets, self.observed) if part is not None]
             if all(same):
                 return rows
@@ -79,11 +124,12 @@ class Forecasts:
 
     @cached_property
     def series(self) -> np.ndarray | None:
-        """[N * stride, C] float64: the targets end to end, NaN where missing; None without stride.
+        """[N * stride, C] float64: the targets end to end, NaN where missing.
 
-        Window n begins at row n * stride.
+        Window n begins at row n * stride. None without stride, and of a panel, whose series
+        `of` has.
         """
-        if self.stride is None:
+        if self.stride is None or self.places is not None:
             return None
         values = self.targets.astype(np.float64)
         if self.observed is not None:
@@ -112,7 +158,9 @@ def read_forecasts(path: Path | str) -> Forecasts:
         arrays['id'], arrays['target'], arrays['forecast'], arrays['columns'].tolist(),
         arrays['mean'].astype(np.float64), arrays['deviation'].astype(np.float64),
         arrays.get('observed'), arrays.get('quantiles'),
-        tuple(arrays['levels'].tolist()) if 'levels' in arrays else ())
+        tuple(arrays['levels'].tolist()) if 'levels' in arrays else (),
+        arrays['ids'].tolist() if 'ids' in arrays else [],
+        arrays['series'].astype(np.int64) if 'series' in arrays else None)
 
 
 def _problem(arrays: dict[str, np.ndarray]) -> str | None:
@@ -123,8 +171,12 @@ def _problem(arrays: dict[str, np.ndarray]) -> str | None:
         return f'target and forecast must be floats, not {target.dtype} and {forecast.dtype}'
     if target.ndim != 3 or 0 in target.shape:
         return f'target has the shape {target.shape}; want [N, P, C], none of them 0'
+    problem = _panel_problem(arrays)
+    if problem:
+        return problem
+    scale = (*arrays['ids'].shape, *target.shape[2:]) if 'ids' in arrays else target.shape[2:]
     wanted = dict(id=target.shape[:1], forecast=target.shape, columns=target.shape[2:],
-                  mean=target.shape[2:], deviation=target.shape[2:], observed=target.shape)
+                  mean=scale, deviation=scale, observed=target.shape, series=target.shape[:1])
     if 'quantiles' in arrays or 'levels' in arrays:
         if not {'quantiles', 'levels'} <= arrays.keys():
             return 'quantiles and levels come together'
@@ -137,4 +189,19 @@ def _problem(arrays: dict[str, np.ndarray]) -> str | None:
             return f'{name} holds values that are not finite'
     if 'observed' in arrays and arrays['observed'].dtype != bool:
         return f'observed must be bool, not {arrays["observed"].dtype}'
+    return None
+
+
+def _panel_problem(arrays: dict[str, np.ndarray]) -> str | None:
+    """What is wrong with the names of series, and with which window is whose."""
+    if not {'ids', 'series'} & arrays.keys():
+        return None
+    if not {'ids', 'series'} <= arrays.keys():
+        return 'ids and series come together'
+    ids, series = arrays['ids'], arrays['series']
+    if ids.dtype.kind != 'U' or ids.ndim != 1 or series.dtype.kind not in 'iu':
+        return (f'ids must be strings [S] and series whole numbers, not {ids.dtype} {ids.shape} '
+                f'and {series.dtype}')
+    if series.size and not (series.min() >= 0 and series.max() < len(ids)):
+        return f'series from {series.min()} to {series.max()} do not fit {len(ids)} ids'
     return None

@@ -55,3 +55,45 @@ def write_forecaster(folder: Path, name: str = 'gru', seed: int = 0, tested: boo
                 'forecast/mse': mse, 'forecast/mae': 0.4, 'forecast/mse_original': 4 * mse,
                 'interval/coverage_80': 0.781}))
     return folder
+
+
+def panel_arrays(series: int = 4, rows: int = 60, seed: int = 0, horizon: int = HORIZON,
+                 columns: int = 1) -> dict[str, np.ndarray]:
+    """Series of ragged length, each ten times as large as the one before, the later the worse."""
+    parts = [arrays(rows - 5 * place, horizon, columns, seed=seed + place, error=0.2 + 0.2 * place)
+             for place in range(series)]
+    names = [f'shop {place}' for place in range(series)]
+    scale = 10.0 ** np.arange(series)[:, None]
+    return dict(
+        id=np.concatenate([[f'{name} {time}' for time in part['id']]
+                           for name, part in zip(names, parts, strict=True)]),
+        target=np.concatenate([part['target'] for part in parts]),
+        forecast=np.concatenate([part['forecast'] for part in parts]),
+        columns=parts[0]['columns'], ids=np.array(names),
+        series=np.repeat(np.arange(series), [len(part['id']) for part in parts]),
+        mean=scale * parts[0]['mean'], deviation=scale * parts[0]['deviation'])
+
+
+def series_errors(stored: dict[str, np.ndarray]) -> dict[str, list[dict[str, float]]]:
+    """What a test record says by series: repeating errs as much as its scale, ridge half of it."""
+    found: dict[str, list[dict[str, float]]] = {'this model': [], 'repeat last': [], 'ridge': []}
+    for place, deviation in enumerate(stored['deviation'].mean(axis=1)):
+        windows = int((stored['series'] == place).sum())
+        for name, mae in (('this model', 0.1), ('repeat last', 1.0), ('ridge', 0.5)):
+            found[name].append({'mse': (mae * deviation) ** 2, 'mae': mae * deviation,
+                                'windows': windows})
+    return found
+
+
+def write_panel(folder: Path, name: str = 'gru', errors: bool = True, **options) -> Path:
+    """A finished and tested run on several series."""
+    write_forecaster(folder, name)
+    stored = panel_arrays(**options)
+    np.savez(folder / 'predictions_val.npz', **panel_arrays(**{**options, 'seed': 50}))
+    np.savez(folder / 'predictions_test.npz', **stored)
+    write_record(folder / 'test_test.json', test_record(
+        checkpoint_epoch=3, samples=len(stored['id']), baselines=BASELINES,
+        series_errors=series_errors(stored) if errors else {}, metrics={
+            'forecast/mse': float(np.square(stored['target'] - stored['forecast']).mean()),
+            'forecast/wape': 0.1234, 'forecast/series_mae': 0.456}))
+    return folder
