@@ -19,8 +19,11 @@ def main(args) -> int:
 
     def on_forecast(found) -> None:
         if args.out:
-            from amlnn.report.predicted import draw_ends
-            draw_ends(found, args.out.with_suffix('.png'))
+            from amlnn.report.predicted import draw_prediction, places_shown
+            picture = args.out.with_suffix('.png')
+            places = places_shown(len(found.point), len(found.columns))
+            draw_prediction(picture, found.shown(places), found.columns, total=len(found.point))
+            print(f'written: {picture}')
 
     for line in predict(PredictOptions(
             config, device=args.device, checkpoint=args.checkpoint,

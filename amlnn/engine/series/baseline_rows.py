@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+from collections.abc import Callable
 
 import numpy as np
 from mmengine.registry import DATASETS
@@ -12,22 +13,29 @@ from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.errors import DataError
 from amlnn.formulas.forecast_errors import error_sums, mean_errors
+from amlnn.formulas.panel_errors import PanelErrors
+from amlnn.formulas.training_rows import TrainingRows
 from amlnn.models.series.baselines import BASELINES, Baseline, Ridge
 from amlnn.records import TRUTH
 from amlnn.user_cache import read_cached, write_cached
 
-__all__ = ['KEPT', 'baseline_rows', 'cache_name', 'error_row', 'target_deviation', 'window_sums']
+__all__ = ['KEPT', 'MOST_SERIES', 'baseline_errors', 'cache_name', 'error_row', 'errors_of',
+           'predicted', 'target_deviation', 'training_rows', 'window_sums']
 
 KEPT = 'baselines'
 """The folder of the user's cache."""
 
-_FORMAT = 2  # of a row: rows kept in another one are computed again
+MOST_SERIES = 5000
+"""Series of a panel whose errors are kept one by one; of more, only those of all are."""
+
+_FORMAT = 3  # of a row: rows kept in another one are computed again
 _BLOCK = 256  # windows at a time
 
-# N windows, P steps ahead, C target columns
+# S series, N windows, P steps ahead, C target columns
 
 
-def baseline_rows(parts: SeriesParts, split: str) -> dict[str, dict[str, float]]:
+def baseline_errors(parts: SeriesParts, split: str
+                    ) -> tuple[dict[str, dict[str, float]], dict[str, list[dict[str, float]]]]:
     """Errors of the baselines on all windows of a part.
 
     They depend on the data alone, so they are computed once and kept in the cache folder.
@@ -37,24 +45,27 @@ def baseline_rows(parts: SeriesParts, split: str) -> dict[str, dict[str, float]]
         split: 'val' or 'test'.
 
     Returns:
-        By name, what `error_row` gives. A method that needs what the series does not have (a
-        season, rows enough) has no row.
+        By name, what `errors_of` gives: errors on all windows, and of a panel those of each series.
+        A method that needs what the series does not have (a season, rows enough) has no row.
     """
     dataset = parts.dataset(split)
     name = cache_name(parts, split)
     try:
-        return json.loads(read_cached(KEPT, name) or '')
+        rows, by_series = json.loads(read_cached(KEPT, name) or '')
+        return rows, by_series
     except ValueError:
         pass
-    rows = {}
+    rows, by_series = {}, {}
     for method, kind in BASELINES.items():
         with contextlib.suppress(DataError):
-            rows[method] = _row(kind(), dataset, parts, split)
+            rows[method], by_series[method] = _row(kind(), dataset, parts, split)
     truth = dataset.target_truth(np.arange(len(dataset)))
     if truth is not None:
-        rows[TRUTH] = _errors(dataset, lambda batch: truth[batch['index'].numpy()])
-    write_cached(KEPT, name, json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False))
-    return rows
+        rows[TRUTH], by_series[TRUTH] = errors_of(
+            dataset, lambda batch: truth[batch['index'].numpy()])
+    by_series = {method: each for method, each in by_series.items() if each}
+    write_cached(KEPT, name, json.dumps([rows, by_series], ensure_ascii=False, allow_nan=False))
+    return rows, by_series
 
 
 def cache_name(parts: SeriesParts, split: str, *more: object) -> str:
@@ -91,18 +102,26 @@ def error_row(sums_3C: np.ndarray, deviation_C: np.ndarray, windows: int) -> dic
 
 
 def _row(baseline: Baseline, dataset: SeriesWindows, parts: SeriesParts,
-         split: str) -> dict[str, float]:
+         split: str) -> tuple[dict[str, float], list[dict[str, float]]]:
     windows = _with_look_back(baseline.look_back, dataset, parts, split)
-    more = {'validation': _validation(dataset)} if isinstance(baseline, Ridge) else {}
-    baseline.fit(dataset.training_values, windows.look_back, dataset.horizon, dataset.season,
-                 **more)
+    more = {}
+    if isinstance(baseline, Ridge):
+        validation = training_rows(dataset, 'val')
+        more = {'validation': validation if len(validation.values) else None}
+    baseline.fit(training_rows(dataset), windows.look_back, dataset.horizon, dataset.season, **more)
+    return errors_of(windows, lambda batch: predicted(baseline, batch, windows))
 
-    def forecast(batch: dict) -> np.ndarray:
-        observed = batch.get('observed')
-        return baseline.predict(batch['inputs'].numpy(),
-                                None if observed is None else observed.numpy())
 
-    return _errors(windows, forecast)
+def training_rows(dataset: SeriesWindows, part: str = 'train') -> TrainingRows:
+    """The rows of a part, as baselines learn from them."""
+    return TrainingRows(*dataset.part_rows(part))
+
+
+def predicted(baseline: Baseline, batch: dict, dataset: SeriesWindows) -> np.ndarray:
+    """[B, P, C]: what a baseline forecasts for a batch of windows."""
+    given = {name: batch[name].numpy() for name in ('observed', 'known') if name in batch}
+    series = dataset.window_series(batch['index'].numpy()) if dataset.ids else None
+    return baseline.predict(batch['inputs'].numpy(), series=series, **given)
 
 
 def _with_look_back(rows: int | None, dataset: SeriesWindows, parts: SeriesParts,
@@ -118,20 +137,34 @@ def _with_look_back(rows: int | None, dataset: SeriesWindows, parts: SeriesParts
     return other if len(other) == len(dataset) else dataset
 
 
-def _validation(dataset: SeriesWindows) -> np.ndarray | None:
-    """[V, C] float64: the scaled targets of the validation part, NaN where missing."""
-    first, end, _ = dataset.borders
-    return dataset.scaled_targets(first, end) if end > first else None
+def errors_of(dataset: SeriesWindows, forecast: Callable[[dict], np.ndarray]
+              ) -> tuple[dict[str, float], list[dict[str, float]]]:
+    """Errors of a forecast on all windows, and of a panel those of each series it knows.
 
+    Args:
+        dataset: The windows.
+        forecast: [B, P, C] of a batch.
 
-def _errors(dataset: SeriesWindows, forecast) -> dict[str, float]:
+    Returns:
+        What `error_row`, of a panel `PanelErrors.row` gives; and what `PanelErrors.by_series`
+        gives, nothing of one series or of more than MOST_SERIES.
+    """
     sums_3C = np.zeros((3, len(dataset.columns)))
+    panel = PanelErrors(len(dataset.scaler.ids)) if dataset.ids else None
     for first in range(0, len(dataset), _BLOCK):
-        batch = dataset.__getitems__(list(range(first, min(first + _BLOCK, len(dataset)))))
+        index = np.arange(first, min(first + _BLOCK, len(dataset)))
+        batch = dataset.__getitems__(index.tolist())
         observed = batch.get('target_observed')
-        sums_3C += window_sums(forecast(batch) - batch['targets'].numpy(),
-                               None if observed is None else observed.numpy())
-    return error_row(sums_3C, target_deviation(dataset), len(dataset))
+        known = None if observed is None else observed.numpy()
+        if panel:
+            panel.add(forecast(batch), batch['targets'].numpy(), known,
+                      dataset.window_codes(index), *dataset.window_scale(index))
+        else:
+            sums_3C += window_sums(forecast(batch) - batch['targets'].numpy(), known)
+    if panel:
+        few = len(dataset.scaler.ids) <= MOST_SERIES
+        return panel.row(), panel.by_series() if few else []
+    return error_row(sums_3C, target_deviation(dataset), len(dataset)), []
 
 
 def target_deviation(dataset: SeriesWindows) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from amlnn.engine.weights import Weights
 from amlnn.errors import CheckpointError, UsageError
 from amlnn.formulas.digits import in_digits
 from amlnn.formulas.scales import unscaled
+from amlnn.predicted_series import PredictedSeries
 
 __all__ = ['EndForecast', 'check_file', 'forecast_file']
 
@@ -61,6 +62,23 @@ class EndForecast:
     """[S, P, C] float64."""
     bounds: list[tuple[float, np.ndarray, np.ndarray]]
     """Level, lower and upper bounds [S, P, C]."""
+
+    def shown(self, places: Sequence[int]) -> list[PredictedSeries]:
+        """Some of the series, as a picture shows them: with their past, by the clock on the wall.
+        """
+        series, found = self.series, []
+        values, observed = series.select(self.columns)
+        for place in places:
+            rows = slice(*series.bounds[place:place + 2])
+            times = {}
+            if self.times is not None:
+                times = dict(times=series.clock.wall(series.times[rows]),
+                             ahead=series.clock.wall(self.times[place]))
+            found.append(PredictedSeries(
+                series.ids[place] if series.ids else '',
+                np.where(observed[rows], values[rows], np.nan), self.point[place],
+                [(level, low[place], high[place]) for level, low, high in self.bounds], **times))
+        return found
 
 
 def forecast_file(model: nn.Module, plan: Plan, parts: SeriesParts, weights: Weights,

@@ -19,7 +19,9 @@ from amlnn.engine.series.baseline_rows import (
     KEPT,
     cache_name,
     error_row,
+    predicted,
     target_deviation,
+    training_rows,
     window_sums,
 )
 from amlnn.engine.series.evaluation import ForecastEvaluation
@@ -92,8 +94,7 @@ def method_rows(parts: SeriesParts, split: str, methods: Sequence[str], windows:
             kept = cache_name(parts, split, name, _package_version())
             sums = _sums(kind(), name, dataset, windows, kept, console,
                          lambda shown=shown: bar.advance(shown))
-            rows[name] = error_row(np.sum([sums[str(window)] for window in windows], axis=0),
-                                   target_deviation(dataset), len(windows))
+            rows[name] = _row(dataset, windows, [sums[str(window)] for window in windows])
     return rows
 
 
@@ -101,8 +102,31 @@ def own_row(result: ForecastEvaluation, windows: Sequence[int]) -> dict[str, flo
     """What a model reached on some of the windows that it was evaluated on."""
     at = list(windows)
     observed = None if result.observed is None else result.observed[at]
-    sums_3C = window_sums(result.forecasts[at].astype(np.float64) - result.targets[at], observed)
-    return error_row(sums_3C, target_deviation(result.dataset), len(at))
+    errors = result.forecasts[at].astype(np.float64) - result.targets[at]
+    if not result.dataset.ids:
+        return error_row(window_sums(errors, observed), target_deviation(result.dataset), len(at))
+    return _row(result.dataset, at, [
+        window_sums(errors[place:place + 1], None if observed is None else
+                    observed[place:place + 1]) for place in range(len(at))])
+
+
+def _row(dataset: SeriesWindows, windows: Sequence[int], sums: Sequence) -> dict[str, float]:
+    """`error_row` of windows, each in the units of its own series.
+
+    Args:
+        dataset: All of them.
+        windows: Their places.
+        sums: [3, C] of each, as `window_sums` gives them.
+    """
+    sums_N3C = np.asarray(sums, dtype=np.float64)
+    if not dataset.ids:
+        return error_row(sums_N3C.sum(axis=0), target_deviation(dataset), len(windows))
+    deviation_NC = dataset.window_scale(list(windows))[1]
+    row = error_row(sums_N3C.sum(axis=0), np.ones(deviation_NC.shape[1]), len(windows))
+    count = max(sums_N3C[:, 2].sum(), 1)
+    return row | {
+        'forecast/mse_original': float((sums_N3C[:, 0] * deviation_NC ** 2).sum() / count),
+        'forecast/mae_original': float((sums_N3C[:, 1] * deviation_NC).sum() / count)}
 
 
 def _sums(baseline: Baseline, name: str, dataset: SeriesWindows, windows: Sequence[int],
@@ -114,7 +138,7 @@ def _sums(baseline: Baseline, name: str, dataset: SeriesWindows, windows: Sequen
         advance()
     if not left:
         return found
-    baseline.fit(dataset.training_values, dataset.look_back, dataset.horizon, dataset.season)
+    baseline.fit(training_rows(dataset), dataset.look_back, dataset.horizon, dataset.season)
     begin = written = time.monotonic()
     try:
         for window in left:
@@ -135,9 +159,10 @@ def _sums(baseline: Baseline, name: str, dataset: SeriesWindows, windows: Sequen
 
 
 def _window_sums(baseline: Baseline, dataset: SeriesWindows, window: int) -> np.ndarray:
-    batch = {key: value.numpy() for key, value in dataset[window].items()}
-    error_NPC = baseline.predict(batch['inputs'], batch.get('observed')) - batch['targets']
-    return window_sums(error_NPC, batch.get('target_observed'))
+    batch = dataset[window]
+    error_NPC = predicted(baseline, batch, dataset) - batch['targets'].numpy()
+    observed = batch.get('target_observed')
+    return window_sums(error_NPC, None if observed is None else observed.numpy())
 
 
 def _kind(method: str) -> tuple[str, type]:

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from amlnn.console import say
 from amlnn.engine.options import TestOptions
-from amlnn.engine.series.baseline_rows import baseline_rows
+from amlnn.engine.series.baseline_rows import baseline_errors, errors_of
 from amlnn.engine.series.evaluation import ForecastEvaluation, interval_bounds
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.engine.series.sampled_rows import (
@@ -51,7 +51,9 @@ def add_rows_and_intervals(record: TestRecord, result: ForecastEvaluation, parts
         options: Which slow methods, on how many windows.
         console: Where progress is shown.
     """
-    record.baselines = baseline_rows(parts, record.split)
+    record.baselines, record.series_errors = baseline_errors(parts, record.split)
+    if result.dataset.ids:
+        _add_panel(record, result)
     sampled = _slow_rows(parts, record.split, options, result, console)
     if OWN in sampled:
         record.sampled_baselines = sampled
@@ -67,6 +69,16 @@ def add_rows_and_intervals(record: TestRecord, result: ForecastEvaluation, parts
             interval_width(low, high, result.observed)))
 
 
+def _add_panel(record: TestRecord, result: ForecastEvaluation) -> None:
+    """Errors weighted by size, with every series counting once, and of each series."""
+    row, by_series = errors_of(result.dataset,
+                               lambda batch: result.forecasts[batch['index'].numpy()])
+    for name in ('forecast/wape', 'forecast/series_mae'):
+        record.metrics[name] = row[name]
+    if by_series:
+        record.series_errors = {OWN: by_series, **record.series_errors}
+
+
 def _slow_rows(parts: SeriesParts, split: str, options: TestOptions, result: ForecastEvaluation,
                console: Console) -> dict[str, dict[str, float]]:
     """Rows of the methods that were asked for; on fewer windows than all, the model's too."""
@@ -80,10 +92,12 @@ def _slow_rows(parts: SeriesParts, split: str, options: TestOptions, result: For
 
 def show_rows(record: TestRecord, own_name: str, console: Console) -> None:
     """Print the table of errors, and the other metrics below it."""
-    table = Table('', 'MSE', 'MAE', 'MSE original', 'windows', box=None, pad_edge=False)
+    names = {'forecast/mse': 'MSE', 'forecast/mae': 'MAE', 'forecast/mse_original': 'MSE original'}
+    if 'forecast/wape' in record.metrics:
+        names |= {'forecast/series_mae': 'MAE by series', 'forecast/wape': 'WAPE'}
+    table = Table('', *names.values(), 'windows', box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = 'right'
-    names = ('forecast/mse', 'forecast/mae', 'forecast/mse_original')
     own = {name: record.metrics.get(name) for name in names}
     rows = {own_name: {**own, 'windows': record.samples}, **record.baselines}
     # Rows of other windows than those above must not look comparable with them.
@@ -92,7 +106,7 @@ def show_rows(record: TestRecord, own_name: str, console: Console) -> None:
     for name, row in rows.items():
         if row is record.sampled_baselines.get(OWN):
             table.add_row()
-        errors = ['' if row[key] is None else f'{row[key]:.4f}' for key in names]
+        errors = ['' if row.get(key) is None else f'{row[key]:.4f}' for key in names]
         table.add_row(name, *errors, f'{row["windows"]:,}')
     console.print(table)
     if record.sampled_baselines:
