@@ -12,6 +12,7 @@ from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.errors import DataError
 from amlnn.formulas.forecast_errors import error_sums, mean_errors
+from amlnn.formulas.training_rows import TrainingRows
 from amlnn.models.series.baselines import BASELINES, Baseline, Ridge
 from amlnn.records import TRUTH
 from amlnn.user_cache import read_cached, write_cached
@@ -94,8 +95,8 @@ def _row(baseline: Baseline, dataset: SeriesWindows, parts: SeriesParts,
          split: str) -> dict[str, float]:
     windows = _with_look_back(baseline.look_back, dataset, parts, split)
     more = {'validation': _validation(dataset)} if isinstance(baseline, Ridge) else {}
-    baseline.fit(dataset.training_values, windows.look_back, dataset.horizon, dataset.season,
-                 **more)
+    baseline.fit(TrainingRows.of_one(dataset.training_values), windows.look_back, dataset.horizon,
+                 dataset.season, **more)
 
     def forecast(batch: dict) -> np.ndarray:
         observed = batch.get('observed')
@@ -118,10 +119,10 @@ def _with_look_back(rows: int | None, dataset: SeriesWindows, parts: SeriesParts
     return other if len(other) == len(dataset) else dataset
 
 
-def _validation(dataset: SeriesWindows) -> np.ndarray | None:
-    """[V, C] float64: the scaled targets of the validation part, NaN where missing."""
+def _validation(dataset: SeriesWindows) -> TrainingRows | None:
+    """The scaled targets of the validation part."""
     first, end, _ = dataset.borders
-    return dataset.scaled_targets(first, end) if end > first else None
+    return TrainingRows.of_one(dataset.scaled_targets(first, end)) if end > first else None
 
 
 def _errors(dataset: SeriesWindows, forecast) -> dict[str, float]:

@@ -25,6 +25,7 @@ from amlnn.engine.series.baseline_rows import (
 from amlnn.engine.series.evaluation import ForecastEvaluation
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.errors import UsageError
+from amlnn.formulas.training_rows import TrainingRows
 from amlnn.models.series.baselines import STATISTICAL, Baseline
 from amlnn.user_cache import read_cached, write_cached
 
@@ -114,7 +115,8 @@ def _sums(baseline: Baseline, name: str, dataset: SeriesWindows, windows: Sequen
         advance()
     if not left:
         return found
-    baseline.fit(dataset.training_values, dataset.look_back, dataset.horizon, dataset.season)
+    baseline.fit(TrainingRows.of_one(dataset.training_values), dataset.look_back, dataset.horizon,
+                 dataset.season)
     begin = written = time.monotonic()
     try:
         for window in left:
