@@ -19,7 +19,7 @@ def fill_forward(values: Array, known: Array, otherwise: Array | float = 0.0,
     Args:
         values: Array or tensor [N, L, C]; those missing are not read.
         known: [N, L, C] bool, False where a value is missing.
-        otherwise: [C], for a column of a window without any value.
+        otherwise: [C] or [N, 1, C], for a column of a window without any value.
         xp: The module of `values`, numpy or torch.
 
     >>> values = np.array([[[0.0], [2.0], [9.0], [3.0]]])

@@ -7,6 +7,7 @@ from forecast_folders import HORIZON, arrays, write_forecaster
 from amlnn.errors import DataError
 from amlnn.formulas import forecast_errors
 from amlnn.formulas.conformal import fit_conformal
+from amlnn.formulas.training_rows import TrainingRows
 from amlnn.models.series.baselines import RepeatLast
 from amlnn.results.forecasting import (
     chosen_windows,
@@ -69,7 +70,7 @@ def test_references_are_those_of_the_baselines(stored, stride):
     known = stored(columns=2, stride=stride)
     inputs = np.stack([known.series[:window * stride][-1:] for window
                        in range(1, len(known.ids))])
-    repeated = RepeatLast().fit(known.series, 1, HORIZON, None).predict(inputs)
+    repeated = RepeatLast().fit(TrainingRows.of_one(known.series), 1, HORIZON, None).predict(inputs)
     found = reference_errors(known)
     np.testing.assert_allclose(
         found['repeat last'], forecast_errors.error_by_step(known.targets[1:], repeated),

@@ -13,6 +13,7 @@ from sklearn.linear_model import Ridge as Reference
 
 from amlnn.errors import ConfigError, DataError
 from amlnn.formulas.gaps import fill_forward
+from amlnn.formulas.training_rows import TrainingRows
 from amlnn.models.series.baselines import (
     ARIMA,
     BASELINES,
@@ -34,7 +35,8 @@ INPUTS = RANDOM.normal(size=(6, 7, 2))
 
 
 def forecast(baseline, horizon=5, season=3, inputs=INPUTS, train=TRAIN, observed=None):
-    found = baseline.fit(train, inputs.shape[1], horizon, season).predict(inputs, observed)
+    baseline.fit(TrainingRows.of_one(train), inputs.shape[1], horizon, season)
+    found = baseline.predict(inputs, observed)
     assert found.shape == (len(inputs), horizon, train.shape[1])
     assert np.isfinite(found).all()
     return found
@@ -76,12 +78,12 @@ def test_a_purely_seasonal_series_is_forecast_without_error():
 def test_a_season_that_is_unknown_or_longer_than_the_look_back_is_refused(baseline):
     name = type(baseline).__name__
     with pytest.raises(DataError, match=f'{name} needs a season, and') as caught:
-        baseline.fit(TRAIN, 7, 5, None)
+        baseline.fit(TrainingRows.of_one(TRAIN), 7, 5, None)
     assert 'season=24' in caught.value.hint
     with pytest.raises(DataError, match='8 rows, the look-back has 7') as caught:
-        baseline.fit(TRAIN, 7, 5, 8)
+        baseline.fit(TrainingRows.of_one(TRAIN), 7, 5, 8)
     assert 'look_back=8' in caught.value.hint
-    baseline.fit(TRAIN, 8, 5, 8)
+    baseline.fit(TrainingRows.of_one(TRAIN), 8, 5, 8)
 
 
 @pytest.mark.parametrize('name', BASELINES)
@@ -108,7 +110,7 @@ def test_a_look_back_without_any_value_gives_a_forecast_all_the_same(name):
 
 @pytest.mark.parametrize('name', BASELINES)
 def test_a_batch_of_none_gives_none_and_the_input_stays_as_it_was(name):
-    baseline = BASELINES[name]().fit(TRAIN, 7, 5, 3)
+    baseline = BASELINES[name]().fit(TrainingRows.of_one(TRAIN), 7, 5, 3)
     before = INPUTS.copy()
     baseline.predict(INPUTS)
     assert np.array_equal(before, INPUTS)
@@ -125,8 +127,8 @@ def stacked(values, look_back, horizon):
 
 @pytest.mark.parametrize('block', [7, 2048])
 def test_ridge_is_that_of_scikit_learn_on_all_windows(monkeypatch, block):
-    monkeypatch.setattr('amlnn.models.series.baselines._Moments.block', block)
-    own = Ridge(alphas=(0.01,)).fit(TRAIN, 7, 5, None)
+    monkeypatch.setattr('amlnn.models.series.ridge._Moments.block', block)
+    own = Ridge(alphas=(0.01,)).fit(TrainingRows.of_one(TRAIN), 7, 5, None)
     inputs, targets = stacked(TRAIN, 7, 5)
     alpha = 0.01 * np.trace(inputs.T @ inputs) / 7
     reference = Reference(alpha=alpha, fit_intercept=False).fit(inputs, targets)
@@ -142,19 +144,20 @@ def test_the_penalty_is_the_one_with_the_least_error_on_the_validation_rows():
     inputs, targets = stacked(np.concatenate([train[-20:], validation]), 20, 5)
     errors = []
     for alpha in alphas:
-        weights = Ridge(alphas=(alpha,)).fit(train, 20, 5, None).weights
+        weights = Ridge(alphas=(alpha,)).fit(TrainingRows.of_one(train), 20, 5, None).weights
         errors.append(((inputs @ weights - targets) ** 2).mean())
-    chosen = Ridge(alphas).fit(train, 20, 5, None, validation=validation)
+    chosen = Ridge(alphas).fit(TrainingRows.of_one(train), 20, 5, None,
+                               validation=TrainingRows.of_one(validation))
     assert chosen.alpha == alphas[int(np.argmin(errors))]
-    assert Ridge(alphas).fit(TRAIN, 7, 5, None).alpha in alphas
+    assert Ridge(alphas).fit(TrainingRows.of_one(TRAIN), 7, 5, None).alpha in alphas
     # Too few rows to hold any back.
-    assert Ridge(alphas).fit(TRAIN[:12], 7, 5, None).alpha in alphas
+    assert Ridge(alphas).fit(TrainingRows.of_one(TRAIN[:12]), 7, 5, None).alpha in alphas
 
 
 def test_ridge_leaves_out_windows_whose_targets_are_missing():
     train = TRAIN[:, :1].copy()
     train[100:140] = np.nan
-    own = Ridge(alphas=(0.01,)).fit(train, 7, 5, None)
+    own = Ridge(alphas=(0.01,)).fit(TrainingRows.of_one(train), 7, 5, None)
     filled = fill_forward(train[None], ~np.isnan(train[None]))[0]
     inputs, targets = stacked(filled, 7, 5)
     whole = ~np.isnan(sliding_window_view(train[:, 0], 12)[:, 7:]).any(axis=1)
@@ -167,7 +170,7 @@ def test_ridge_on_a_constant_series_repeats_it_and_on_a_short_one_is_refused():
     found = forecast(Ridge(), train=np.ones((50, 2)), inputs=np.full((2, 7, 2), 4.0))
     assert np.array_equal(found, np.full((2, 5, 2), 4.0))
     with pytest.raises(DataError, match=r'11 training rows hold no window of 7 [+] 5') as caught:
-        Ridge().fit(TRAIN[:11], 7, 5, None)
+        Ridge().fit(TrainingRows.of_one(TRAIN[:11]), 7, 5, None)
     assert caught.value.hint
 
 
@@ -175,7 +178,7 @@ def test_ridge_on_a_constant_series_repeats_it_and_on_a_short_one_is_refused():
 def test_a_statistical_model_says_what_to_install(name, monkeypatch):
     monkeypatch.setitem(sys.modules, 'statsforecast', None)
     with pytest.raises(ConfigError, match=f'{name} needs the package statsforecast') as caught:
-        STATISTICAL[name]().fit(TRAIN, 7, 5, 3)
+        STATISTICAL[name]().fit(TrainingRows.of_one(TRAIN), 7, 5, 3)
     assert caught.value.hint == 'pip install statsforecast'
 
 
@@ -245,8 +248,9 @@ def benchmark(horizon):
 def test_etth1_has_the_known_errors_of_repeating_and_of_ridge(horizon, windows, repeated, linear):
     train, validation, inputs, targets = benchmark(horizon)
     assert len(inputs) == windows
-    found = RepeatLast().fit(train, 336, horizon, 24).predict(inputs)
+    found = RepeatLast().fit(TrainingRows.of_one(train), 336, horizon, 24).predict(inputs)
     assert ((found - targets) ** 2).mean() == pytest.approx(repeated, abs=5e-4)
-    ridge = Ridge().fit(train, Ridge.look_back, horizon, 24, validation=validation)
+    ridge = Ridge().fit(TrainingRows.of_one(train), Ridge.look_back, horizon, 24,
+                        validation=TrainingRows.of_one(validation))
     found = ridge.predict(inputs)
     assert ((found - targets) ** 2).mean() == pytest.approx(linear, rel=0.025)

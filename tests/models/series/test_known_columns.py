@@ -229,5 +229,5 @@ def test_holidays_known_in_advance_bring_the_error_near_the_noise(encoder):
         with torch.no_grad():
             found = model(test[:, :14, :1 + known], known=test[:, 14:, 1:], mode='predict').point
         errors[known] = (found - test[:, 14:, :1]).square().mean().item()
-    assert errors[1] < 0.18  # the noise alone is 0.09
+    assert errors[1] < 0.12  # the noise alone is 0.09
     assert errors[0] > 0.5
