@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from amlnn.records import EpochRecord, RunRecord, TestRecord, write_record
+from amlnn.results.forecasts import Forecasts
 from amlnn.results.store import StoredRun, find_runs
 
-__all__ = ['tiny_config', 'tiny_forecaster', 'tiny_run', 'write']
+__all__ = ['tiny_config', 'tiny_forecaster', 'tiny_panel', 'tiny_run', 'write']
 
 _CONFIG = '''\
 model = dict(
@@ -63,6 +64,15 @@ def tiny_forecaster(name: str = 'gru', seed: int = 0) -> StoredRun:
         'best.pth', 1, 'test', 4, None, errors, 1.0, 4.0, 'cpu', 'fp32', None, 'd', {},
         '2025-03-01T10:03:00Z', baselines={'ridge': {'forecast/mse': 0.25, 'windows': 4}}))
     return find_runs([folder])[0]
+
+
+def tiny_panel() -> Forecasts:
+    """Two windows of shop a, off by 1 each, and one of shop b, off by 4: one step, scale 1."""
+    target = np.zeros((3, 1, 1), np.float32)
+    return Forecasts(
+        np.array(['a 2020-01-01', 'a 2020-01-02', 'b 2020-01-05']), target,
+        target + np.array([1, 1, 4], np.float32)[:, None, None], ['sales'],
+        np.array([[5.0], [7.0]]), np.ones((2, 1)), names=['a', 'b'], places=np.array([0, 0, 1]))
 
 
 def _write_run(name: str, seed: int, kind: str, metrics: dict[str, float]) -> Path:

@@ -121,7 +121,9 @@ def _cells(row: SeriesErrors, simple: str | None) -> list[str]:
 def _ratio_text(ratio: float | None) -> str:
     if ratio is None:
         return UNKNOWN
-    return f'{ratio:.3g}' if math.isfinite(ratio) else '∞'
+    if math.isinf(ratio):
+        return '∞'
+    return f'{ratio:.3f}' if ratio < 10 else f'{ratio:,.1f}'
 
 
 def _write_csv(panel: PanelErrors, path: Path) -> None:

@@ -144,10 +144,12 @@ def _places(series: PredictedSeries) -> tuple[list, list, bool]:
 
 def _whole_dates(axes: 'Axes') -> None:
     """Days with their month, as a reader of a spreadsheet knows them."""
-    formatter = axes.xaxis.get_major_formatter()
-    formatter.formats = ['%Y', '%b', '%d %b', '%H:%M', '%H:%M', '%S.%f']
-    formatter.zero_formats = ['', '%Y', '%d %b', '%d %b', '%H:%M', '%H:%M']
-    formatter.offset_formats = ['', '%Y', '%Y', '%d %b %Y', '%d %b %Y', '%d %b %Y %H:%M']
+    from matplotlib.dates import ConciseDateFormatter
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(
+        axes.xaxis.get_major_locator(),
+        formats=['%Y', '%b', '%d %b', '%H:%M', '%H:%M', '%S.%f'],
+        zero_formats=['', '%Y', '%d %b', '%d %b', '%H:%M', '%H:%M'],
+        offset_formats=['', '%Y', '%Y', '%d %b %Y', '%d %b %Y', '%d %b %Y %H:%M']))
     axes.xaxis.get_offset_text().set_fontsize(8.5)
     axes.xaxis.get_offset_text().set_color(MUTED)
 

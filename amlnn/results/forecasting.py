@@ -153,7 +153,12 @@ def find_intervals(run: StoredRun, split: str) -> list[Interval]:
 
 def one_series(forecasts: Forecasts, intervals: Sequence[Interval], place: int
                ) -> tuple[Forecasts, list[Interval]]:
-    """One series of a panel, with its intervals, as those of a series that stands alone."""
+    """One series of a panel, with its intervals, as those of a series that stands alone.
+
+    >>> alone, _ = one_series(tiny_panel(), [], place=1)
+    >>> alone.ids.tolist(), alone.original(alone.forecasts).ravel().tolist()
+    (['2020-01-05'], [11.0])
+    """
     rows = forecasts.windows_of(place)
     return forecasts.of(place), [Interval(each.level, each.low[rows], each.high[rows])
                                  for each in intervals]

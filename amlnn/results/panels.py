@@ -66,8 +66,9 @@ def panel_errors(forecasts: Forecasts, test: TestRecord | None = None) -> PanelE
     Returns:
         None of a single series, and where no target is there.
 
-    >>> panel_errors(tiny_forecaster().forecasts('test')) is None
-    True
+    >>> panel = panel_errors(tiny_panel())
+    >>> [(each.name, each.windows, each.mae) for each in panel.series], panel.scaled_mae
+    ([('b', 1, 4.0), ('a', 2, 1.0)], 2.5)
     """
     if forecasts.places is None:
         return None

@@ -38,7 +38,7 @@ def test_the_ten_worst_and_the_ten_best_series_are_listed(made):
     assert ratios == sorted(ratios, reverse=True)
     best = rows[-1]  # the errors of `panel_arrays` grow from series to series
     assert best[:2] == ['shop 0', '163'] and best[4] == '1.000'
-    assert float(best[2]) / 1.0 == pytest.approx(float(best[5]), rel=1e-3)
+    assert float(best[2]) / 1.0 == pytest.approx(float(best[5]), rel=3e-3)
     page = (made / 'index.html').read_text(encoding='utf-8')
     assert '… 10 between' in page and 'All 30 series: <code>01_gru_series.csv</code>' in page
 
