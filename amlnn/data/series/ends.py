@@ -113,8 +113,8 @@ def _scales(series: Series, info: dict, values: np.ndarray, observed: np.ndarray
                 f'the model was trained on {len(state["ids"]):,} series, and `{series.path}` is '
                 'read as one', hint='id_column of the source names the column that tells series '
                 'apart, in training and here')
-        scaler = StandardScaler.from_dict(state)
-        return np.zeros(1, np.int64), scaler.mean[None], scaler.deviation[None]
+        alone = StandardScaler.from_dict(state)
+        return np.zeros(1, np.int64), alone.mean[None], alone.deviation[None]
     if 'ids' not in state:
         raise DataError(f'the model was trained on one series, and `{series.path}` has '
                         f'{len(series.ids):,}', hint='give it a file of one, or train on many')

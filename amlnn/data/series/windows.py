@@ -139,13 +139,16 @@ class SeriesWindows:
             check_end(series, self.columns)
         self._notes = list(series.notes)
         training = self._division.in_part('train')
+        self.scaler: StandardScaler | SeriesScaler
+        self._codes = None
         if series.ids:
             self.scaler = self._fit_panel(series, values, observed, training, names, scale, scaler)
+            places = {name: place for place, name in enumerate(self.scaler.ids)}
+            self._codes = np.array([places[name] for name in series.ids])[series.series_of_rows]
+            scaled = np.where(observed, self.scaler.transform_rows(values, self._codes), 0)
         else:
             self.scaler = self._fit_one(values, observed, names, scale, scaler)
-        self._codes = self._known_codes(series)
-        scaled = np.where(observed, self.scaler.transform_rows(values, self._codes), 0) \
-            if series.ids else np.where(observed, self.scaler.transform(values), 0)
+            scaled = np.where(observed, self.scaler.transform(values), 0)
         self._known = None
         if known or calendar or holidays or series.static or known_scales:
             self._known = KnownColumns.from_dict(known_scales) if known_scales else \
@@ -390,13 +393,6 @@ class SeriesWindows:
         found = SeriesScaler.fit(series, values, observed, training, names)
         self._notes += found.notes
         return found
-
-    def _known_codes(self, series: Series) -> np.ndarray | None:
-        """[T] int64, the place of each row's series in the scaler's ids."""
-        if not series.ids:
-            return None
-        places = {name: place for place, name in enumerate(self.scaler.ids)}
-        return np.array([places[name] for name in series.ids])[series.series_of_rows]
 
     def _sizes_in_words(self) -> str:
         season = f', season {self.season}' if self.season else ''

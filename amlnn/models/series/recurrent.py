@@ -11,6 +11,7 @@ which a config gives.
 # columns of a future step
 
 from collections.abc import Callable
+from math import log
 from typing import NamedTuple
 
 import torch
@@ -243,7 +244,7 @@ class SegmentedGRU(nn.Module):
     Args:
         task: Filled in by the forecaster.
         hidden_size: Units of the GRU, even.
-        segment_length: Steps of a segment, W.
+        segment_length: Steps of a segment, W; None for about a twelfth of the look-back.
         num_layers: Layers of the GRU.
         dropout: Chance of dropping an element between layers, and of what is read out.
         channel_embedding: Whether the learnt vector tells columns apart. Without effect where all
@@ -253,11 +254,13 @@ class SegmentedGRU(nn.Module):
         ConfigError: `segment_length` does not divide the look-back, or `hidden_size` is odd.
     """
 
-    def __init__(self, task: Task, hidden_size: int = 128, segment_length: int = 24,
+    def __init__(self, task: Task, hidden_size: int = 128, segment_length: int | None = 24,
                  num_layers: int = 1, dropout: float = 0.0, channel_embedding: bool = True):
         super().__init__()
+        fitting = [W for W in range(1, task.look_back + 1) if not task.look_back % W]
+        if segment_length is None:
+            segment_length = min(fitting, key=lambda W: abs(log(12 * W / task.look_back)))
         if segment_length < 1 or task.look_back % segment_length:
-            fitting = [W for W in range(1, task.look_back + 1) if not task.look_back % W]
             near = sorted(sorted(fitting, key=lambda W: abs(W - segment_length))[:3])
             raise ConfigError(
                 f'`segment_length` {segment_length} does not divide the look-back of '
