@@ -8,5 +8,6 @@ _base_ = [
 ]
 model = dict(
     encoder=dict(hidden_size=64, segment_length=None, dropout=0.1), head=dict(loss='mae'))
+optim_wrapper = dict(optimizer=dict(lr=0.003))
 custom_hooks = [dict(type='RunEarlyStoppingHook', monitor='forecast/mae', patience=4)]
 default_hooks = dict(checkpoint=dict(save_best='forecast/mae'))
