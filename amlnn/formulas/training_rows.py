@@ -104,11 +104,13 @@ class TrainingRows(NamedTuple):
             both_TX[own_T], both_TX[further_T] = own_TX, further_TX
             return both_TX
 
-        known = None if self.known is None else merged(self.known, other.known)
+        known = None if self.known is None or other.known is None \
+            else merged(self.known, other.known)
         return TrainingRows(merged(self.values, other.values), bounds, known)
 
 
 def _runs(first_S: np.ndarray, count_S: np.ndarray) -> np.ndarray:
     """`count` numbers from each `first` on, one run behind the other."""
     ends_S = np.cumsum(count_S)
-    return np.arange(ends_S[-1]) + np.repeat(first_S - (ends_S - count_S), count_S)
+    runs: np.ndarray = np.arange(ends_S[-1]) + np.repeat(first_S - (ends_S - count_S), count_S)
+    return runs
