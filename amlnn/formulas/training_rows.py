@@ -100,7 +100,7 @@ class TrainingRows(NamedTuple):
         further_T = _runs(bounds[:-1] + self.lengths, other.lengths)
 
         def merged(own_TX: np.ndarray, further_TX: np.ndarray) -> np.ndarray:
-            both_TX: np.ndarray = np.empty((bounds[-1], own_TX.shape[1]))
+            both_TX = np.empty((bounds[-1], own_TX.shape[1]))
             both_TX[own_T], both_TX[further_T] = own_TX, further_TX
             return both_TX
 
@@ -112,5 +112,5 @@ class TrainingRows(NamedTuple):
 def _runs(first_S: np.ndarray, count_S: np.ndarray) -> np.ndarray:
     """`count` numbers from each `first` on, one run behind the other."""
     ends_S = np.cumsum(count_S)
-    places: np.ndarray = np.arange(ends_S[-1]) + np.repeat(first_S - (ends_S - count_S), count_S)
-    return places
+    runs: np.ndarray = np.arange(ends_S[-1]) + np.repeat(first_S - (ends_S - count_S), count_S)
+    return runs

@@ -46,6 +46,10 @@ def _lay_panel(series: Series, gaps: str, grid: TimeGrid | None) -> Series:
     found = grid or infer_grid(series.member(longest).times, series.clock)
     if found is None:  # no series has two rows
         return series
+    if grid is None and found.unit == 'daytime':  # some are open longer than others
+        of_all = infer_grid(np.unique(series.times), series.clock)
+        found = of_all if of_all.unit == 'daytime' and of_all.count == found.count \
+            else TimeGrid('second', found.count)
     irregular = np.flatnonzero(~is_regular(series, found))
     laid, notes = {}, []
     for place in irregular:
@@ -87,7 +91,9 @@ def is_regular(series: Series, grid: TimeGrid) -> np.ndarray:
 def _check_step(panel: Series, member: Series, place: int, longest: int, grid: TimeGrid) -> None:
     """Refuse a series whose rows follow each other in another step than those of the others."""
     own = infer_grid(member.times, member.clock)
-    if own is None or own.same_step(grid) or len(member.times) < 10:
+    of_seconds = ('second', 'daytime')
+    if own is None or own.same_step(grid) or len(member.times) < 10 or (
+            own.unit in of_seconds and grid.unit in of_seconds and own.count == grid.count):
         return
     positions = own.positions(member.times, member.clock)
     if (np.diff(positions) == 1).mean() > 0.9 and (positions >= 0).all():

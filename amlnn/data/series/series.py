@@ -152,6 +152,8 @@ class Series:
         """Rows in the usual cycle of this step, None where nothing is usual."""
         if self.grid and self.grid.unit == 'weekday':
             return self.grid.days.count('1')
+        if self.grid and self.grid.unit == 'daytime':
+            return self.grid.per_day
         return guess_season(self.step_seconds)
 
     def select(self, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -57,4 +57,6 @@ def _usual(grid: TimeGrid | None) -> tuple[int, int]:
         return _MONTHS.get(grid.count, _MONTHS[1])
     if grid.unit == 'weekday':
         return _BUSINESS
+    if grid.unit == 'daytime':
+        return 7 * grid.per_day, grid.per_day
     return _USUAL.get(grid.count * (86400 if grid.unit == 'day' else 1), _ELSE)

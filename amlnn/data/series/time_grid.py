@@ -20,13 +20,16 @@ _BUSINESS = '1111100'
 _LAST_DAY, _LAST_WEEKDAY, _FIRST_WEEKDAY = 31, -1, -2
 _ANCHORS = {'start': 1, 'end': _LAST_DAY, 'last weekday': _LAST_WEEKDAY,
             'first weekday': _FIRST_WEEKDAY}
+_DAYTIME = re.compile(r'(.+?) from (\d\d):(\d\d) to (\d\d):(\d\d)(?:, (.+))?')
+_LEAST_CLOSED = 4 * 3600  # seconds of each day without a row, where rows are of a daytime
 _NAME = re.compile(r'(?:(\d+) )?(second|minute|hour|day|week|month|quarter|year)s?'
                    r'(?:(?:,? )(start|end|last weekday|first weekday|day (\d+))s?)?')
 
 
 @dataclass(frozen=True)
 class TimeGrid:
-    """Equal steps in seconds, days, given days of the week, or months.
+    """Equal steps in seconds, days, given days of the week, or months; or in seconds of a part of
+    the day, as opening hours are.
 
     >>> ahead = TimeGrid.parse('month end').ahead(np.datetime64('2024-01-31T00:00:00'), 2)
     >>> [str(time)[:10] for time in ahead]
@@ -34,13 +37,17 @@ class TimeGrid:
     """
 
     unit: str
-    """'second', 'day', 'weekday' or 'month'."""
+    """'second', 'daytime', 'day', 'weekday' or 'month'."""
     count: int = 1
-    """Units of a step."""
+    """Units of a step; of a 'daytime' seconds."""
     days: str = '1111111'
-    """Of a 'weekday': 1 for each day of the week, Monday first, that has a row."""
+    """Of a 'weekday' or 'daytime': 1 for each day of the week, Monday first, that has a row."""
     anchor: int = 1
     """Of a 'month': its day, 31 for the last one, or -1, -2 for the last, first weekday."""
+    opens: int = 0
+    """Of a 'daytime': seconds from midnight to the first row of a day."""
+    closes: int = 0
+    """Of a 'daytime': seconds from midnight to the last row of a day."""
 
     @classmethod
     def parse(cls, name: str) -> 'TimeGrid':
@@ -53,6 +60,9 @@ class TimeGrid:
         (TimeGrid(unit='second', count=900, days='1111111', anchor=1), 'quarter end')
         """
         text = name.strip().lower()
+        daytime = _DAYTIME.fullmatch(text)
+        if daytime:
+            return cls._parse_daytime(name, daytime)
         if text in ('business day', 'business days'):
             return cls('weekday', days=_BUSINESS)
         days = [day.strip().capitalize()[:3] for day in text.split(',')]
@@ -71,9 +81,29 @@ class TimeGrid:
                         hint="step='15 minutes', 'hour', '1 day', 'week', 'business days', "
                         "'month start', 'month end', 'quarter end', 'year', say")
 
+    @classmethod
+    def _parse_daytime(cls, name: str, found: re.Match) -> 'TimeGrid':
+        step = cls.parse(found[1])
+        opens, closes = (3600 * int(found[place]) + 60 * int(found[place + 1]) for place in (2, 4))
+        days = cls.parse(found[6]).days if found[6] else '1111111'
+        if step.unit != 'second' or not opens < closes < 86400 or (closes - opens) % step.count:
+            raise DataError(f'step={name!r}: the last row of a day is not a number of steps after '
+                            'the first', hint="step='30 minutes from 08:00 to 16:30', say")
+        return cls('daytime', step.count, days, opens=opens, closes=closes)
+
+    @property
+    def per_day(self) -> int:
+        """Of a 'daytime': rows of a day."""
+        return (self.closes - self.opens) // self.count + 1
+
     @property
     def name(self) -> str:
         """In words: '1 hour', '15 minutes', 'business days', 'month end'."""
+        if self.unit == 'daytime':
+            times = ' to '.join(f'{each // 3600:02}:{each // 60 % 60:02}'
+                                for each in (self.opens, self.closes))
+            days = '' if self.days == '1111111' else f', {TimeGrid("weekday", days=self.days).name}'
+            return f'{TimeGrid("second", self.count).name} from {times}{days}'
         if self.unit == 'weekday':
             return 'business days' if self.days == _BUSINESS else ', '.join(
                 day for day, taken in zip(_DAY_NAMES, self.days, strict=True) if taken == '1')
@@ -89,7 +119,8 @@ class TimeGrid:
 
     def same_step(self, other: 'TimeGrid') -> bool:
         """Whether a model of one suits the other: ends of months follow each other as starts do."""
-        return (self.unit, self.count, self.days) == (other.unit, other.count, other.days)
+        return (self.unit, self.count, self.days, self.opens, self.closes) == \
+            (other.unit, other.count, other.days, other.opens, other.closes)
 
     def positions(self, times: np.ndarray, clock: Clock = NO_ZONE) -> np.ndarray:
         """[T] int64: steps from the first row to each; -1 for a row that is not on the grid."""
@@ -98,6 +129,12 @@ class TimeGrid:
             return np.where((rest == 0) & (position >= 0), position, -1)
         wall = clock.wall(times)
         dates = wall.astype('datetime64[D]')
+        if self.unit == 'daytime':
+            slot, rest = np.divmod(_int(wall - dates, 's') - self.opens, self.count)
+            good = (rest == 0) & (slot >= 0) & (slot < self.per_day)
+            good &= np.is_busday(dates, self.days)
+            position = np.busday_count(dates[0], dates, self.days) * self.per_day + slot - slot[0]
+            return np.where(good & (position >= 0), position, -1)
         days = _int(dates - dates[0], 'D')
         # Not the wall's time of day: on some days clocks skip midnight.
         good = clock.times(dates + _time_of_day(wall)) == times
@@ -126,6 +163,12 @@ class TimeGrid:
             return first + steps * np.timedelta64(1, 's')
         wall = clock.wall(np.array([first], dtype='datetime64[s]'))
         date = wall.astype('datetime64[D]')
+        if self.unit == 'daytime':
+            slot = (_int(wall - date, 's') - self.opens) // self.count
+            days, slots = np.divmod(slot + np.asarray(positions, dtype=np.int64), self.per_day)
+            dates = np.busday_offset(date, days, roll='forward', weekmask=self.days)
+            seconds = _units(self.opens + slots * self.count, 's')
+            return clock.times((dates + seconds).astype('datetime64[s]'))
         if self.unit == 'day':
             dates = date + _units(steps, 'D')
         elif self.unit == 'weekday':
@@ -155,12 +198,32 @@ def infer_grid(times: np.ndarray, clock: Clock = NO_ZONE) -> TimeGrid | None:
     wall = clock.wall(times)
     on_wall = _most_common(_int(np.diff(wall), 's'))
     if (on_wall % 86400 and step % 86400) or min(step, on_wall) < 86400 - 7200:
-        return TimeGrid('second', step)
+        return _daytime(wall, on_wall) or TimeGrid('second', step)
     # As they stand: a row at another time of day is a row that is off the grid, not another day.
     dates = wall.astype('datetime64[D]')
     days = _int(np.diff(dates), 'D')
     return _monthly(dates, days) or _weekdays(dates, days) \
         or TimeGrid('day', max(_most_common(days), 1))
+
+
+def _daytime(wall: np.ndarray, step: int) -> TimeGrid | None:
+    """Steps within a part of every day, where at least four hours of all days have no row."""
+    dates = wall.astype('datetime64[D]')
+    seconds = _int(wall - dates, 's')
+    opens, closes = int(seconds.min()), int(seconds.max())
+    taken = np.unique(dates)
+    # A day of few rows shows nothing, and days that are mostly empty are gaps, not closing hours.
+    if step < 60 or opens % 60 or closes + step - opens > 86400 - _LEAST_CLOSED \
+            or len(taken) < 5 or closes == opens \
+            or ((seconds - opens) % step).any():
+        return None
+    grid = TimeGrid('daytime', step, opens=opens, closes=closes)
+    if len(wall) < 0.5 * len(taken) * grid.per_day:
+        return None
+    weekdays = np.bincount(_int(taken - np.datetime64('1970-01-05'), 'D') % 7, minlength=7)
+    if len(taken) >= 15 and not weekdays[5:].any():
+        grid = TimeGrid('daytime', step, _BUSINESS, opens=opens, closes=closes)
+    return grid
 
 
 def _monthly(dates: np.ndarray, days: np.ndarray) -> TimeGrid | None:

@@ -171,7 +171,8 @@ class Forecaster(BaseModel):
         seen_BLC = None if observed is None else observed[..., :C]
         if K:
             self._check_shape('known', known, self.horizon, K)
-            _check_finite(known, index, 'known', 'the future rows of known columns have no gaps')
+            _check_finite(known, index, 'known columns',
+                          'the future rows of known columns have no gaps')
             x_BLC, effect_BPC = self._without_effect(inputs, x_BLD[..., -K:], seen_BLC, known)
             more = (known,)
         z_BLC, shift_BPC, scale_B1C = self.normalization(x_BLC, seen_BLC)

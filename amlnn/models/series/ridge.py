@@ -202,8 +202,8 @@ class _Moments:
 def _without(rows: TrainingRows, effect_KC: np.ndarray | None) -> TrainingRows:
     """What the known columns do not explain."""
     if effect_KC is None:
-        return rows
-    return rows._replace(values=rows.values - rows.known @ effect_KC)
+        return rows._replace(known=None)
+    return TrainingRows(rows.values - rows.known @ effect_KC, rows.bounds)
 
 
 def _effect(rows: TrainingRows, weights_LP: np.ndarray, most: int) -> np.ndarray:

@@ -166,7 +166,7 @@ def test_a_future_that_is_missing_or_of_another_shape_or_not_finite_is_refused()
     with pytest.raises(DataError, match=r'inputs of shape \(5, 12, 5\), not .windows, 12, 6.'):
         model(inputs[..., :5], known=known)
     known[3, 2, 1] = float('nan')
-    with pytest.raises(DataError, match='window 40 has nan in its known, step 2, col') as error:
+    with pytest.raises(DataError, match='window 40 has nan in its known columns, step 2') as error:
         model(inputs, known=known, index=torch.tensor([10, 20, 30, 40, 50]))
     assert 'no gaps' in error.value.hint
 
@@ -215,8 +215,7 @@ def test_holidays_known_in_advance_bring_the_error_near_the_noise(encoder):
     for known in (0, 1):
         own = dict(hidden_size=16) | (dict(segment_length=7) if encoder == 'SegmentedGRU' else {})
         model = forecaster(encoder, look_back=14, horizon=7, channels=1, known_channels=known,
-                           normalization='none',
-                           own=own)
+                           normalization='none', own=own)
         optimizer = torch.optim.Adam(model.parameters(), lr=0.015)
         generator = torch.Generator().manual_seed(0)
         for _ in range(20):
