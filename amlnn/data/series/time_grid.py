@@ -56,8 +56,10 @@ class TimeGrid:
         Raises:
             DataError: it is not a step.
 
-        >>> TimeGrid.parse('15 minutes'), TimeGrid.parse('quarter end').name
-        (TimeGrid(unit='second', count=900, days='1111111', anchor=1), 'quarter end')
+        >>> TimeGrid.parse('15 minutes') == TimeGrid('second', 900)
+        True
+        >>> TimeGrid.parse('quarter end').name, TimeGrid.parse('1 hour from 09:00 to 17:00').per_day
+        ('quarter end', 9)
         """
         text = name.strip().lower()
         daytime = _DAYTIME.fullmatch(text)
