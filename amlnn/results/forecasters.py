@@ -77,12 +77,21 @@ class Forecasters(Comparable):
 def _describe(run: StoredRun, split: str) -> str:
     known = settings(run)
     horizon = known.get('train_dataloader.dataset.horizon')
+    if not isinstance(horizon, int):  # it was found out
+        horizon = _stored_horizon(run, split)
     steps = f', {horizon} step{"s" * (horizon != 1)} ahead' if horizon else ''
     preset = known.get('train_dataloader.dataset.source.preset')
     made = f'the generated series {preset}' if preset else 'a generated series'
     count = _series_count(run, split)
     many = f', {count:,} series' if count else ''
     return f'{Path(run.record.data_root).name if run.record.data_root else made}{many}{steps}'
+
+
+def _stored_horizon(run: StoredRun, split: str) -> int | None:
+    try:
+        return run.forecasts(split).horizon
+    except DataError:
+        return None
 
 
 def _series_count(run: StoredRun, split: str) -> int:

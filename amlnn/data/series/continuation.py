@@ -73,6 +73,8 @@ def _lay(series: Series, trained: dict, checkpoint: object, gaps: str,
     if len(series.times) < 2:
         return series
     own = grid or infer_grid(series.times, series.clock)
+    if not grid and _lies_in(trained_grid(trained), own, series):
+        own = grid = trained_grid(trained)
     if not _suits(own, series.step_seconds, trained):
         # A few rows may lie on two grids: Monday to Friday, they could be of every day.
         step = trained.get('step') and TimeGrid.parse(trained['step'])
@@ -92,6 +94,16 @@ def _lay(series: Series, trained: dict, checkpoint: object, gaps: str,
             f'at `{whole.shown(row)}`', hint='fill them in; a model that was trained with '
             "gaps='mask' of the source forecasts without them")
     return whole
+
+
+def _lies_in(step: TimeGrid | None, own: TimeGrid, series: Series) -> bool:
+    """Whether a file whose rows leave out other hours of the day lies on the trained grid too."""
+    of_seconds = ('second', 'daytime')
+    if step is None or step.unit not in of_seconds or own.unit not in of_seconds \
+            or step.count != own.count or step.same_step(own):
+        return False
+    positions = step.positions(series.times, series.clock)
+    return bool((positions >= 0).all() and (np.diff(positions) > 0).all())
 
 
 def trained_grid(trained: dict) -> TimeGrid | None:

@@ -46,12 +46,11 @@ def resample(series: Series, way: str, grid: TimeGrid | None = None) -> Series:
     apart = series.seconds_apart()
     usual = float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0
     grid = grid or _nearest(usual)
-    if grid.unit not in ('second', 'day') or grid.count * (86400 if grid.unit == 'day' else 1) \
-            > 86400:
+    step = grid.count * (86400 if grid.unit == 'day' else 1)
+    if grid.unit not in ('second', 'daytime', 'day') or step > 86400:
         raise DataError(f'`{series.path}`: rows at uneven times cannot be brought to {grid.name}',
                         hint='a step of seconds, minutes, hours or one day is possible: step='
                         "'1 hour' of the source, say")
-    step = grid.count * (86400 if grid.unit == 'day' else 1)
     wall = series.clock.wall(series.times)
     # By the wall's clock for days, by instants for less: an hour is an hour on every day.
     counted = wall if step == 86400 else series.times

@@ -4,7 +4,7 @@ from amlnn.data.series.csv_columns import AUTO
 from amlnn.data.series.time_grid import TimeGrid
 from amlnn.errors import DataError
 
-__all__ = ['conclude_sizes']
+__all__ = ['conclude_calendar', 'conclude_sizes']
 
 # Rows back and ahead by the seconds of a step: what people who have such data ask for.
 _USUAL = {60: (720, 60), 300: (576, 72), 600: (432, 72), 900: (672, 96), 1200: (504, 72),
@@ -48,6 +48,24 @@ def conclude_sizes(look_back: int | str, horizon: int | str, grid: TimeGrid | No
                         f'a horizon of {horizon}', hint='take a longer series, or set look_back '
                         'and horizon of the data set lower')
     return look_back, horizon
+
+
+def conclude_calendar(grid: TimeGrid | None, days: float) -> list[str]:
+    """What a calendar can say of rows of this step: see `amlnn.data.series.known.CALENDAR`.
+
+    Args:
+        grid: What the rows lie on, None without times.
+        days: From the first row to the last; a year is told apart in two of them.
+
+    >>> conclude_calendar(TimeGrid.parse('1 hour'), 400), conclude_calendar(None, 0)
+    (['hour', 'weekday'], [])
+    """
+    if grid is None:
+        return []
+    found = ['hour'] if grid.unit in ('second', 'daytime') else []
+    if grid.unit in ('second', 'daytime', 'weekday') or (grid.unit == 'day' and grid.count % 7):
+        found.append('weekday')
+    return found + (['year'] if days >= 2 * 365 and grid.count < 12 else [])
 
 
 def _usual(grid: TimeGrid | None) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from amlnn.data.series.overlap import OverlapReport, find_copies
 from amlnn.data.series.parts import PART_NAMES, Division
 from amlnn.data.series.scaling import SeriesScaler, StandardScaler
 from amlnn.data.series.series import Series
-from amlnn.data.series.sizes import conclude_sizes
+from amlnn.data.series.sizes import conclude_calendar, conclude_sizes
 from amlnn.data.series.time_grid import infer_grid
 from amlnn.errors import DataError
 
@@ -64,7 +64,8 @@ class SeriesWindows:
             rows.
         known: Columns that are known for the rows to come too, as holidays and prices. Last rows
             of a series with these alone are its future, and left to a forecast.
-        calendar: What the times say, as known columns: of 'hour', 'weekday', 'year'.
+        calendar: What the times say, as known columns: of 'hour', 'weekday', 'year'; 'auto' for
+            those that the step and the length allow for.
         holidays: Public holidays of a country as a known column: 'DE', 'US', 'DE-BY'.
         short: What becomes of a series of a panel without a training window: 'error', or 'drop' to
             leave it out.
@@ -86,7 +87,7 @@ class SeriesWindows:
                  ratios: Sequence[float] = (0.7, 0.1, 0.2), stride: int = 1,
                  targets: Sequence[str] | None = None, extra: Sequence[str] = (),
                  scale: bool = True, season: int | None = None, scaler: dict | None = None,
-                 known: Sequence[str] = (), calendar: Sequence[str] = (),
+                 known: Sequence[str] = (), calendar: Sequence[str] | str = (),
                  holidays: str | None = None, short: str = 'error',
                  known_scales: dict | None = None):
         if split not in PARTS:
@@ -116,6 +117,12 @@ class SeriesWindows:
                 look_back, horizon, self._grid, int(np.median(np.diff(series.bounds))),
                 self.season)
             series = replace(series, notes=[*series.notes, self._sizes_in_words()])
+        if calendar == AUTO:
+            days = 0 if series.times is None else np.ptp(series.times.astype(np.int64)) / 86400
+            calendar = conclude_calendar(self._grid, days)
+            if calendar:
+                series = replace(series, notes=[
+                    *series.notes, f'known ahead of the calendar: {", ".join(calendar)}'])
         if series.ids:
             series, self._division = self._divide(series, borders, ratios, short)
         else:

@@ -18,6 +18,8 @@ __all__ = ['Ridge']
 
 _ROUNDS = 3  # in which effect and weights take turns
 _CLOSE = 1e-4  # of the largest effect: a round that moves none further is the last
+_FEW = 0.25  # of all windows
+_LARGEST = 2 ** 26  # numbers of products that are kept step by step: half a GB
 _MOST = 2 ** 18  # windows of a round: they settle a few numbers
 _MOST_POOLED = 2 ** 20  # windows of several series: more of them would not move the weights
 
@@ -116,7 +118,8 @@ class Ridge(Baseline):
     def _learn(self, training: TrainingRows, most: int | None = None) -> None:
         """Weights and penalty, given the effect; on so many windows at most."""
         rows = _without(training, self.effect)
-        whole = _Moments(self.rows, self.horizon, most)
+        moments = _StepMoments if _gaps_are_everywhere(rows, self.rows, self.horizon) else _Moments
+        whole = moments(self.rows, self.horizon, most)
         whole.add(rows)
         if self._validation is not None:
             chosen = whole
@@ -126,10 +129,10 @@ class Ridge(Baseline):
             cut_S = (length_S - np.maximum(length_S // 5, self.horizon)).clip(
                 min=self.rows + self.horizon)
             cut_S = np.minimum(cut_S, length_S)
-            chosen = _Moments(self.rows, self.horizon, most)
+            chosen = moments(self.rows, self.horizon, most)
             chosen.add(rows.part(np.zeros_like(cut_S), cut_S))
             unseen = rows.part((cut_S - self.rows).clip(min=0), length_S)
-        held = _Moments(self.rows, self.horizon, most)
+        held = moments(self.rows, self.horizon, most)
         held.add(unseen)
         self.alpha = self._choose(chosen, held)
         self.weights = whole.solve([self.alpha])[0]
@@ -199,6 +202,68 @@ class _Moments:
                      + (weights_LP * (products_LL @ weights_LP - 2 * targets_LP)).sum())
 
 
+class _StepMoments(_Moments):
+    """The same, step by step ahead: a window counts for those of its steps that were observed.
+
+    Each step has products of its own, so not more than some thousand windows are taken.
+    """
+
+    taken = 8192
+
+    def __init__(self, look_back: int, horizon: int, most: int | None = None):
+        super().__init__(look_back, horizon, min(most or self.taken, self.taken))
+        self.products_PLL = np.zeros((horizon, look_back, look_back))
+        self.targets_LP = np.zeros((look_back, horizon))
+
+    def add(self, rows: TrainingRows) -> None:
+        starts_N = rows.window_starts(self.length, self.most)
+        for column_T in rows.values.T if len(starts_N) else ():
+            missing_T = np.isnan(column_T)
+            if missing_T.all():
+                continue
+            filled_T = column_T[rows.fill_places(~missing_T)]
+            windows_NW = sliding_window_view(filled_T, self.length)[starts_N]
+            seen_NP = ~sliding_window_view(missing_T, self.length)[starts_N][:, self.look_back:]
+            windows_NW = windows_NW - windows_NW[:, self.look_back - 1, None]
+            past_NL, ahead_NP = windows_NW[:, :self.look_back], windows_NW[:, self.look_back:]
+            for step, seen_N in enumerate(seen_NP.T):
+                past_XL = past_NL[seen_N]
+                self.products_PLL[step] += past_XL.T @ past_XL
+                self.targets_LP[:, step] += past_XL.T @ ahead_NP[seen_N, step]
+            self.target_squares += np.square(ahead_NP[seen_NP]).sum()
+            self.count += int(seen_NP.any(axis=1).sum())
+
+    def solve(self, alphas: Sequence[float]) -> list[np.ndarray]:
+        found_ALP = np.zeros((len(alphas), *self.targets_LP.shape))
+        for step, products_LL in enumerate(self.products_PLL):
+            size = np.trace(products_LL) / self.look_back or 1.0
+            values_L, vectors_LL = np.linalg.eigh(products_LL)
+            turned_L = vectors_LL.T @ self.targets_LP[:, step]
+            for place, alpha in enumerate(alphas):
+                found_ALP[place, :, step] = vectors_LL @ (
+                    turned_L / (values_L.clip(min=0) + alpha * size))
+        return list(found_ALP)
+
+    def error(self, weights_LP: np.ndarray) -> float:
+        products_LP = np.einsum('plm,mp->lp', self.products_PLL, weights_LP)
+        return float(self.target_squares
+                     + (weights_LP * (products_LP - 2 * self.targets_LP)).sum())
+
+
+def _gaps_are_everywhere(rows: TrainingRows, look_back: int, horizon: int) -> bool:
+    """Whether windows without a gap ahead are too few to stand for all."""
+    missing_TC = np.isnan(rows.values)
+    if not missing_TC.any() or horizon * look_back ** 2 > _LARGEST:
+        return False
+    starts_N = rows.window_starts(look_back + horizon, 2 ** 16)
+    if not len(starts_N):
+        return False
+    until_TC = np.concatenate([np.zeros((1, missing_TC.shape[1]), np.int64),
+                               np.cumsum(missing_TC, axis=0)])
+    first_N, end_N = starts_N + look_back, starts_N + look_back + horizon
+    return bool((until_TC[first_N] == until_TC[end_N]).mean() < _FEW)
+
+
 def _without(rows: TrainingRows, effect_KC: np.ndarray | None) -> TrainingRows:
     """What the known columns do not explain."""
     if effect_KC is None:
@@ -227,10 +292,8 @@ def _error_products(rows: TrainingRows, columns: np.ndarray, weights_LP: np.ndar
     starts_N = rows.window_starts(look_back + horizon, most)
     missing_T = np.isnan(series_TD[:, 0])
     if missing_T.any():
-        missing_until = np.append(0, np.cumsum(missing_T))
-        first_N, end_N = starts_N + look_back, starts_N + look_back + horizon
-        starts_N = starts_N[missing_until[first_N] == missing_until[end_N]]
         series_TD = series_TD[rows.fill_places(~missing_T)]
+    seen_NP = sliding_window_view(~missing_T, look_back + horizon)[:, look_back:]
     windows_NDW = sliding_window_view(series_TD, look_back + horizon, axis=0)
     block = max(1, 2 ** 22 // windows_NDW[0].size)  # windows: some 32 MB at once
     products_DD = np.zeros((series_TD.shape[1],) * 2)
@@ -238,6 +301,7 @@ def _error_products(rows: TrainingRows, columns: np.ndarray, weights_LP: np.ndar
         block_BDW = windows_NDW[starts_N[first:first + block]]
         block_BDW = block_BDW - block_BDW[..., look_back - 1, None]
         error_BDP = block_BDW[..., look_back:] - block_BDW[..., :look_back] @ weights_LP
+        error_BDP *= seen_NP[starts_N[first:first + block], None]
         error_DX = error_BDP.swapaxes(0, 1).reshape(len(products_DD), -1)
         products_DD += error_DX @ error_DX.T
     return products_DD

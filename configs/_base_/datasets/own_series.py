@@ -20,4 +20,5 @@ train_dataloader = dict(
             missing='mask'),
         look_back='auto',
         horizon='auto',
+        calendar='auto',
         short='drop'))
