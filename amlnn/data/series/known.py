@@ -3,7 +3,7 @@
 T rows, S series, K known columns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -169,27 +169,38 @@ class KnownColumns:
         Raises:
             DataError: the series lacks a column.
         """
-        parts = []
+        parts = list(self.each(series))
+        return np.stack(parts, axis=1) if parts else np.empty((len(series.values), 0))
+
+    def each(self, series: Series) -> Iterator[np.ndarray]:
+        """The K columns of `values` one after the other, [T] float64 each.
+
+        Raises:
+            DataError: the series lacks a column.
+        """
         if self.columns:
             values, observed = series.select(self.columns)
             scaled = np.where(observed, self.scaler.transform(values), np.nan)
-            parts += list(_filled(scaled, series.bounds).T)
-        parts += self.of_times(series.times, series.clock)
-        codes = series.series_of_rows
+            yield from _filled(scaled, series.bounds).T
+        yield from self.of_times(series.times, series.clock)
+        codes = series.series_of_rows if self.static else None
         for name, state in self.static.items():
             if name not in series.static:
                 raise DataError(f'`{series.path}` has no static column `{name}`',
                                 hint='the model was trained with it')
-            parts += [each[codes] for each in _static_parts(series.static[name], state)]
-        return np.stack(parts, axis=1) if parts else np.empty((len(series.values), 0))
+            for part in _static_parts(series.static[name], state):
+                yield part[codes]
 
-    def of_times(self, times: np.ndarray | None, clock: Clock) -> list[np.ndarray]:
+    def of_times(self, times: np.ndarray | None, clock: Clock) -> Iterator[np.ndarray]:
         """What times alone say, [T] each: terms of the calendar and holidays."""
         if not (self.calendar or self.holidays):
-            return []
-        wall = clock.wall(times)
-        found = list(calendar_terms(self.calendar, wall).values())
-        return found + ([holiday_column(self.holidays, wall)] if self.holidays else [])
+            return
+        known, places = np.unique(times, return_inverse=True)  # many series share their times
+        wall = clock.wall(known)
+        for term in calendar_terms(self.calendar, wall).values():
+            yield term[places]
+        if self.holidays:
+            yield holiday_column(self.holidays, wall)[places]
 
     def static_of(self, series: Series) -> np.ndarray:
         """[S, columns] float64: the static columns of each series."""

@@ -160,13 +160,17 @@ class SeriesWindows:
         if known or calendar or holidays or series.static or known_scales:
             self._known = KnownColumns.from_dict(known_scales) if known_scales else \
                 KnownColumns.fit(series, training, known, calendar, holidays, scale)
-            more = self._known.values(series)
-            scaled = np.concatenate([scaled, more], axis=1)
-            observed = np.concatenate([observed, np.ones(more.shape, dtype=bool)], axis=1)
+        more = len(self._known.names) if self._known else 0
         # Column by column: a window is then copied in long runs, and a model that treats columns as
         # series of their own folds them into its batch without another copy.
-        self._values = torch.from_numpy(np.ascontiguousarray(scaled.T, dtype=np.float32))
-        self._observed = None if observed.all() else torch.from_numpy(observed.T.copy())
+        kept = np.empty((scaled.shape[1] + more, len(scaled)), dtype=np.float32)
+        kept[:scaled.shape[1]] = scaled.T
+        del scaled
+        for place, column in enumerate(self._known.each(series) if self._known else ()):
+            kept[len(names) + place] = column
+        self._values = torch.from_numpy(kept)
+        self._observed = None if observed.all() else torch.from_numpy(
+            np.concatenate([observed.T, np.ones((more, len(observed)), dtype=bool)]))
         self._truth = self._scale_truth(series)
         self._inputs, self._targets, self._known_ahead = self._views(self._values)
         if self._observed is not None:
