@@ -54,11 +54,14 @@ def _lay_panel(series: Series, gaps: str, grid: TimeGrid | None) -> Series:
     laid, notes = {}, []
     for place in irregular:
         member = series.member(place)
-        if grid is None:
-            _check_step(series, member, place, longest, found)
         try:
+            if grid is None:
+                _check_step(series, member, place, longest, found)
+                _check_change(member, found)
             laid[int(place)] = _lay(member, gaps, found)
         except DataError as error:
+            if error.message.startswith(f'`{series.path}`: series'):
+                raise
             raise DataError(f'series `{series.ids[place]}`: {error.message}',
                             hint=error.hint) from None
     lengths = np.diff(series.bounds)
@@ -177,7 +180,7 @@ def _refuse_irregular(series: Series, grid: TimeGrid, positions: np.ndarray,
 
 def _check_change(series: Series, grid: TimeGrid) -> None:
     """Refuse a step that changes for good: the other one would look like one gap after another."""
-    if grid.unit in ('weekday', 'month'):
+    if grid.unit in ('weekday', 'month', 'daytime'):
         return
     seconds = np.diff(series.times).astype(np.int64)
     borders = np.flatnonzero(np.diff(seconds)) + 1

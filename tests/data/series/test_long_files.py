@@ -349,3 +349,14 @@ def test_a_day_and_night_with_few_gaps_has_no_opening_hours(tmp_path):
     times = open_days(0, 23, range(20), minutes=60)
     path.write_text('at,y\n' + ''.join(f'{when},{row % 7}\n' for row, when in enumerate(times)))
     assert CSVSeries(str(path), 'at').read().grid.name == '1 hour'
+
+
+def test_a_step_that_changes_within_a_series_is_refused(tmp_path):
+    path = tmp_path / 'a.csv'
+    steady = [DAY + timedelta(hours=row) for row in range(300)]
+    changed = steady[:100] + [steady[99] + timedelta(hours=3 * row) for row in range(1, 60)]
+    path.write_text('date,store,sales\n' + ''.join(
+        f'{when},{name},{row % 7}\n' for name, whens in (('s0', steady), ('s1', changed))
+        for row, when in enumerate(whens)))
+    said(lambda: CSVSeries(str(path), id_column='store', gaps='mask').read(), 'series `s1`',
+         '1 hour apart', '3 hours from there on')
