@@ -30,7 +30,7 @@ from rich.console import Console
 from amlnn.config.experiment import identity
 from amlnn.config.load import load_config
 from amlnn.engine.evaluate import TestOptions, test
-from amlnn.engine.series.baseline_rows import baseline_rows
+from amlnn.engine.series.baseline_rows import baseline_errors
 from amlnn.engine.task import in_scope, open_task
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import AmlnnError
@@ -225,7 +225,7 @@ def simple_rows(data: Path, horizons: tuple[int, ...]) -> dict[int, dict]:
             f'train_dataloader.dataset.horizon={horizon}',
             f'train_dataloader.dataset.look_back={RIDGE_LOOK_BACK}'))
         with in_scope(loaded.config):
-            found[horizon] = baseline_rows(open_task(loaded, 'cpu').parts, 'test')
+            found[horizon] = baseline_errors(open_task(loaded, 'cpu').parts, 'test')[0]
     return found
 
 

@@ -178,7 +178,10 @@ def test_a_forecast_trains_two_iterations_and_is_tested(path, run_tool, long_ser
         train_end = 1500
         options += [f'train_dataloader.dataset.source.path={long_series}',
                     'train_dataloader.dataset.borders=(1500,2400,3300)']
-    windows = train_end - data['look_back'] - data['horizon'] + 1
+    usual = dict(look_back=336, horizon=24)  # in the place of 'auto', which goes by the length
+    sizes = {name: size if data[name] == 'auto' else data[name] for name, size in usual.items()}
+    options += [f'train_dataloader.dataset.{name}={size}' for name, size in sizes.items()]
+    windows = train_end - sum(sizes.values()) + 1
     options += [f'train_dataloader.dataset.stride={-(-windows // 4)}',
                 'train_dataloader.batch_size=2', 'train_cfg.max_epochs=1']
     options += [f'{part}_dataloader.dataset.stride=50' for part in ('val', 'test')]

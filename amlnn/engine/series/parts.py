@@ -296,17 +296,17 @@ class _ReadOnce:
 
     def read(self) -> Series:
         """The series."""
-        series = self.read_open()
-        if series.doubt:
-            raise series.doubt
-        return series
+        return self._once('read')
 
     def read_open(self) -> Series:
         """The series, whose last rows may be the future of known columns."""
+        return self._once('read_open')
+
+    def _once(self, way: str) -> Series:
         key = repr(self._section)
         if key not in self._known:
             source = DATASETS.build(self._section)
-            self._known[key] = getattr(source, 'read_open', source.read)()
+            self._known[key] = getattr(source, way, source.read)()
         return self._known[key]
 
 
