@@ -66,8 +66,12 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def write_json(path: Path | str, value: object) -> None:
-    """Write `value` as indented JSON, whole or not at all. NaN and infinity are refused."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + '\n')
+    """Write `value` as indented JSON, whole or not at all. NaN and infinity are refused.
+
+    A file name that is no UTF-8 is read back as it was: its bytes become JSON's escapes.
+    """
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(path, text.encode('utf-8', 'backslashreplace').decode('utf-8') + '\n')
 
 
 def link_or_copy(source: Path | str, target: Path | str) -> None:

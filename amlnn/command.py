@@ -148,6 +148,8 @@ def run_command(parser: CommandParser, main: Callable[[argparse.Namespace], int 
     argv = sys.argv[1:] if argv is None else argv
     show_traceback = '--traceback' in argv
     raise_on_sigterm()
+    if hasattr(sys.stdout, 'reconfigure'):  # a file name may be no text, or not fit the terminal
+        sys.stdout.reconfigure(errors='backslashreplace')
     try:
         return main(parser.parse_args(argv)) or 0
     except AmlnnError as error:
@@ -155,7 +157,7 @@ def run_command(parser: CommandParser, main: Callable[[argparse.Namespace], int 
             traceback.print_exc()
         print(f'error: {_one_line(error.message)}', file=sys.stderr)
         hint = as_called(error.hint or 'run again with --traceback for the place in the code')
-        print(f'hint: {hint}', file=sys.stderr)
+        print(f'hint: {_on_one_line(hint)}', file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt as stop:
         print('terminated' if isinstance(stop, Terminated) else 'interrupted', file=sys.stderr)
@@ -211,7 +213,11 @@ def _of_system(error: OSError) -> str:
     """An error of the system in one line, with the file."""
     if error.filename is None:
         return ' '.join(f'{type(error).__name__}: {error}'.split())
-    return f'`{error.filename}`: {error.strerror}'
+    return _on_one_line(f'`{error.filename}`: {error.strerror}')
+
+
+def _on_one_line(text: str) -> str:
+    return ' '.join(text.splitlines())
 
 
 def _one_line(message: str) -> str:

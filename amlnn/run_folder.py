@@ -1,12 +1,26 @@
-"""New run folders: their names, and the link to the newest."""
+"""New run folders: their names, their order, and the link to the newest.
+
+A folder's name is when its run began, and names are in the order of the starts whatever the clock
+does: where it has gone back, or stands still, a name is a second after the newest that is there.
+When a run began by the clock is in its record.
+"""
 
 import os
-from datetime import UTC, datetime
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from amlnn.errors import RunFailed, UsageError
 
-__all__ = ['create_run_folder', 'new_run_name', 'point_latest', 'utc_now']
+__all__ = ['RUN_NAME', 'create_run_folder', 'new_run_name', 'point_latest', 'start_order',
+           'utc_now']
+
+RUN_NAME = re.compile(r'(\d{8}T\d{6}Z)-[0-9a-f]{8}(?:-(\d+))?', re.ASCII)
+"""A folder as `new_run_name` calls it, and `create_run_folder` where two begin at once."""
+
+_STAMP = '%Y%m%dT%H%M%SZ'
 
 
 def utc_now() -> str:
@@ -14,9 +28,47 @@ def utc_now() -> str:
     return datetime.now(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')
 
 
-def new_run_name(config_hash: str) -> str:
-    """`<UTC time>-<short hash>`; sorts by time."""
-    return f'{datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")}-{config_hash[:8]}'
+def new_run_name(config_hash: str, parent: Path) -> str:
+    """`<UTC time>-<short hash>`, after the name of every run in `parent`.
+
+    >>> new_run_name('0123456789', Path('work_dirs/none'))[-10:]
+    'Z-01234567'
+    """
+    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    newest = max(_starts(parent), default=None)
+    if newest is not None and newest >= now:
+        now = newest
+        with suppress(OverflowError):  # the last second there is: numbers go on from there
+            now += timedelta(seconds=1)
+    return f'{now.strftime(_STAMP)}-{config_hash[:8]}'
+
+
+def _starts(parent: Path) -> Iterator[datetime]:
+    """When the runs in a folder began, by their names."""
+    with suppress(OSError):  # no folder, or none that can be read: said later
+        for path in parent.iterdir():
+            if found := RUN_NAME.fullmatch(path.name):
+                with suppress(ValueError):  # a 13th month
+                    yield datetime.strptime(found[1], _STAMP)
+
+
+def start_order(name: str, started: str = '') -> tuple[str, int, str]:
+    """What puts runs in the order in which they began: by their names, which no clock turns round.
+
+    Args:
+        name: Of the run's folder.
+        started: When it began, as `utc_now` says it; for folders of another name.
+
+    >>> names = ['20260101T000000Z-01234567-10', '20260101T000000Z-01234567-2']
+    >>> sorted(names, key=start_order)[0][-2:]
+    '-2'
+    """
+    found = RUN_NAME.fullmatch(name)
+    if not found:
+        return started or name, 1, name
+    time = found[1]
+    return (f'{time[:4]}-{time[4:6]}-{time[6:11]}:{time[11:13]}:{time[13:]}', int(found[2] or 1),
+            name)
 
 
 def create_run_folder(parent: Path, name: str) -> Path:

@@ -1,7 +1,5 @@
 """Make a checked data set of a folder of class folders, look at one, or download one."""
 
-import sys
-
 from amlnn.command import CommandParser, InsteadOf
 from amlnn.data.fetch.download_table import DATA_SETS
 from amlnn.data.prepare.options import add_source_options, add_split_options
@@ -40,7 +38,6 @@ def parser() -> CommandParser:
 
 def main(options) -> None:
     """Prepare or download the data set."""
-    sys.stdout.reconfigure(errors='backslashreplace')  # a file name may not fit the terminal
     values = {key: value for key, value in vars(options).items() if key != 'traceback'}
     name, to, checked, as_json = map(values.pop, ('download', 'to', 'check', 'json'))
     unset = vars(parser().parse_args(['--download', 'NAME']))

@@ -60,6 +60,13 @@ class Source:
     bases: Sequence[tuple[str, int | None]] = field(default_factory=list)
 
 
+# MMEngine's `{{_base_.name}}`, beside the strings and comments that may hold the same characters.
+_FROM_BASE = re.compile(
+    r'''(?P<quote>\"""|\''')(?:\\.|(?!(?P=quote)).)*(?P=quote)'''
+    r'''|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|\#[^\n]*|\{\{\s*_base_\.(?P<name>[\w.]+)\s*\}\}''',
+    re.DOTALL)
+_NEEDS_ESCAPE = re.compile(r'''['"\\{$\x00-\x1f\ud800-\udfff]''')
+
 Inherit = Callable[[Sequence[tuple[str, int | None]], Place], Located]
 
 
@@ -83,7 +90,8 @@ def read_source(path: Path, inherit: Inherit) -> Source:
     text = _substituted(path, place)
     if path.suffix in ENDINGS:
         return _read_data_source(path, place, text, inherit)
-    text = re.sub(r'\{\{\s*_base_\.([\w\.]+)\s*\}\}', r'__copy_of__(_base_.\1)', text)
+    text = _FROM_BASE.sub(lambda found: f'__copy_of__(_base_.{found["name"]})' if found['name']
+                          else found[0], text)
     tree = _parse(text, place)
     imported = take_imported_bases(tree, place, path.parent)
     bases = imported.files if imported else _bases(tree, place)
@@ -134,7 +142,7 @@ def _substituted(path: Path, place: Place) -> str:
     fixed = {'fileDirname': path.parent.as_posix(), 'fileBasename': path.name,
              'fileBasenameNoExtension': path.stem, 'fileExtname': path.suffix}
     for key, value in fixed.items():
-        text = re.sub(r'\{\{\s*' + key + r'\s*\}\}', value.replace('\\', r'\\'), text)
+        text = re.sub(r'\{\{\s*' + key + r'\s*\}\}', _in_quotes(value).replace('\\', r'\\'), text)
 
     def from_environment(match: re.Match[str]) -> str:
         value = os.environ.get(match[1], match[2])
@@ -145,6 +153,11 @@ def _substituted(path: Path, place: Place) -> str:
         return value
 
     return re.sub(r'\{\{[\'\"]?\s*\$(\w+)\s*\:\s*(\S*?)\s*[\'\"]?\}\}', from_environment, text)
+
+
+def _in_quotes(text: str) -> str:
+    """A file name as it has to be written into a string; few need another form."""
+    return _NEEDS_ESCAPE.sub(lambda found: f'\\u{ord(found[0]):04x}', text)
 
 
 def _parse(text: str, place: Place) -> ast.Module:

@@ -134,7 +134,8 @@ def _folder(task: Task, model: nn.Module, samples: dict[str, int], options: Test
     record = new_record(task, config, model, samples, options.command)
     record.status, record.finished, record.max_epochs = 'done', record.started, 0
     record.pretrained = task.plan.model_options.pretrained or str(options.checkpoint)
-    folder = create_run_folder(task.plan.work_dir, new_run_name(record.config_hash))
+    parent = task.plan.work_dir
+    folder = create_run_folder(parent, new_run_name(record.config_hash, parent))
     keep_own_modules(config, folder)
     write_text(folder / 'config.py', task.config_text(config))
     write_record(folder / 'run.json', record)

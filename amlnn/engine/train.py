@@ -140,7 +140,7 @@ def _folder(options: TrainOptions, task: Task, count: int,
     if run is None:
         remove_dead_folders(parent)
         folder, lock = begin_run_folder(
-            parent, options.run_name or new_run_name(config_hash(config)))
+            parent, options.run_name or new_run_name(config_hash(config), parent))
         locks.append(lock)
         return folder, None
     check_unchanged(config, run.folder)

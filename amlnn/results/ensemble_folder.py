@@ -67,7 +67,7 @@ def write_ensemble(outcome: Outcome, vote: Vote, parent: Path, command: Sequence
         'members': [{'title': member.title, 'run': shown_path(member.run.folder),
                      'weight': float(weight)}
                     for member, weight in zip(outcome.members, vote.weights, strict=True)]}}
-    folder = create_run_folder(parent, new_run_name(config_hash(config)))
+    folder = create_run_folder(parent, new_run_name(config_hash(config), parent))
     write_text(folder / 'config.py', resolved_text(config))
     with replacing(folder / f'predictions_{ballots.split}.npz') as temporary:
         np.savez_compressed(temporary, id=ballots.ids, label=ballots.labels, prob=vote.probs,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from amlnn.config.experiment import counts, experiment, flat, identity, is_place
 from amlnn.results.store import StoredRun
+from amlnn.run_folder import start_order
 
 __all__ = ['Group', 'group_runs', 'identity_of', 'repetition', 'settings', 'titles']
 
@@ -45,7 +46,7 @@ def _group(members: list[StoredRun]) -> Group:
     done = [run for run in members if run.record.status == 'done']
     eligible = done or members
     newest: dict[tuple[int, int], StoredRun] = {}
-    for run in sorted(eligible, key=lambda run: (run.record.started, run.folder.name)):
+    for run in sorted(eligible, key=lambda run: start_order(run.folder.name, run.record.started)):
         newest[repetition(run)] = run
     counted = [newest[place] for place in sorted(newest)]
     left_out = []

@@ -16,6 +16,7 @@ from amlnn.records import RunRecord, Split, TestRecord, read_run, read_test
 from amlnn.results.arrays import HINT, read_arrays
 from amlnn.results.components import SeriesComponents, read_components
 from amlnn.results.forecasts import Forecasts, read_forecasts
+from amlnn.run_folder import start_order
 
 __all__ = ['Predictions', 'StoredRun', 'find_runs', 'read_predictions']
 
@@ -138,7 +139,8 @@ def find_runs(paths: Sequence[Path | str],
                 here.append(_read(folder, warn))
             except DataError as error:
                 damages[folder] = error
-        here.sort(key=lambda run: (run.record.config_name, run.record.started, run.folder.name))
+        here.sort(key=lambda run: (run.record.config_name,
+                                  start_order(run.folder.name, run.record.started)))
         runs.update({run.folder: run for run in here})
     if not runs:
         first = next(iter(damages.values()))

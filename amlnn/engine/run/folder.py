@@ -10,14 +10,19 @@ from weakref import WeakSet
 
 from amlnn.errors import UsageError
 from amlnn.locks import NoLocksError, take_lock
-from amlnn.run_folder import create_run_folder, new_run_name, point_latest, utc_now
+from amlnn.run_folder import (
+    RUN_NAME,
+    create_run_folder,
+    new_run_name,
+    point_latest,
+    start_order,
+    utc_now,
+)
 
 __all__ = ['RunLock', 'begin_run_folder', 'checkpoint_run', 'create_run_folder', 'name_within',
            'named_run', 'new_run_name', 'point_latest', 'remove_dead_folders', 'remove_run_folder',
            'run_folders', 'utc_now']
 
-# A folder as `new_run_name` calls it.
-_RUN_NAME = re.compile(r'\d{8}T\d{6}Z-[0-9a-f]{8}(-\d+)?')
 _HALF_LINK = re.compile(r'\.latest\.\d+')
 
 
@@ -63,7 +68,7 @@ def remove_dead_folders(parent: Path) -> None:
     for path in parent.iterdir():
         if _HALF_LINK.fullmatch(path.name) and path.is_symlink():
             path.unlink(missing_ok=True)
-        if path.is_symlink() or not path.is_dir() or not _RUN_NAME.fullmatch(path.name) \
+        if path.is_symlink() or not path.is_dir() or not RUN_NAME.fullmatch(path.name) \
                 or (path / 'run.json').exists() or list(path.glob('checkpoints/*.pth')):
             continue
         with suppress(UsageError, OSError), RunLock(path) as lock:
@@ -72,9 +77,10 @@ def remove_dead_folders(parent: Path) -> None:
 
 
 def run_folders(parent: Path) -> list[Path]:
-    """The run folders under `parent`, newest first."""
+    """The run folders under `parent`, the one that was begun last first."""
     return sorted((path.parent for path in parent.glob('*/run.json')
-                   if not path.parent.is_symlink()), reverse=True)
+                   if not path.parent.is_symlink()),
+                  key=lambda folder: start_order(folder.name), reverse=True)
 
 
 def checkpoint_run(checkpoint: Path) -> Path | None:
