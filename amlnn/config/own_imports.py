@@ -132,6 +132,10 @@ def _import(module: OwnModule) -> None:
         importlib.import_module(module)
     except (ImportError, ConfigError):
         raise
+    except SystemExit as error:
+        raise ConfigError(f'{_at(module)}custom_imports names `{module}`, and '
+                          f'`{_line(paths[0] if paths else None, error)}` ends the program',
+                          hint='take exit() out: a module that is imported defines') from error
     except Exception as error:
         raise _failed(module, error) from error
     for path in paths:
@@ -209,7 +213,7 @@ def _failed(module: OwnModule, error: Exception) -> ConfigError:
                        hint='run again with --traceback for the place in the code')
 
 
-def _line(path: Path | None, error: Exception) -> str:
+def _line(path: Path | None, error: BaseException) -> str:
     """File and line of the user's code that an error comes from."""
     if path is None:
         return 'it'

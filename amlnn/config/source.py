@@ -280,6 +280,10 @@ def _execute(tree: ast.Module, path: Path, place: Place, base: Located, names: N
         except ConfigError as error:  # a class was called that is only a name here
             where = place._replace(line=_line_of(error, filename))
             raise ConfigError(f'{where}: {error.message}', hint=error.hint) from None
+        except SystemExit as error:  # exit(): nothing would be said, and nothing done
+            where = place._replace(line=_line_of(error, filename))
+            raise ConfigError(f'{where}: the config ends the program ({type(error).__name__})',
+                              hint='take exit() out: a config says what is to be done') from error
         except Exception as error:
             raise _execution_error(error, filename, place, base, names) from error
     return {key: value for key, value in space.items()
@@ -295,7 +299,7 @@ def _as_executing(filename: str, place: Place) -> Iterator[None]:
         executing.pop()
 
 
-def _line_of(error: Exception, filename: str) -> int | None:
+def _line_of(error: BaseException, filename: str) -> int | None:
     trace, line = error.__traceback__, None
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == filename:

@@ -488,3 +488,16 @@ def test_loading_imports_no_torch():
             "load_config('mmpretrain::resnet/resnet50_8xb32_in1k.py')\n"
             "sys.exit('torch' in sys.modules)")
     subprocess.run([sys.executable, '-c', code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize('ending', ['exit()', "import sys; sys.exit('done')", 'raise SystemExit(0)',
+                                    'quit(3)'])
+def test_a_config_that_ends_the_program_says_where(configs, ending):
+    error = configs.error(f"_base_ = 'schedule.py'\n{ending}\n")
+    assert error.message.startswith('child.py:2: the config ends the program')
+    assert 'exit()' in error.hint
+
+
+def test_a_base_that_ends_the_program_is_named(configs):
+    configs.write('base.py', 'work_dir = "runs"\nexit()\n')
+    assert configs.error("_base_ = 'base.py'\n").message.startswith('base.py:2: ')

@@ -450,3 +450,17 @@ def test_parameter_names_of_an_own_backbone_are_checked(tmp_path, data_set):
         ''', epochs=1)
     done = command('check_config', config, cwd=tmp_path)
     assert done.returncode == 2 and 'did you mean `peculiar`?' in done.stderr
+
+
+def test_a_module_that_ends_the_program_is_named_with_its_line(tmp_path, run_tool, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'ending_parts.py').write_text('import sys\n\nsys.exit(0)\n')
+    config = write_series_config(tmp_path / 'mine.py', write_series(tmp_path / 'series.csv'),
+                                 "custom_imports = dict(imports=['ending_parts'])\n")
+    status, _, errors = run_tool('train', config)
+    lines = errors.strip().splitlines()
+    assert status == 2
+    assert len(lines) == 2
+    assert '`ending_parts`' in lines[0]
+    assert 'ending_parts.py:3' in lines[0]
+    assert 'exit()' in lines[1]
