@@ -18,6 +18,8 @@ def main(args) -> int:
         print(f'warning: `{path}` cannot be read: {reason}', file=sys.stderr)
 
     def on_forecast(found) -> None:
+        for note in found.notes:
+            print(f'note: {note}', file=sys.stderr)
         if args.out:
             from amlnn.report.predicted import draw_prediction, places_shown
             picture = args.out.with_suffix('.png')

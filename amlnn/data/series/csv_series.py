@@ -23,12 +23,13 @@ from amlnn.data.series.number_cells import (
     looks_like_number,
     unit_of,
 )
-from amlnn.data.series.resampling import check_way, resample
+from amlnn.data.series.resampling import check_way, is_about, resample
 from amlnn.data.series.series import MASK_HINT, Series
 from amlnn.data.series.time_cells import TimeCells, looks_like_time
 from amlnn.data.series.time_grid import TimeGrid
-from amlnn.data.series.unmeant import several_series, unmeant
+from amlnn.data.series.unmeant import several_series, telling_pair, unmeant
 from amlnn.errors import DataError
+from amlnn.suggest import did_you_mean
 
 __all__ = ['CSVSeries', 'check_missing']
 
@@ -154,10 +155,15 @@ class CSVSeries:
 
         Args:
             grid: Where rows at uneven times are brought to one step, that step; None for `step`, or
-                the usual one.
+                the usual one. Of rows that are in quite another step it is not taken, unless `step`
+                says so: a mean of 24 hours is no sum of a day.
         """
         series = self._read()[0]
-        return resample(series, self.resample, grid or self.grid) if self.resample else series
+        if not self.resample:
+            return series
+        if grid and not self.grid and not is_about(series, grid):
+            grid = None
+        return resample(series, self.resample, grid or self.grid)
 
     def _read(self) -> tuple[Series, CSVTable]:
         date_column = self.date_column
@@ -198,7 +204,8 @@ class CSVSeries:
         values = np.stack([numbers[name] for name in names], axis=1)
         if members:
             static = {name: static_values(table, members, name, style.number) for name in static}
-            panel = dict(ids=members.ids, bounds=members.bounds, static=static)
+            panel = dict(ids=members.ids, id_columns=list(self.id_names), bounds=members.bounds,
+                         static=static)
         series = Series(values, ~np.isnan(values), names, times, clock=clock, aside=aside,
                         notes=notes, path=str(self.path), lines=table.lines,
                         doubt=doubt, **(panel if members else {}))
@@ -215,12 +222,29 @@ class CSVSeries:
         if (np.diff(times) > np.timedelta64(0, 's')).all():
             return None
         found = self._find_several(table, times)
-        if found is None or found.part_of_time:
+        names = [] if found is None or found.part_of_time else [found.column]
+        names = telling_pair(self._cells(table), times, names) or names
+        if not names:
             self._refuse_unsorted(table, times)
+            self._refuse_repeated(table, times)
             return None
-        notes.append(f'`{found.column}` names {len(found.names):,} series, one below the other')
-        self._found_id = found.column
-        return divide(table, [found.column])
+        members = divide(table, names)
+        together = ' and '.join(f'`{name}`' for name in names)
+        verb = 'names' if len(names) == 1 else 'name'
+        notes.append(f'{together} {verb} {len(members.ids):,} series, one below the other')
+        self._found_id = names
+        return members
+
+    def _refuse_repeated(self, table: CSVTable, times: np.ndarray) -> None:
+        """Refuse to take for one series what has most of its times twice or more."""
+        counts = np.unique(times, return_counts=True)[1]
+        if (counts > 1).mean() <= 0.5:
+            return
+        raise DataError(
+            f'`{self.path}`: most times in `{table.date_column}` occur more than once, '
+            f'{len(times):,} rows at {len(counts):,} times, and no column tells their series apart',
+            hint="id_column=['store', 'product'] of the source, say, names the columns that do so; "
+            f'id_column=None makes one series of all, their {self.resample} (resample)')
 
     def _take_static(self, table: CSVTable, members: Members | None, names: list[str],
                      notes: list[str]) -> list[str]:
@@ -235,8 +259,9 @@ class CSVSeries:
                 notes.append(f'static, the same in all rows of a series: {", ".join(found)}')
         for name in found:
             if name not in table.header:
-                raise DataError(f'`{self.path}`: no column `{name}`',
-                                hint='static names columns of the first line')
+                raise DataError(f'`{self.path}`: no column `{name}`, static in each series',
+                                hint=did_you_mean(name, table.header)
+                                or f'it has {", ".join(table.header)}')
         names[:] = [name for name in names if name not in found]
         return found
 
@@ -261,7 +286,7 @@ class CSVSeries:
     @property
     def id_names(self) -> list[str]:
         """Columns that tell the series of the file apart; after it was read."""
-        return [self._found_id] if self.id_columns == [AUTO] else self.id_columns
+        return self._found_id if self.id_columns == [AUTO] else self.id_columns
 
     def _set_aside(self, numbers: dict[str, np.ndarray], members: Members | None,
                    wall: np.ndarray | None) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -437,9 +462,10 @@ class CSVSeries:
             return None
         seconds = np.diff(times).astype(np.int64)
         jumps = np.flatnonzero(seconds != np.median(seconds)) + 1
-        columns = [(name, table.column(name)) for name in table.header
-                   if name != table.date_column]
-        return several_series(columns, times, jumps)
+        return several_series(self._cells(table), times, jumps)
+
+    def _cells(self, table: CSVTable) -> list[tuple[str, list[str]]]:
+        return [(name, table.column(name)) for name in table.header if name != table.date_column]
 
     def _refuse_several(self, table: CSVTable, series: Series, named_so: bool = False) -> None:
         """Refuse series one below the other, and name the column that tells them apart."""

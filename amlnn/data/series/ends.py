@@ -4,7 +4,7 @@ Axes: S series, T rows of all of them, L look-back, P horizon, C target columns,
 known ones.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class LastWindows:
     """[S, C] float64."""
     times: np.ndarray | None
     """[S, P] datetime64[s] of the rows to come, None where the file has no times."""
+    notes: list[str] = field(default_factory=list)
+    """Which series are left out, or new."""
 
 
 def last_windows(series: Series, info: dict, future: Series | None = None,
@@ -57,18 +59,25 @@ def last_windows(series: Series, info: dict, future: Series | None = None,
     known = KnownColumns.from_dict(info['known']) if info.get('known') else KnownColumns()
     whole = series
     series = without_future(whole, info['columns'], info['extra_columns'], known.columns)
-    kept = _long_enough(series, info, short)
+    kept, notes = _long_enough(series, info, short), []
     if len(kept) < len(series.bounds) - 1:
         left = [series.ids[place] for place in kept]
-        count = len(series.ids) - len(kept)
+        out = np.flatnonzero(~np.isin(np.arange(len(series.ids)), kept))
+        first = series.ids[out[0]]
         series = replace(series.members(kept), notes=[
-            *series.notes, f'{count:,} series shorter than {info["look_back"]} rows are left out'])
+            *series.notes, f'{len(out):,} series shorter than {info["look_back"]} rows are left '
+            f'out, the first is `{first}`'])
         whole = whole.members(np.flatnonzero(np.isin(whole.ids, left)))
+        notes.append(series.notes[-1])
     rows = series.bounds[1:, None] - info['look_back'] + np.arange(info['look_back'])
     names = [*info['columns'], *info['extra_columns']]
     values, observed = series.select(names)
     _check_targets(series, info, observed)
     codes, mean, deviation = _scales(series, info, values, observed, names)
+    if (codes < 0).any():
+        first = series.ids[int((codes < 0).argmax())]
+        notes.append(f'{int((codes < 0).sum()):,} series that training had not are scaled by their '
+                     f'own rows, the first is `{first}`')
     inputs = (values[rows] - mean[:, None]) / deviation[:, None]
     seen = observed[rows]
     inputs = np.where(seen, inputs, 0)
@@ -81,7 +90,7 @@ def last_windows(series: Series, info: dict, future: Series | None = None,
         ahead = _known_ahead(known, whole, series, info, times, future).astype(np.float32)
     count = len(info['columns'])
     return LastWindows(series, inputs.astype(np.float32), None if seen.all() else seen, ahead,
-                       codes, mean[:, :count], deviation[:, :count], times)
+                       codes, mean[:, :count], deviation[:, :count], times, notes)
 
 
 def _long_enough(series: Series, info: dict, short: str) -> np.ndarray:

@@ -11,7 +11,7 @@ from amlnn.data.series.series import Series
 from amlnn.data.series.time_grid import TimeGrid, infer_grid
 from amlnn.errors import DataError
 
-__all__ = ['WAYS', 'check_way', 'resample']
+__all__ = ['WAYS', 'check_way', 'is_about', 'resample']
 
 WAYS = ('mean', 'sum', 'last')
 """What becomes of several rows in one step."""
@@ -43,8 +43,7 @@ def resample(series: Series, way: str, grid: TimeGrid | None = None) -> Series:
     """
     if series.times is None or len(series.times) < 2 or _lies_on(series, grid):
         return series
-    apart = series.seconds_apart()
-    usual = float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0
+    usual = _usual(series)
     grid = grid or _nearest(usual)
     step = grid.count * (86400 if grid.unit == 'day' else 1)
     if grid.unit not in ('second', 'daytime', 'day') or step > 86400:
@@ -66,12 +65,37 @@ def resample(series: Series, way: str, grid: TimeGrid | None = None) -> Series:
              for name, each in series.aside.items()}
     counts = np.bincount(codes[first], minlength=len(series.bounds) - 1)
     how = f'the {way} of those that share a step' if len(first) < len(codes) else 'none shares one'
+    same = np.flatnonzero((np.diff(series.times).astype(int) == 0) & (np.diff(codes) == 0)) + 1
+    if len(same):
+        row = int(same[0])
+        how += f' ({len(same):,} of them have the very time of another, as ' \
+               f'`{series.shown(row)}`{series.name_of(row)})'
     note = f'{len(codes):,} rows at uneven times were brought to {grid.name}: {len(first):,} ' \
            f'rows, {how}; resample and step of the source say otherwise'
     return replace(
         series, values=values, observed=~np.isnan(values), times=times, truth=None, aside=aside,
         lines=None if series.lines is None else series.lines[first], notes=[*series.notes, note],
         bounds=np.concatenate([[0], np.cumsum(counts)]))
+
+
+def is_about(series: Series, grid: TimeGrid) -> bool:
+    """Whether rows at uneven times are about as far apart as those of a grid.
+
+    Args:
+        series: One, or a panel.
+        grid: What its rows may be brought to.
+    """
+    if series.times is None or len(series.times) < 2 or grid.unit not in (
+            'second', 'daytime', 'day'):
+        return True
+    step = grid.count * (86400 if grid.unit == 'day' else 1)
+    return 0.5 < _usual(series) / step < 2
+
+
+def _usual(series: Series) -> float:
+    """Seconds from row to row, of most."""
+    apart = series.seconds_apart()
+    return float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0
 
 
 def _lies_on(series: Series, grid: TimeGrid | None) -> bool:

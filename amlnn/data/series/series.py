@@ -56,6 +56,8 @@ class Series:
     """[T] int64, the line of the file that each row is from, 0 for one that is not in it."""
     ids: list[str] = field(default_factory=list)
     """The S names of a panel; none for one series."""
+    id_columns: list[str] = field(default_factory=list)
+    """Columns of the file that name them."""
     bounds: np.ndarray | None = None
     """[S + 1] int64: series s is rows bounds[s] to bounds[s + 1]; None for one series."""
     static: dict[str, np.ndarray] = field(default_factory=dict)

@@ -6,16 +6,18 @@ T rows.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
 from amlnn.data.series.csv_table import NO_NAME
 
-__all__ = ['SeveralSeries', 'several_series', 'unmeant']
+__all__ = ['SeveralSeries', 'several_series', 'telling_pair', 'unmeant']
 
 _PART_OF_TIME = re.compile(r'(?i).*(hour|time|stunde|zeit|minute|period|interval|month|day)s?')
 _TIME_OF_DAY = re.compile(r'\d{1,2}:\d{2}(:\d{2})?( ?[AaPp][Mm])?')
 
+_MOST_KEYS = 8  # columns of which two may tell series apart
 _LEAST = 10  # rows: in fewer, numbers count by chance
 _ID = re.compile(r'(?i:(?:.*[ _.\-])?ids?)|.*[a-z](?:Id|ID)|(?i:index|row|rownum|row_number)')
 
@@ -60,8 +62,7 @@ class SeveralSeries:
     @property
     def part_of_time(self) -> bool:
         """Whether it says the hour, say, of dates in another column: then it is one series."""
-        return bool(_PART_OF_TIME.fullmatch(self.column)) \
-            or all(_TIME_OF_DAY.fullmatch(name.strip()) for name in self.names)
+        return _says_time(self.column, self.names)
 
 
 def several_series(columns: Sequence[tuple[str, list[str]]], times: np.ndarray,
@@ -93,6 +94,46 @@ def several_series(columns: Sequence[tuple[str, list[str]]], times: np.ndarray,
             found.append((not words, not id_name, len(found), SeveralSeries(
                 name, list(dict.fromkeys(cells)), words or id_name)))
     return min(found, key=lambda each: each[:3])[-1] if found else None
+
+
+def telling_pair(columns: Sequence[tuple[str, list[str]]], times: np.ndarray,
+                 alone: Sequence[str]) -> list[str] | None:
+    """Two columns, of words or called ids, that together tell series apart as none does alone.
+
+    Args:
+        columns: Names and cells [T] of all columns but the times.
+        times: [T] datetime64[s].
+        alone: The column that does so best alone, if any.
+
+    >>> when = np.array(['2024-01-01', '2024-01-02'], 'M8[s]').repeat(4)
+    >>> telling_pair([('shop', list('aabb') * 2), ('kind', list('xyxy') * 2)], when, ['shop'])
+    ['shop', 'kind']
+    """
+    moments = np.unique(times, return_inverse=True)[1]
+    found = {}
+    for name, cells in columns:
+        names, codes = np.unique(np.array(cells), return_inverse=True)
+        if name in alone and _all_different(codes, moments):
+            return None
+        if 2 <= len(names) <= len(cells) / 3 and _names_things(cells) \
+                and (not _are_numbers(cells) or _ID.fullmatch(name)) \
+                and not _says_time(name, names.tolist()):
+            found[name] = codes
+    for one, other in combinations(list(found)[:_MOST_KEYS], 2):
+        codes = found[one] * (found[other].max() + 1) + found[other]
+        if len(np.unique(codes)) <= len(times) / 2 and _all_different(codes, moments):
+            return [one, other]
+    return None
+
+
+def _all_different(codes: np.ndarray, moments: np.ndarray) -> bool:
+    """Whether no series has a moment twice."""
+    return len(np.unique(codes * (moments.max() + 1) + moments)) == len(codes)
+
+
+def _says_time(name: str, cells: Sequence[str]) -> bool:
+    return bool(_PART_OF_TIME.fullmatch(name)) \
+        or all(_TIME_OF_DAY.fullmatch(cell.strip()) for cell in cells)
 
 
 def _names_things(cells: list[str]) -> bool:

@@ -105,6 +105,7 @@ class SeriesWindows:
                                 hint=f'{name}=24, say')
         source = source if hasattr(source, 'read') else DATASETS.build(source)
         series = getattr(source, 'read_open', source.read)() if known else source.read()
+        self._id_columns = series.id_columns
         self.columns, self.extra_columns = _choose(series, targets, extra, known)
         series = without_future(series, self.columns, self.extra_columns, known)
         self.split, self.stride, self._path = split, stride, series.path
@@ -184,7 +185,8 @@ class SeriesWindows:
 
         `scaler` holds the targets' columns, then the extra ones, of a panel for each of its `ids`;
         `step` is the name of the time grid, `step_seconds` the usual distance of two rows; these
-        and `season` are None where they are not known. `known` is the state of `KnownColumns`, and
+        and `season` are None where they are not known; `id_columns` name the series in its file.
+        `known` is the state of `KnownColumns`, and
         `known_columns` their names.
         """
         info = dict(kind='series', columns=list(self.columns),
@@ -196,7 +198,7 @@ class SeriesWindows:
         if self._known:
             info |= dict(known_columns=self._known.names, known=self._known.to_dict())
         if self.ids:
-            info['ids'] = list(self.scaler.ids)
+            info |= dict(ids=list(self.scaler.ids), id_columns=list(self._id_columns))
         return info
 
     @property

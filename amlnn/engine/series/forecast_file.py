@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import nn
 from amlnn.atomic import write_text
 from amlnn.config.kind import PARTS
 from amlnn.data.series.continuation import lay_on_trained_grid, trained_grid
+from amlnn.data.series.csv_columns import AUTO
 from amlnn.data.series.ends import LastWindows, last_windows
 from amlnn.data.series.series import Series
 from amlnn.engine.options import PredictOptions
@@ -62,6 +63,8 @@ class EndForecast:
     """[S, P, C] float64."""
     bounds: list[tuple[float, np.ndarray, np.ndarray]]
     """Level, lower and upper bounds [S, P, C]."""
+    notes: list[str] = field(default_factory=list)
+    """Which series are left out, or new."""
 
     def shown(self, places: Sequence[int]) -> list[PredictedSeries]:
         """Some of the series, as a picture shows them: with their past, by the clock on the wall.
@@ -108,7 +111,7 @@ def forecast_file(model: nn.Module, plan: Plan, parts: SeriesParts, weights: Wei
     section = next(section for section in map(parts.section, PARTS) if section)
     windows = last_windows(series, info, future, section.get('short', 'error'))
     plan.notes += [note for note in windows.series.notes if note not in plan.notes]
-    found = _forecast(model, plan, windows, info, weights)
+    found = replace(_forecast(model, plan, windows, info, weights), notes=windows.notes)
     text = _text(found, windows, id_name)
     if options.on_forecast:
         options.on_forecast(found)
@@ -126,7 +129,18 @@ def _source(plan: Plan, parts: SeriesParts, path: Path) -> dict:
         name = 'ArraySeries' if path.suffix in ('.npy', '.npz') else 'CSVSeries'
         source = {'type': name, 'missing': 'mask'}
     source.pop('rows', None)  # the end of the file counts
-    return {**source, 'path': str(path)}
+    return {**source, **_trained_columns(source, parts.metainfo), 'path': str(path)}
+
+
+def _trained_columns(source: dict, info: dict) -> dict:
+    """What need not be found out again: a file of few series, or of few rows, may not show it."""
+    if source.get('id_column') != AUTO or not info.get('id_columns'):
+        return {}
+    known = info.get('known') or {}
+    found = dict(id_column=info['id_columns'], static=list(known.get('static') or ()))
+    if not source.get('columns'):
+        found['columns'] = [*info['columns'], *info['extra_columns'], *known.get('columns', ())]
+    return found
 
 
 def _read(plan: Plan, parts: SeriesParts, path: Path, checkpoint: Path) -> tuple[Series, str]:
@@ -141,7 +155,7 @@ def _read(plan: Plan, parts: SeriesParts, path: Path, checkpoint: Path) -> tuple
     resampled = [trained_grid(parts.metainfo)] if getattr(built, 'resample', None) else []
     rows = built.read_rows(*resampled)
     laid = lay_on_trained_grid(rows, parts.metainfo, checkpoint, source.get('gaps', 'error'), grid)
-    return laid, ' / '.join(built.id_names) if rows.ids and hasattr(built, 'id_names') else 'series'
+    return laid, ' / '.join(rows.id_columns) or 'series'
 
 
 def _read_future(plan: Plan, parts: SeriesParts, path: Path) -> Series:
