@@ -360,3 +360,14 @@ def test_a_step_that_changes_within_a_series_is_refused(tmp_path):
         for row, when in enumerate(whens)))
     said(lambda: CSVSeries(str(path), id_column='store', gaps='mask').read(), 'series `s1`',
          '1 hour apart', '3 hours from there on')
+
+
+def test_two_columns_that_tell_series_apart_together_are_found_out(tmp_path):
+    path = tmp_path / 'a.csv'
+    path.write_text('date,shop,item,sales\n' + ''.join(
+        f'{DAY + timedelta(days=row)},{shop},{item},{row * 7 % 11}\n'
+        for row in range(60) for shop in ('north', 'south') for item in ('tea', 'rice')))
+    series = CSVSeries(str(path), id_column='auto', resample='mean').read()
+    assert series.ids == ['north / tea', 'north / rice', 'south / tea', 'south / rice']
+    assert np.diff(series.bounds).tolist() == [60] * 4
+    assert any('`shop` and `item` name 4 series' in note for note in series.notes)
