@@ -226,6 +226,10 @@ def _spans(series: Series, future: Series) -> tuple[np.ndarray, np.ndarray]:
     if bool(series.ids) != bool(future.ids):
         raise DataError(f'`{future.path}` is not divided into series as `{series.path}` is',
                         hint='both files have the same id_column')
+    if series.times is not None and future.times is None:
+        raise DataError(f'`{future.path}` has no times, and `{series.path}` has them',
+                        hint='give it the column of times too: each row to come is known by its '
+                        'time')
     places = {name: place for place, name in enumerate(future.ids)} if future.ids else {'': 0}
     for place, name in enumerate(series.ids or ['']):
         if name not in places:

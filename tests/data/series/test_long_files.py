@@ -75,6 +75,54 @@ def test_which_column_names_the_series_and_which_holds_times_is_found_out(tmp_pa
     assert any('`store` names 3 series' in note for note in series.notes)
 
 
+@pytest.mark.parametrize('by_time', [False, True])
+def test_two_columns_that_name_the_series_together_are_found_out(tmp_path, by_time):
+    rows = [(DAY + timedelta(days=day), shop, kind, 100 * place + day)
+            for place, (shop, kind) in enumerate((s, k) for s in 'AB' for k in ('tea', 'milk'))
+            for day in range(40)]
+    if by_time:
+        rows.sort(key=lambda row: row[0])
+    path = tmp_path / 'a.csv'
+    path.write_text('date,shop,kind,sales\n' + ''.join(
+        f'{",".join(map(str, row))}\n' for row in rows))
+    series = CSVSeries(str(path), date_column='auto', id_column='auto', resample='mean').read()
+    assert series.ids == ['A / tea', 'A / milk', 'B / tea', 'B / milk']
+    assert series.id_columns == ['shop', 'kind']
+    assert any('`shop` and `kind` name 4 series' in note for note in series.notes)
+    for place in range(4):
+        rows = slice(*series.bounds[place:place + 2])
+        assert series.values[rows, 0].tolist() == [100 * place + day for day in range(40)]
+
+
+def test_series_that_nothing_tells_apart_are_not_averaged(tmp_path):
+    path = tmp_path / 'a.csv'
+    path.write_text('date,sales\n' + ''.join(
+        f'{DAY + timedelta(days=day)},{day + 0.5 + 100 * place}\n'
+        for day in range(40) for place in range(3)))
+    source = CSVSeries(str(path), id_column='auto', resample='mean')
+    said(source.read, '120 rows at 40 times', 'id_column')
+    told = CSVSeries(str(path), resample='mean').read()
+    assert told.values[:, 0].tolist() == [day + 100.5 for day in range(40)]
+
+
+def test_a_few_rows_at_the_time_of_another_are_counted_and_named(tmp_path):
+    path = tmp_path / 'a.csv'
+    days = sorted([*range(40), 7, 9])
+    path.write_text('date,sales\n' + ''.join(
+        f'{DAY + timedelta(days=day)},{day + 0.5}\n' for day in days))
+    series = CSVSeries(str(path), id_column='auto', resample='mean').read()
+    assert any('2 of them have the very time of another, as `2024-01-08' in note
+               for note in series.notes)
+
+
+def test_rows_of_a_finer_step_are_not_brought_to_that_of_a_checkpoint(tmp_path):
+    path = long_file(tmp_path / 'a.csv', [500, 400], step=timedelta(hours=1))
+    source = CSVSeries(path, id_column='store', resample='mean')
+    assert len(source.read_rows(TimeGrid.parse('1 day')).values) == 900
+    asked = CSVSeries(path, id_column='store', resample='mean', step='1 day')
+    assert len(asked.read_rows(TimeGrid.parse('1 day')).values) == 38
+
+
 def test_one_series_is_none_of_many(tmp_path):
     path = tmp_path / 'a.csv'
     path.write_text('when,y\n' + ''.join(f'{DAY + timedelta(days=row)},{row % 9}\n'
@@ -360,14 +408,3 @@ def test_a_step_that_changes_within_a_series_is_refused(tmp_path):
         for row, when in enumerate(whens)))
     said(lambda: CSVSeries(str(path), id_column='store', gaps='mask').read(), 'series `s1`',
          '1 hour apart', '3 hours from there on')
-
-
-def test_two_columns_that_tell_series_apart_together_are_found_out(tmp_path):
-    path = tmp_path / 'a.csv'
-    path.write_text('date,shop,item,sales\n' + ''.join(
-        f'{DAY + timedelta(days=row)},{shop},{item},{row * 7 % 11}\n'
-        for row in range(60) for shop in ('north', 'south') for item in ('tea', 'rice')))
-    series = CSVSeries(str(path), id_column='auto', resample='mean').read()
-    assert series.ids == ['north / tea', 'north / rice', 'south / tea', 'south / rice']
-    assert np.diff(series.bounds).tolist() == [60] * 4
-    assert any('`shop` and `item` name 4 series' in note for note in series.notes)

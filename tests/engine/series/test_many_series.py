@@ -198,3 +198,41 @@ def test_a_spreadsheet_is_trained_tested_and_forecast_without_a_word_about_it(ru
     status, out, errors = run_tool('predict', words[0], best, file, '--out', tmp_path / 'f.csv')
     assert status == 0, errors
     assert len(rows_of(tmp_path / 'f.csv')) == 2 * 9  # a twentieth of the shorter half
+
+
+def test_files_that_show_less_are_read_as_the_training_file_was(run_tool, tmp_path):
+    file = write_sales(tmp_path / 'mine.csv', [200, 180], holiday=0.1, future=5)
+    options = ['--cfg-options', 'train_cfg.max_epochs=1', *(
+        f'train_dataloader.dataset.{each}' for each in ("known=['holiday']", 'horizon=5'))]
+    status, _, errors = run_tool('train', 'amlnn::series/own.py', '--data', file, '--work-dir',
+                                 tmp_path / 'runs', *options)
+    assert status == 0, errors
+
+    def forecast(name, *words):
+        status, _, errors = run_tool('predict', 'amlnn::series/own.py',
+                                     tmp_path / 'runs/latest/best.pth', *words, '--out',
+                                     tmp_path / name, *options)
+        return rows_of(tmp_path / name) if status == 0 else [], errors
+
+    def write(name, lines):
+        (tmp_path / name).write_text('\n'.join(lines) + '\n')
+        return tmp_path / name
+
+    both = forecast('both.csv', file)[0]
+    head, *lines = file.read_text().splitlines()
+    # One shop alone: no time repeats, and nothing shows that size is static.
+    one = write('one.csv', [head, *(line for line in lines if ',s1,' in line)])
+    assert forecast('f1.csv', one)[0] == [row for row in both if row['shop'] == 's1']
+    # Rows to come by time, not by shop.
+    past = write('past.csv', [head, *(line for line in lines if line.split(',')[2])])
+    ahead = sorted(','.join((when, shop, holiday)) for when, shop, sales, holiday, _ in (
+        line.split(',') for line in lines) if not sales)
+    future = write('ahead.csv', ['date,shop,holiday', *ahead])
+    assert forecast('f2.csv', past, '--future', future)[0] == both
+    untimed = write('untimed.csv', ['shop,holiday', *(row.split(',', 1)[1] for row in ahead)])
+    assert 'has no times' in forecast('f3.csv', past, '--future', untimed)[1]
+    # Shops that training had not, and ones too short, are told.
+    new = write('new.csv', [head, *(line.replace(',s1,', ',new,') for line in lines)])
+    found, errors = forecast('f4.csv', new)
+    assert len(found) == 10
+    assert '1 series that training had not' in errors and '`new`' in errors
