@@ -5,16 +5,16 @@ Axes: S series, N windows, P steps ahead, C columns.
 
 import numpy as np
 
-__all__ = ['PanelErrors']
+__all__ = ['PanelSums']
 
 
-class PanelErrors:
+class PanelSums:
     """Sums of errors, of all windows and of each series.
 
     Args:
         series: S.
 
-    >>> errors = PanelErrors(2)
+    >>> errors = PanelSums(2)
     >>> target, forecast = np.zeros((3, 1, 1)), np.array([1.0, 3.0, 2.0]).reshape(3, 1, 1)
     >>> errors.add(forecast, target, None, np.array([0, 0, 1]), np.full((3, 1), 10.0),
     ...            np.array([[1.0], [1.0], [5.0]]))
@@ -61,8 +61,8 @@ class PanelErrors:
         """
         squared, absolute, squared_own, absolute_own, size, count = self._sums.sum(axis=1)
         count = max(count, 1)
-        some = self._sums[5] > 0
-        each = self._sums[1][some] / self._sums[5][some]
+        each = self.means()[0]
+        each = each[~np.isnan(each)]
         return {'forecast/mse': float(squared / count), 'forecast/mae': float(absolute / count),
                 'forecast/mse_original': float(squared_own / count),
                 'forecast/mae_original': float(absolute_own / count),
@@ -70,9 +70,24 @@ class PanelErrors:
                 'forecast/series_mae': float(each.mean()) if len(each) else 0.0,
                 'windows': int(self._windows.sum())}
 
+    def means(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """[S] each, NaN of a series without a value: scaled mean absolute error; mean absolute and
+        mean squared one in the units of the data."""
+        count = np.where(self._sums[5] > 0, self._sums[5], np.nan)
+        return self._sums[1] / count, self._sums[3] / count, self._sums[2] / count
+
+    @property
+    def windows(self) -> np.ndarray:
+        """[S] int64, the windows of each series."""
+        return self._windows
+
+    @property
+    def totals(self) -> tuple[float, float]:
+        """Absolute errors and absolute targets in the units of the data, summed up over all."""
+        return float(self._sums[3].sum()), float(self._sums[4].sum())
+
     def by_series(self) -> list[dict[str, float]]:
         """Of each series 'mse' and 'mae' in the units of the data, 0 without a value, 'windows'."""
-        count = self._sums[5].clip(min=1)
+        _, mae, mse = map(np.nan_to_num, self.means())
         return [{'mse': mse, 'mae': mae, 'windows': windows} for mse, mae, windows in zip(
-            (self._sums[2] / count).tolist(), (self._sums[3] / count).tolist(),
-            self._windows.tolist(), strict=True)]
+            mse.tolist(), mae.tolist(), self._windows.tolist(), strict=True)]

@@ -1,11 +1,11 @@
 """Errors of a panel's forecasts, series by series, beside those of a simple method."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from amlnn.formulas.panel_errors import PanelSums
 from amlnn.records import OWN, TRUTH, TestRecord, is_known
 from amlnn.results.forecasts import Forecasts
 
@@ -72,13 +72,11 @@ def panel_errors(forecasts: Forecasts, test: TestRecord | None = None) -> PanelE
     """
     if forecasts.places is None:
         return None
-    windows = np.bincount(forecasts.places, minlength=len(forecasts.names))
-    error = forecasts.forecasts - forecasts.targets.astype(np.float64)
-    deviation = forecasts.deviation[forecasts.places, None]
-    measured = (np.abs(error), np.abs(error * deviation), np.square(error * deviation),
-                np.abs(forecasts.original(forecasts.targets)))
-    count, scaled, mae, mse, size = _means(forecasts, forecasts.places, measured)
-    there = np.flatnonzero(count)
+    sums, places = PanelSums(len(forecasts.names)), forecasts.places
+    sums.add(forecasts.forecasts, forecasts.targets.astype(np.float64), forecasts.observed, places,
+             forecasts.mean[places], forecasts.deviation[places])
+    windows, (scaled, mae, mse) = sums.windows, sums.means()
+    there = np.flatnonzero(~np.isnan(scaled))
     if not len(there):
         return None
     simple = {} if test is None else _simple_errors(test, windows, there)
@@ -91,24 +89,8 @@ def panel_errors(forecasts: Forecasts, test: TestRecord | None = None) -> PanelE
                                   float(mse[place]), own, float(scaled[place]), others,
                                   None if best is None else _ratio(own, others[best])))
     found.sort(key=lambda each: -(each.scaled_mae if each.ratio is None else each.ratio))
-    total = float((size * count)[there].sum())
-    return PanelErrors(found, best, len(windows) - len(there),
-                       _ratio(float((mae * count)[there].sum()), total),
+    return PanelErrors(found, best, len(windows) - len(there), _ratio(*sums.totals),
                        float(scaled[there].mean()))
-
-
-def _means(forecasts: Forecasts, places: np.ndarray, measured: Sequence[np.ndarray]
-           ) -> list[np.ndarray]:
-    """[S] how many targets of each series are observed, and means of each of [N, P, C] values."""
-    observed = np.ones(forecasts.targets.shape, dtype=bool) if forecasts.observed is None \
-        else forecasts.observed
-
-    def by_series(values: np.ndarray) -> np.ndarray:
-        return np.bincount(places, values.sum(axis=(1, 2)), len(forecasts.names))
-
-    count = by_series(observed)
-    return [count, *(np.divide(by_series(np.where(observed, each, 0)), count, where=count > 0,
-                               out=np.full(len(count), np.nan)) for each in measured)]
 
 
 def _simple_errors(test: TestRecord, windows: np.ndarray, there: np.ndarray

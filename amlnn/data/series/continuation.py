@@ -98,9 +98,7 @@ def _lay(series: Series, trained: dict, checkpoint: object, gaps: str,
 
 def _lies_in(step: TimeGrid | None, own: TimeGrid, series: Series) -> bool:
     """Whether a file whose rows leave out other hours of the day lies on the trained grid too."""
-    of_seconds = ('second', 'daytime')
-    if step is None or step.unit not in of_seconds or own.unit not in of_seconds \
-            or step.count != own.count or step.same_step(own):
+    if step is None or not step.only_hours_differ(own) or step.same_step(own):
         return False
     positions = step.positions(series.times, series.clock)
     return bool((positions >= 0).all() and (np.diff(positions) > 0).all())

@@ -8,6 +8,7 @@ from mmengine.registry import DATASETS
 
 from amlnn.data.series.clock import Clock, find_zone
 from amlnn.data.series.csv_columns import AUTO, conclude_date_column
+from amlnn.data.series.csv_order import RowOrder
 from amlnn.data.series.csv_panel import (
     Members,
     constant_columns,
@@ -21,13 +22,14 @@ from amlnn.data.series.number_cells import (
     NumberStyle,
     conclude_style,
     looks_like_number,
+    plain_numbers,
     unit_of,
 )
 from amlnn.data.series.resampling import check_way, is_about, resample
 from amlnn.data.series.series import MASK_HINT, Series
 from amlnn.data.series.time_cells import TimeCells, looks_like_time
 from amlnn.data.series.time_grid import TimeGrid
-from amlnn.data.series.unmeant import several_series, telling_pair, unmeant
+from amlnn.data.series.unmeant import telling_pair, unmeant
 from amlnn.errors import DataError
 from amlnn.suggest import did_you_mean
 
@@ -139,15 +141,16 @@ class CSVSeries:
     def read_open(self) -> Series:
         """The same of a file whose last rows may be to come: what is wrong with them is its doubt.
         """
-        rows, table = self._read()
+        rows, order = self._read()
         series = resample(rows, self.resample, self.grid) if self.resample else rows
         try:
             laid = lay_on_grid(series, self.gaps, self.grid)
         except DataError:
-            self._refuse_several(table, rows)
+            if not rows.ids:
+                order.refuse_several(rows.times)
             raise
-        if len(laid.values) > len(series.values):
-            self._refuse_several(table, rows, named_so=True)
+        if not rows.ids and len(laid.values) > len(series.values):
+            order.refuse_several(rows.times, named_so=True)
         return laid
 
     def read_rows(self, grid: TimeGrid | None = None) -> Series:
@@ -165,7 +168,7 @@ class CSVSeries:
             grid = None
         return resample(series, self.resample, grid or self.grid)
 
-    def _read(self) -> tuple[Series, CSVTable]:
+    def _read(self) -> tuple[Series, RowOrder]:
         date_column = self.date_column
         if date_column == AUTO:
             date_column = conclude_date_column(self.path, self.encoding, self.delimiter,
@@ -175,25 +178,25 @@ class CSVSeries:
         if self.date_column == AUTO:
             table.notes.append(f'`{date_column}` holds the times' if date_column else
                                'no column holds times: rows are counted')
+        order = RowOrder(table, self.resample, self.timezone)
         times, clock = None, Clock()
         members, notes = self._members(table), table.notes
         if date_column is not None:
-            times, clock, said = self._times(table, members)
+            times, clock, said = self._times(table, order, members)
             notes = notes + said
             if self.id_columns == [AUTO]:
-                members = self._conclude_members(table, times, notes)
+                members = self._conclude_members(table, order, times, notes)
                 if members:
-                    times = self._times(table, members)[0]
+                    times = self._times(table, order, members)[0]
         names = self._choose(table, notes, members)
         static = self._take_static(table, members, names, notes)
-        plain = {name: _plain(table.column(name)) for name in names}
+        plain = {name: plain_numbers(table.column(name)) for name in names}
         try:
             style, written = self._style(table, plain)
             numbers = {name: self._numbers(table, name, style, plain[name]) for name in names}
         except DataError:  # a word in a column may be the name of a series
             if not members and times is not None:
-                self._refuse_several(table, Series(
-                    np.zeros((len(times), 1)), np.ones((len(times), 1), bool), [''], times))
+                order.refuse_several(times)
             raise
         aside, why = self._set_aside(numbers, members,
                                      None if times is None else clock.wall(times))
@@ -209,24 +212,24 @@ class CSVSeries:
         series = Series(values, ~np.isnan(values), names, times, clock=clock, aside=aside,
                         notes=notes, path=str(self.path), lines=table.lines,
                         doubt=doubt, **(panel if members else {}))
-        return series, table
+        return series, order
 
     def _members(self, table: CSVTable) -> Members | None:
         if not self.id_columns or self.id_columns == [AUTO]:
             return None
         return divide(table, self.id_columns)
 
-    def _conclude_members(self, table: CSVTable, times: np.ndarray,
+    def _conclude_members(self, table: CSVTable, order: RowOrder, times: np.ndarray,
                           notes: list[str]) -> Members | None:
         """The series that a column tells apart, where times do not simply rise."""
         if (np.diff(times) > np.timedelta64(0, 's')).all():
             return None
-        found = self._find_several(table, times)
+        found = order.find_several(times)
         names = [] if found is None or found.part_of_time else [found.column]
-        names = telling_pair(self._cells(table), times, names) or names
+        names = telling_pair(order.other_columns(), times, names) or names
         if not names:
-            self._refuse_unsorted(table, times)
-            self._refuse_repeated(table, times)
+            order.refuse_unsorted(times)
+            order.refuse_repeated(times)
             return None
         members = divide(table, names)
         together = ' and '.join(f'`{name}`' for name in names)
@@ -234,17 +237,6 @@ class CSVSeries:
         notes.append(f'{together} {verb} {len(members.ids):,} series, one below the other')
         self._found_id = names
         return members
-
-    def _refuse_repeated(self, table: CSVTable, times: np.ndarray) -> None:
-        """Refuse to take for one series what has most of its times twice or more."""
-        counts = np.unique(times, return_counts=True)[1]
-        if (counts > 1).mean() <= 0.5:
-            return
-        raise DataError(
-            f'`{self.path}`: most times in `{table.date_column}` occur more than once, '
-            f'{len(times):,} rows at {len(counts):,} times, and no column tells their series apart',
-            hint="id_column=['store', 'product'] of the source, say, names the columns that do so; "
-            f'id_column=None makes one series of all, their {self.resample} (resample)')
 
     def _take_static(self, table: CSVTable, members: Members | None, names: list[str],
                      notes: list[str]) -> list[str]:
@@ -372,7 +364,7 @@ class CSVSeries:
             doubt = doubt or error
         return doubt
 
-    def _times(self, table: CSVTable,
+    def _times(self, table: CSVTable, order: RowOrder,
                members: Members | None) -> tuple[np.ndarray, Clock, list[str]]:
         """[T] datetime64[s], strictly rising in a series; their clock; what was concluded."""
         column = table.date_column
@@ -386,105 +378,10 @@ class CSVSeries:
         else:
             times, clock, notes = TimeCells(table.column(column), where, self.date_format,
                                             self.timezone).read()
-        self._check_rising(table, members, times, clock)
+        # Where series are still to be told apart, what tells them apart is looked for next.
+        if members or self.id_columns != [AUTO]:
+            order.check_rising(members, times, clock)
         return times, clock, notes
-
-    def _check_rising(self, table: CSVTable, members: Members | None, times: np.ndarray,
-                      clock: Clock) -> None:
-        least = np.timedelta64(0 if self.resample else 1, 's')
-        wrong = np.diff(times) < least
-        if members:
-            wrong[members.bounds[1:-1] - 1] = False
-        elif self.id_columns == [AUTO]:
-            return  # what tells the series apart is looked for next
-        wrong = np.flatnonzero(wrong)
-        if not len(wrong):
-            return
-        if not members:
-            self._refuse_several(table, Series(
-                np.zeros((len(times), 1)), np.ones((len(times), 1), bool), [''], times))
-            return self._refuse_unsorted(table, times, clock)
-        row = int(wrong[0]) + 1
-        cells, name = table.column(table.date_column), members.ids[members.of_rows[row]]
-        first = members.bounds[members.of_rows[row]]
-        where = f'{table.where(row)}: column `{table.date_column}`'
-        same = np.flatnonzero(times[first:row] == times[row])
-        if len(same):
-            raise DataError(
-                f'{where}: `{cells[row]}` occurs a second time in series `{name}`, first in line '
-                f'{table.lines[first + same[0]]}', hint='keep one row for each time of a series; '
-                "id_column=['store', 'product'], say, where two columns name a series; or "
-                "resample='sum' (or 'mean') of the source")
-        raise DataError(f'{where}: `{cells[row]}` comes after `{cells[row - 1]}` in series '
-                        f'`{name}`', hint=f'sort the file by `{table.date_column}`')
-
-    def _refuse_unsorted(self, table: CSVTable, times: np.ndarray,
-                         clock: Clock | None = None) -> None:
-        cells = table.column(table.date_column)
-        row = int(np.flatnonzero(np.diff(times) <= np.timedelta64(0, 's'))[0]) + 1
-        where = f'{table.where(row)}: column `{table.date_column}`'
-        same = np.flatnonzero(times[:row] == times[row])
-        if len(same):
-            if self.resample and (np.diff(times) >= np.timedelta64(0, 's')).all():
-                return
-            raise DataError(
-                f'{where}: `{cells[row]}` occurs a second time, first in line '
-                f'{table.lines[same[0]]}',
-                hint=self._hint_for_repeated(table, times, clock or Clock()))
-        raise DataError(
-            f'{where}: `{cells[row]}` comes after `{cells[row - 1]}`',
-            hint=f'sort the file by `{table.date_column}`, or set date_column=None if its rows '
-            'are in order all the same')
-
-    def _hint_for_repeated(self, table: CSVTable, times: np.ndarray, clock: Clock) -> str:
-        for name in table.header:
-            cells = table.column(name)
-            if name == table.date_column or not looks_like_time(cells[0]):
-                continue
-            try:
-                other = TimeCells(cells, table.where, None, self.timezone).read()[0]
-            except DataError:
-                continue
-            if (np.diff(other) > np.timedelta64(0, 's')).all():
-                return f'date_column={name!r} of the source: its times are all different'
-        rows = np.flatnonzero(np.isin(times, times[:-1][np.diff(np.sort(times)).astype(int) == 0]))
-        repeated = times[rows]
-        hours = (repeated - repeated.astype('datetime64[D]')).astype('timedelta64[h]').astype(int)
-        if clock.zone is None and len(rows) and (hours < 4).all() and hours.any():
-            return "timezone='Europe/Berlin' of the source, say, if clocks were put back there; " \
-                   'else keep one row for each time'
-        return 'keep one row for each time; where rows are of several series, id_column of the ' \
-               'source is the column that tells them apart'
-
-    def _find_several(self, table: CSVTable, times: np.ndarray | None):
-        """The column that tells series apart, if there is one."""
-        if times is None or len(times) < 3:
-            return None
-        seconds = np.diff(times).astype(np.int64)
-        jumps = np.flatnonzero(seconds != np.median(seconds)) + 1
-        return several_series(self._cells(table), times, jumps)
-
-    def _cells(self, table: CSVTable) -> list[tuple[str, list[str]]]:
-        return [(name, table.column(name)) for name in table.header if name != table.date_column]
-
-    def _refuse_several(self, table: CSVTable, series: Series, named_so: bool = False) -> None:
-        """Refuse series one below the other, and name the column that tells them apart."""
-        if series.ids:
-            return
-        found = self._find_several(table, series.times)
-        if found is None or (named_so and not found.named_so):
-            return
-        if found.part_of_time:
-            raise DataError(
-                f'`{self.path}`: times in `{table.date_column}` repeat, and `{found.column}` seems '
-                'to say more of them', hint='write both into one column, as 2024-03-31 13:00, and '
-                'name it in date_column')
-        shown = ', '.join(found.names[:3]) + (', ...' if len(found.names) > 3 else '')
-        raise DataError(
-            f'`{self.path}`: `{found.column}` names {len(found.names):,} series ({shown}) in one '
-            'column', hint=f'id_column={found.column!r} of the source reads each as a series of '
-            'its own')
-
 
 def check_missing(missing: str) -> None:
     """Refuse a value of `missing` that means nothing."""
@@ -497,13 +394,3 @@ def _are_last(rows: np.ndarray, ends: np.ndarray) -> bool:
     place = np.searchsorted(ends, rows, side='right')
     counts = np.bincount(place, minlength=len(ends))
     return bool((rows >= (ends - counts)[place]).all())
-
-
-def _plain(cells: list[str]) -> np.ndarray | None:
-    """[T] float64 where all cells are numbers as Python writes them, else None."""
-    if '_' in ''.join(cells):  # Python would pass over it
-        return None
-    try:
-        return np.array(cells, dtype=np.float64)
-    except ValueError:
-        return None

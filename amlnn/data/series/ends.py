@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from amlnn.data.series.chosen import check_end, future_rows, without_future
 from amlnn.data.series.continuation import trained_grid
 from amlnn.data.series.known import KnownColumns
 from amlnn.data.series.scaling import SeriesScaler, StandardScaler
 from amlnn.data.series.series import Series
-from amlnn.data.series.windows import check_end, future_rows, without_future
 from amlnn.errors import DataError
 
 __all__ = ['LastWindows', 'last_windows']

@@ -85,8 +85,7 @@ def is_regular(series: Series, grid: TimeGrid) -> np.ndarray:
     """
     if grid.unit not in ('second', 'day') or (grid.unit == 'day' and series.clock.zone):
         return np.diff(series.bounds) < 2
-    step = grid.count * (86400 if grid.unit == 'day' else 1)
-    wrong = np.diff(series.times).astype(np.int64) != step
+    wrong = np.diff(series.times).astype(np.int64) != grid.seconds
     wrong[series.bounds[1:-1] - 1] = False
     return np.bincount(series.series_of_rows[:-1][wrong], minlength=len(series.ids)) == 0
 
@@ -94,9 +93,8 @@ def is_regular(series: Series, grid: TimeGrid) -> np.ndarray:
 def _check_step(panel: Series, member: Series, place: int, longest: int, grid: TimeGrid) -> None:
     """Refuse a series whose rows follow each other in another step than those of the others."""
     own = infer_grid(member.times, member.clock)
-    of_seconds = ('second', 'daytime')
-    if own is None or own.same_step(grid) or len(member.times) < 10 or (
-            own.unit in of_seconds and grid.unit in of_seconds and own.count == grid.count):
+    if own is None or own.same_step(grid) or len(member.times) < 10 \
+            or own.only_hours_differ(grid):
         return
     positions = own.positions(member.times, member.clock)
     if (np.diff(positions) == 1).mean() > 0.9 and (positions >= 0).all():

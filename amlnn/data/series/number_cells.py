@@ -12,7 +12,8 @@ import numpy as np
 
 from amlnn.errors import DataError
 
-__all__ = ['MISSING', 'NumberStyle', 'conclude_style', 'looks_like_number', 'unit_of']
+__all__ = ['MISSING', 'NumberStyle', 'conclude_style', 'looks_like_number', 'plain_numbers',
+           'unit_of']
 
 MISSING = frozenset(('', 'nan', 'na', 'n/a', 'null', 'none', '<na>', '#n/a', 'nat', '-nan', '?',
                      '-', '--', '.', r'\n', '#div/0!', '#value!', '#ref!'))
@@ -164,3 +165,13 @@ def _weigh(text: str, row: int, decimals: dict, groups: dict, either: dict) -> N
 
 def _other(sign: str) -> str:
     return ',' if sign == '.' else '.'
+
+
+def plain_numbers(cells: list[str]) -> np.ndarray | None:
+    """[T] float64 where all cells are numbers as Python writes them, else None."""
+    if '_' in ''.join(cells):  # Python would pass over it
+        return None
+    try:
+        return np.array(cells, dtype=np.float64)
+    except ValueError:
+        return None

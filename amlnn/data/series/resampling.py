@@ -45,8 +45,8 @@ def resample(series: Series, way: str, grid: TimeGrid | None = None) -> Series:
         return series
     usual = _usual(series)
     grid = grid or _nearest(usual)
-    step = grid.count * (86400 if grid.unit == 'day' else 1)
-    if grid.unit not in ('second', 'daytime', 'day') or step > 86400:
+    step = grid.seconds
+    if step is None or step > 86400:
         raise DataError(f'`{series.path}`: rows at uneven times cannot be brought to {grid.name}',
                         hint='a step of seconds, minutes, hours or one day is possible: step='
                         "'1 hour' of the source, say")
@@ -85,11 +85,9 @@ def is_about(series: Series, grid: TimeGrid) -> bool:
         series: One, or a panel.
         grid: What its rows may be brought to.
     """
-    if series.times is None or len(series.times) < 2 or grid.unit not in (
-            'second', 'daytime', 'day'):
+    if series.times is None or len(series.times) < 2 or grid.seconds is None:
         return True
-    step = grid.count * (86400 if grid.unit == 'day' else 1)
-    return 0.5 < _usual(series) / step < 2
+    return 0.5 < _usual(series) / grid.seconds < 2
 
 
 def _usual(series: Series) -> float:

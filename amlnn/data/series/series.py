@@ -114,19 +114,15 @@ class Series:
     def member(self, place: int) -> 'Series':
         """One series of a panel, without notes."""
         rows = slice(*self.bounds[place:place + 2])
-        return replace(self, **self._cut(rows), ids=[], bounds=None, static={}, notes=[])
+        return replace(self, **self.cut(rows), ids=[], bounds=None, static={}, notes=[])
 
     def members(self, places: Sequence[int]) -> 'Series':
         """A panel of some of the series, in this order."""
         rows = np.concatenate([np.arange(*self.bounds[place:place + 2]) for place in places])
         lengths = np.diff(self.bounds)[places]
-        return replace(self, **self._cut(rows), ids=[self.ids[place] for place in places],
+        return replace(self, **self.cut(rows), ids=[self.ids[place] for place in places],
                        bounds=np.concatenate([[0], np.cumsum(lengths)]),
                        static={name: values[places] for name, values in self.static.items()})
-
-    def rows(self, first: int, stop: int) -> 'Series':
-        """Some rows of one series."""
-        return replace(self, **self._cut(slice(first, stop)), bounds=None)
 
     def joined(self, members: Sequence['Series']) -> 'Series':
         """This panel with other rows in its series."""
@@ -140,7 +136,8 @@ class Series:
             aside={name: np.concatenate([each.aside[name] for each in members])
                    for name in self.aside}, bounds=np.concatenate([[0], np.cumsum(lengths)]))
 
-    def _cut(self, rows: slice | np.ndarray) -> dict:
+    def cut(self, rows: slice | np.ndarray) -> dict:
+        """What is by row, of these rows alone."""
         return {name: None if getattr(self, name) is None else getattr(self, name)[rows]
                 for name in _BY_ROW} | {
             'aside': {name: values[rows] for name, values in self.aside.items()}}

@@ -77,4 +77,4 @@ def _usual(grid: TimeGrid | None) -> tuple[int, int]:
         return _BUSINESS
     if grid.unit == 'daytime':
         return 7 * grid.per_day, grid.per_day
-    return _USUAL.get(grid.count * (86400 if grid.unit == 'day' else 1), _ELSE)
+    return _USUAL.get(grid.seconds, _ELSE)

@@ -94,6 +94,16 @@ class TimeGrid:
         return cls('daytime', step.count, days, opens=opens, closes=closes)
 
     @property
+    def seconds(self) -> int | None:
+        """Of a step, where all are as long (a day on the wall's clock counts as such)."""
+        return {'second': 1, 'daytime': 1, 'day': 86400}.get(self.unit, 0) * self.count or None
+
+    def only_hours_differ(self, other: 'TimeGrid') -> bool:
+        """Whether both go on in the same seconds, in parts of the day that need not be the same."""
+        within = ('second', 'daytime')
+        return self.unit in within and other.unit in within and self.count == other.count
+
+    @property
     def per_day(self) -> int:
         """Of a 'daytime': rows of a day."""
         return (self.closes - self.opens) // self.count + 1
@@ -114,7 +124,7 @@ class TimeGrid:
             known = {anchor: word for word, anchor in _ANCHORS.items()}
             ending = ' ' + known[self.anchor] if self.anchor in known else f', day {self.anchor}'
             return _counted(self.count // _MONTHS[unit], unit, single='') + ending
-        seconds = self.count * (86400 if self.unit == 'day' else 1)
+        seconds = self.seconds
         unit = max((unit for unit, size in _SECONDS.items() if seconds % size == 0),
                    key=_SECONDS.get)
         return _counted(seconds // _SECONDS[unit], unit)

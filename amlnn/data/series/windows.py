@@ -14,8 +14,8 @@ from mmengine.registry import DATASETS
 from torch import Tensor
 
 from amlnn.config.kind import PARTS
+from amlnn.data.series.chosen import check_end, choose_columns, without_future
 from amlnn.data.series.csv_columns import AUTO
-from amlnn.data.series.csv_table import NO_NAME
 from amlnn.data.series.known import KnownColumns
 from amlnn.data.series.overlap import OverlapReport, find_copies
 from amlnn.data.series.parts import PART_NAMES, Division
@@ -25,7 +25,7 @@ from amlnn.data.series.sizes import conclude_calendar, conclude_sizes
 from amlnn.data.series.time_grid import infer_grid
 from amlnn.errors import DataError
 
-__all__ = ['SeriesWindows', 'check_end', 'future_rows', 'without_future']
+__all__ = ['SeriesWindows']
 
 
 @DATASETS.register_module()
@@ -106,7 +106,7 @@ class SeriesWindows:
         source = source if hasattr(source, 'read') else DATASETS.build(source)
         series = getattr(source, 'read_open', source.read)() if known else source.read()
         self._id_columns = series.id_columns
-        self.columns, self.extra_columns = _choose(series, targets, extra, known)
+        self.columns, self.extra_columns = choose_columns(series, targets, extra, known)
         series = without_future(series, self.columns, self.extra_columns, known)
         self.split, self.stride, self._path = split, stride, series.path
         self.season = season or series.season
@@ -186,8 +186,7 @@ class SeriesWindows:
         `scaler` holds the targets' columns, then the extra ones, of a panel for each of its `ids`;
         `step` is the name of the time grid, `step_seconds` the usual distance of two rows; these
         and `season` are None where they are not known; `id_columns` name the series in its file.
-        `known` is the state of `KnownColumns`, and
-        `known_columns` their names.
+        `known` is the state of `KnownColumns`, and `known_columns` their names.
         """
         info = dict(kind='series', columns=list(self.columns),
                     extra_columns=list(self.extra_columns), scaler=self.scaler.to_dict(),
@@ -271,14 +270,6 @@ class SeriesWindows:
     def training_values(self) -> np.ndarray:
         """[train rows, C] float64, scaled targets of the training part, NaN where missing."""
         return self.part_rows('train')[0]
-
-    def scaled_targets(self, first: int, stop: int) -> np.ndarray:
-        """[stop - first, C] float64, scaled target columns of these rows, NaN where missing."""
-        part = slice(0, len(self.columns)), slice(first, stop)
-        values = self._values[part].numpy().T.astype(np.float64)
-        if self._observed is not None:
-            values[~self._observed[part].numpy().T] = np.nan
-        return values
 
     def part_rows(self, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """The rows of a part, those of each series together.
@@ -431,93 +422,3 @@ class SeriesWindows:
 def _take(view: Tensor, rows: Tensor) -> Tensor:
     """[B, L or P, column] of the windows that begin at these rows."""
     return view.index_select(0, rows).transpose(1, 2)
-
-
-def without_future(series: Series, targets: Sequence[str], extra: Sequence[str],
-                   known: Sequence[str]) -> Series:
-    """The series without the last rows in which known columns alone have values.
-
-    Args:
-        series: One or many.
-        targets: Columns to forecast.
-        extra: Columns of the past.
-        known: Columns that are known for the rows to come.
-
-    Raises:
-        DataError: the last rows lack values, and are no future.
-    """
-    count = future_rows(series, targets) if known else np.zeros(len(series.bounds) - 1, np.int64)
-    if not count.any():
-        if series.doubt and not series.select([*targets, *extra])[1].all():
-            raise series.doubt
-        return series
-    lengths = np.diff(series.bounds)
-    inside = np.arange(series.bounds[-1]) - np.repeat(series.bounds[:-1], lengths)
-    kept = np.flatnonzero(inside < np.repeat(lengths - count, lengths))
-    cut = replace(series, **series._cut(kept), doubt=None,
-                  bounds=np.concatenate([[0], np.cumsum(lengths - count)]), notes=[
-        *series.notes, f'the last {int(count.max()):,} rows are the future, of which '
-        f'{", ".join(known)} alone is known' + (' (of the series with most of them)'
-                                                if series.ids else '')])
-    if series.doubt and not cut.select([*targets, *extra])[1].all():
-        raise series.doubt
-    return cut
-
-
-def future_rows(series: Series, targets: Sequence[str]) -> np.ndarray:
-    """[S] int64, how many rows at the end of each series have no value of what is forecast."""
-    some = series.select(targets)[1].any(axis=1)
-    last = np.maximum.reduceat(np.where(some, np.arange(len(some)), -1), series.bounds[:-1])
-    return np.where(last < series.bounds[:-1], 0, series.bounds[1:] - 1 - last)
-
-
-def check_end(series: Series, targets: Sequence[str]) -> None:
-    """Refuse last rows in which no target was observed: they are the future, and no history.
-
-    Args:
-        series: One or many.
-        targets: Columns to forecast.
-
-    Raises:
-        DataError: counts the rows, and names the first.
-    """
-    counts = future_rows(series, targets)
-    if not counts.any():
-        return
-    place = int((counts > 0).argmax())
-    count = int(counts[place])
-    first = int(series.bounds[place + 1]) - count
-    when = '' if series.times is None else f' (`{series.shown(first)}` on)'
-    several = f'the last {count:,} rows have' if count > 1 else 'the last row has'
-    other = '' if series.ids else f'leave them out with rows=(0, {first}) of the source, or '
-    raise DataError(
-        f'{series.where(first)}{series.name_of(first)}: {several} no value of what is forecast'
-        f'{when}', hint=f'take rows of the future out of the file, {other}name what is known of '
-        'them: known=[...] of the data set; a forecast begins after the last row')
-
-
-def _choose(series: Series, targets: Sequence[str] | None, extra: Sequence[str],
-            known: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Names of targets and extra columns."""
-    for name, value in (('targets', targets), ('extra', extra), ('known', known)):
-        if isinstance(value, str):
-            raise DataError(f'{name} is the text `{value}`', hint=f'{name}=[{value!r}]')
-    if targets is None:
-        targets = [name for name in series.columns if name not in (*extra, *known)]
-        nameless = [name for name in series.aside
-                    if name.startswith(NO_NAME) and name not in extra]
-        if nameless:
-            raise DataError(
-                f'`{series.path}`: column `{nameless[0]}` has no name: is it meant to be forecast?',
-                hint=f'targets={targets} leaves it out, or columns=... of the source; pandas '
-                'writes row numbers there, without index=False')
-    names = [*targets, *extra, *known]
-    for name in names:
-        series.select([name])
-        if names.count(name) > 1:
-            raise DataError(f'column `{name}` is chosen twice',
-                            hint='a column is a target, extra or known, once')
-    if not targets:
-        raise DataError('no column is left to forecast',
-                        hint='targets names columns that are not extra or known')
-    return list(targets), list(extra)

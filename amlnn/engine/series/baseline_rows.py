@@ -13,7 +13,7 @@ from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.errors import DataError
 from amlnn.formulas.forecast_errors import error_sums, mean_errors
-from amlnn.formulas.panel_errors import PanelErrors
+from amlnn.formulas.panel_errors import PanelSums
 from amlnn.formulas.training_rows import TrainingRows
 from amlnn.models.series.baselines import BASELINES, Baseline, Ridge
 from amlnn.records import TRUTH
@@ -146,11 +146,11 @@ def errors_of(dataset: SeriesWindows, forecast: Callable[[dict], np.ndarray]
         forecast: [B, P, C] of a batch.
 
     Returns:
-        What `error_row`, of a panel `PanelErrors.row` gives; and what `PanelErrors.by_series`
+        What `error_row`, of a panel `PanelSums.row` gives; and what `PanelSums.by_series`
         gives, nothing of one series or of more than MOST_SERIES.
     """
     sums_3C = np.zeros((3, len(dataset.columns)))
-    panel = PanelErrors(len(dataset.scaler.ids)) if dataset.ids else None
+    panel = PanelSums(len(dataset.scaler.ids)) if dataset.ids else None
     for first in range(0, len(dataset), _BLOCK):
         index = np.arange(first, min(first + _BLOCK, len(dataset)))
         batch = dataset.__getitems__(index.tolist())

@@ -16,15 +16,12 @@ from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.gathering import Gathering
 from amlnn.engine.measured import numbers_and_arrays
 from amlnn.engine.series.parts import SeriesParts
-from amlnn.formulas.conformal import Conformal, fit_intervals
+from amlnn.formulas.conformal import Conformal, fit_intervals, margins_by_series
 
 __all__ = ['ForecastEvaluation', 'evaluate_forecaster', 'interval_bounds',
            'window_names', 'write_components', 'write_forecasts']
 
-# S series, N windows, P future steps, C target columns, Q quantile levels
-
-LEAST_WINDOWS = 40
-"""Validation windows of a series whose intervals are its own: fewer say little of 95 %."""
+# N windows, P future steps, C target columns, Q quantile levels
 
 
 @dataclass
@@ -82,25 +79,12 @@ class ForecastEvaluation:
         found = [{'level': each.level, 'ends': None if each.ends is None else list(each.ends),
                   'margin': torch.from_numpy(each.margin.astype(np.float32))} for each in fitted]
         if self.dataset.ids:
-            for each, own in zip(found, self._margins_by_series(fitted), strict=True):
-                each['by_series'] = torch.from_numpy(own)
-        return found
-
-    def _margins_by_series(self, pooled: list[Conformal]) -> list[np.ndarray]:
-        """[S, P, C] float32 each: of series with windows enough their own, else that of all."""
-        codes = self.dataset.window_codes(np.arange(self.samples))
-        found = [np.repeat(each.margin[None].astype(np.float32), len(self.dataset.scaler.ids), 0)
-                 for each in pooled]
-        counts = np.bincount(codes, minlength=len(found[0]) if found else 0)
-        for place in np.flatnonzero(counts >= LEAST_WINDOWS):
-            rows = np.flatnonzero(codes == place)
-            own = fit_intervals(*(None if each is None else each[rows] for each in (
-                self.targets, self.forecasts, self.quantiles)), self.levels,
-                None if self.observed is None else self.observed[rows])
-            for fit in own:
-                for each, margins in zip(pooled, found, strict=True):
-                    if each.level == fit.level:
-                        margins[place] = fit.margin
+            own = margins_by_series(
+                fitted, self.dataset.window_codes(np.arange(self.samples)),
+                len(self.dataset.scaler.ids), self.targets, self.forecasts, self.quantiles,
+                self.levels, self.observed)
+            for each, margins in zip(found, own, strict=True):
+                each['by_series'] = torch.from_numpy(margins.astype(np.float32))
         return found
 
 

@@ -110,7 +110,6 @@ def forecast_file(model: nn.Module, plan: Plan, parts: SeriesParts, weights: Wei
     future = _read_future(plan, parts, options.future) if options.future else None
     section = next(section for section in map(parts.section, PARTS) if section)
     windows = last_windows(series, info, future, section.get('short', 'error'))
-    plan.notes += [note for note in windows.series.notes if note not in plan.notes]
     found = replace(_forecast(model, plan, windows, info, weights), notes=windows.notes)
     text = _text(found, windows, id_name)
     if options.on_forecast:
