@@ -6,10 +6,12 @@ importing them.
 """
 
 from importlib import import_module
+from typing import Any
 
 __all__ = ['COMPONENT_MODULES', 'EXECUTION_CLASS', 'FROM_MODEL', 'FROM_MODEL_KEYS', 'MODEL_KEYS',
            'NAMED_NETWORKS', 'NETWORK_WEIGHTS', 'SERIES_MODULES', 'VALIDATION_LOSS',
-           'WEIGHT_SCHEMES', 'WEIGHT_SOURCES', 'gain', 'import_components', 'usual_rule']
+           'WEIGHT_SCHEMES', 'WEIGHT_SOURCES', 'gain', 'import_components', 'of_registry',
+           'usual_rule']
 
 # What a forecast needs. None of it brings in MMPretrain, whose import takes longer than many a
 # forecaster trains.
@@ -22,9 +24,12 @@ SERIES_MODULES = (
     'amlnn.engine.run.hooks',
     'amlnn.engine.precision',
     'amlnn.metrics.forecasting',
+    'amlnn.models.series.baselines',
     'amlnn.models.series.forecast_heads',
     'amlnn.models.series.forecaster',
     'amlnn.models.series.recurrent',
+    'amlnn.models.series.ridge',
+    'amlnn.models.series.simple_forecaster',
 )
 
 COMPONENT_MODULES = (
@@ -90,6 +95,15 @@ def gain(value: float, best: float, rule: str) -> float:
     (0.25, -0.25)
     """
     return value - best if rule == 'greater' else best - value
+
+
+def of_registry(registry: Any, name: object) -> Any:
+    """A class that is registered already; None for none.
+
+    To look into a registry of MMEngine in its own way imports everything that MMEngine has for it,
+    and torch with it.
+    """
+    return registry.module_dict.get(name) if type(name) is str else None
 
 
 def import_components(modules: tuple[str, ...] = COMPONENT_MODULES) -> None:

@@ -10,7 +10,8 @@ def main(args) -> int:
     from amlnn.config.load import load_config
     # Before torch is imported: a slip is told at once.
     config = load_config(args.config, args.cfg_options)
-    from amlnn.engine.predict import PredictOptions, predict
+    from amlnn.engine.options import PredictOptions
+    from amlnn.engine.soonest import predict_soonest
     bad = []
 
     def on_bad(path: str, reason: str) -> None:
@@ -27,11 +28,11 @@ def main(args) -> int:
             draw_prediction(picture, found.shown(places), found.columns, total=len(found.point))
             print(f'written: {picture}')
 
-    for line in predict(PredictOptions(
-            config, device=args.device, checkpoint=args.checkpoint,
-            trust_checkpoint=args.trust_checkpoint,
-            data_changed=args.data_changed, inputs=args.inputs, topk=args.topk,
-            json=args.json, out=args.out, future=args.future, on_forecast=on_forecast), on_bad):
+    options = PredictOptions(
+        config, device=args.device, checkpoint=args.checkpoint,
+        trust_checkpoint=args.trust_checkpoint, data_changed=args.data_changed, inputs=args.inputs,
+        topk=args.topk, json=args.json, out=args.out, future=args.future, on_forecast=on_forecast)
+    for line in predict_soonest(options, on_bad):
         print(line, flush=True)
     return 1 if bad else 0
 

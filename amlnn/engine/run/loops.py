@@ -44,6 +44,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
         self.part = None
         runner.call_hook('before_train_epoch')
         runner.model.train()
+        self.prepare_epoch()
         if part:
             skip_batches(self.dataloader, part['batches'])
         batches, done = iter(self.dataloader), 0
@@ -59,6 +60,9 @@ class EpochTrainLoop(EpochBasedTrainLoop):
             runner.save_part(len(self.dataloader))  # validation may be stopped at once
         runner.call_hook('after_train_epoch')
         self._epoch += 1
+
+    def prepare_epoch(self) -> None:
+        """What is done before the batches of an epoch, or of the rest of one."""
 
     def run_iter(self, idx: int, data_batch: dict) -> None:
         """One step, which several processes take together."""

@@ -15,12 +15,12 @@ from amlnn.errors import DataError
 from amlnn.formulas.forecast_errors import error_sums, mean_errors
 from amlnn.formulas.panel_errors import PanelSums
 from amlnn.formulas.training_rows import TrainingRows
-from amlnn.models.series.baselines import BASELINES, Baseline, Ridge
+from amlnn.models.series.baselines import BASELINES, Baseline
 from amlnn.records import TRUTH
 from amlnn.user_cache import read_cached, write_cached
 
 __all__ = ['KEPT', 'MOST_SERIES', 'baseline_errors', 'cache_name', 'error_row', 'errors_of',
-           'predicted', 'target_deviation', 'training_rows', 'window_sums']
+           'predicted', 'target_deviation', 'training_rows', 'validation_rows', 'window_sums']
 
 KEPT = 'baselines'
 """The folder of the user's cache."""
@@ -104,17 +104,20 @@ def error_row(sums_3C: np.ndarray, deviation_C: np.ndarray, windows: int) -> dic
 def _row(baseline: Baseline, dataset: SeriesWindows, parts: SeriesParts,
          split: str) -> tuple[dict[str, float], list[dict[str, float]]]:
     windows = _with_look_back(baseline.look_back, dataset, parts, split)
-    more = {}
-    if isinstance(baseline, Ridge):
-        validation = training_rows(dataset, 'val')
-        more = {'validation': validation if len(validation.values) else None}
-    baseline.fit(training_rows(dataset), windows.look_back, dataset.horizon, dataset.season, **more)
+    baseline.fit(training_rows(dataset), windows.look_back, dataset.horizon, dataset.season,
+                 validation_rows(dataset))
     return errors_of(windows, lambda batch: predicted(baseline, batch, windows))
 
 
-def training_rows(dataset: SeriesWindows, part: str = 'train') -> TrainingRows:
-    """The rows of a part, as baselines learn from them."""
-    return TrainingRows(*dataset.part_rows(part))
+def training_rows(dataset: SeriesWindows) -> TrainingRows:
+    """The rows of the training part, as baselines learn from them."""
+    return TrainingRows(*dataset.part_rows('train'))
+
+
+def validation_rows(dataset: SeriesWindows) -> TrainingRows | None:
+    """Those of the validation part; None where it has none."""
+    rows = TrainingRows(*dataset.part_rows('val'))
+    return rows if len(rows.values) else None
 
 
 def predicted(baseline: Baseline, batch: dict, dataset: SeriesWindows) -> np.ndarray:

@@ -16,10 +16,10 @@ from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.gathering import Gathering
 from amlnn.engine.measured import numbers_and_arrays
 from amlnn.engine.series.parts import SeriesParts
-from amlnn.formulas.conformal import Conformal, fit_intervals, margins_by_series
+from amlnn.formulas.conformal import fit_intervals, margins_by_series
 
-__all__ = ['ForecastEvaluation', 'evaluate_forecaster', 'interval_bounds',
-           'window_names', 'write_components', 'write_forecasts']
+__all__ = ['ForecastEvaluation', 'evaluate_forecaster', 'window_names', 'write_components',
+           'write_forecasts']
 
 # N windows, P future steps, C target columns, Q quantile levels
 
@@ -180,30 +180,6 @@ def window_names(dataset: SeriesWindows, count: int) -> np.ndarray:
     """
     rows = dataset.window_start_rows(np.arange(count)) + dataset.look_back
     return np.array(dataset.time_names(rows))
-
-
-def interval_bounds(intervals: list[dict], point: np.ndarray, quantiles: np.ndarray | None,
-                    codes: np.ndarray | None = None
-                    ) -> list[tuple[float, np.ndarray, np.ndarray]]:
-    """Level, lower and upper bounds [N, P, C] of each interval that a checkpoint holds.
-
-    Args:
-        intervals: `intervals` of the checkpoint.
-        point: [N, P, C].
-        quantiles: [N, P, C, Q], of a head that gives them.
-        codes: [N] of a panel, the places of their series in the checkpoint's ids; one that it does
-            not have has the margins of all.
-    """
-    def margin(each: dict) -> np.ndarray:
-        pooled = each['margin'].numpy()
-        if codes is None or 'by_series' not in each:
-            return pooled
-        own = each['by_series'].numpy()
-        known = (codes >= 0) & (codes < len(own))
-        return np.where(known[:, None, None], own[np.where(known, codes, 0)], pooled)
-
-    fitted = [Conformal(margin(each), each['level'], each['ends']) for each in intervals]
-    return [(each.level, *each.bounds(point, quantiles)) for each in fitted]
 
 
 def _forecast(model: nn.Module, batch: dict):

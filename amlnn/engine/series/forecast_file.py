@@ -1,97 +1,28 @@
-"""Forecasts what follows the end of a file, into a CSV with times and intervals."""
+"""Forecasts what follows the end of a file by a model of PyTorch."""
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import torch
-from mmengine.registry import DATASETS
 from torch import nn
 
-from amlnn.atomic import write_text
-from amlnn.config.kind import PARTS
-from amlnn.data.series.continuation import lay_on_trained_grid, trained_grid
-from amlnn.data.series.csv_columns import AUTO
-from amlnn.data.series.ends import LastWindows, last_windows
-from amlnn.data.series.series import Series
+from amlnn.data.series.ends import LastWindows
 from amlnn.engine.options import PredictOptions
 from amlnn.engine.plan import Plan
-from amlnn.engine.series.evaluation import interval_bounds
+from amlnn.engine.series.end_forecast import Forecasts, forecast_ends
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.engine.weights import Weights
-from amlnn.errors import CheckpointError, UsageError
-from amlnn.formulas.digits import in_digits
-from amlnn.formulas.scales import unscaled
-from amlnn.predicted_series import PredictedSeries
 
-__all__ = ['EndForecast', 'check_file', 'forecast_file']
+__all__ = ['forecast_file']
 
-# S series, L look-back, P horizon, C target columns, E extra input columns
+# S series
 
 _TOGETHER = 1024  # series that are forecast at once
 
 
-def check_file(options: PredictOptions) -> None:
-    """Refuse what means nothing to a forecaster, and more than one file.
-
-    Raises:
-        UsageError: names the option.
-    """
-    if len(options.inputs) != 1:
-        raise UsageError(f'a forecaster takes one file, got {len(options.inputs)}',
-                         hint='python tools/predict.py CONFIG CHECKPOINT series.csv --out out.csv')
-    for name, given in (('--topk', options.topk is not None), ('--json', options.json)):
-        if given:
-            raise UsageError(f'{name} is for classifiers, and this is a forecast',
-                             hint='leave it out; the forecast is a CSV')
-
-
-@dataclass(frozen=True)
-class EndForecast:
-    """Forecasts of what follows the end of each series of a file, in its units."""
-
-    series: Series
-    """The rows they follow."""
-    columns: list[str]
-    """The C forecast columns."""
-    times: np.ndarray | None
-    """[S, P] datetime64[s], None where the file has no times."""
-    point: np.ndarray
-    """[S, P, C] float64."""
-    bounds: list[tuple[float, np.ndarray, np.ndarray]]
-    """Level, lower and upper bounds [S, P, C]."""
-    notes: list[str] = field(default_factory=list)
-    """Which series are left out, or new."""
-
-    def shown(self, places: Sequence[int]) -> list[PredictedSeries]:
-        """Some of the series, as a picture shows them: with their past, by the clock on the wall.
-        """
-        series, found = self.series, []
-        values, observed = series.select(self.columns)
-        for place in places:
-            rows = slice(*series.bounds[place:place + 2])
-            times = {}
-            if self.times is not None:
-                times = dict(times=series.clock.wall(series.times[rows]),
-                             ahead=series.clock.wall(self.times[place]))
-            found.append(PredictedSeries(
-                series.ids[place] if series.ids else '',
-                np.where(observed[rows], values[rows], np.nan), self.point[place],
-                [(level, low[place], high[place]) for level, low, high in self.bounds], **times))
-        return found
-
-
 def forecast_file(model: nn.Module, plan: Plan, parts: SeriesParts, weights: Weights,
                   options: PredictOptions) -> Iterator[str]:
-    """Forecast the steps after the end of a file; the lines of a CSV, or where it was written.
-
-    Columns: of many series first that of their names; `time` where the file has times (they go on
-    by its step: in months, business days, with the offsets of its zone), `step` from 1, then for
-    every forecast column its point forecast under its own name, and `<name>_low_80`,
-    `<name>_high_80`, ... for each interval that the checkpoint holds; all in the units of the file.
+    """Forecast the steps after the end of a file; see `forecast_ends`, errors too.
 
     Args:
         model: With the checkpoint's weights.
@@ -99,88 +30,12 @@ def forecast_file(model: nn.Module, plan: Plan, parts: SeriesParts, weights: Wei
         parts: What it knows of its series.
         weights: The checkpoint, with its intervals.
         options: Which file, and where to.
-
-    Raises:
-        AmlnnError: the file cannot be read, is too short, has other columns or another step than
-            the checkpoint, rows are missing where the model looks back, or known columns ahead.
     """
-    info = parts.metainfo
-    series, id_name = _read(plan, parts, Path(options.inputs[0]), weights.path)
-    _check_columns(series, info, weights.path)
-    future = _read_future(plan, parts, options.future) if options.future else None
-    section = next(section for section in map(parts.section, PARTS) if section)
-    windows = last_windows(series, info, future, section.get('short', 'error'))
-    found = replace(_forecast(model, plan, windows, info, weights), notes=windows.notes)
-    text = _text(found, windows, id_name)
-    if options.on_forecast:
-        options.on_forecast(found)
-    if options.out:
-        write_text(options.out, text)
-        text = f'written: {options.out}\n'
-    yield from text.splitlines()
+    yield from forecast_ends(parts, options, weights.content.get('intervals') or [],
+                             lambda windows: _forecast(model, plan, windows))
 
 
-def _source(plan: Plan, parts: SeriesParts, path: Path) -> dict:
-    """The source of the config, of another file."""
-    part = next(part for part in reversed(PARTS) if plan.config.get(f'{part}_dataloader'))
-    source = dict(parts.source_section(part))
-    if 'path' not in source:
-        name = 'ArraySeries' if path.suffix in ('.npy', '.npz') else 'CSVSeries'
-        source = {'type': name, 'missing': 'mask'}
-    source.pop('rows', None)  # the end of the file counts
-    return {**source, **_trained_columns(source, parts.metainfo), 'path': str(path)}
-
-
-def _trained_columns(source: dict, info: dict) -> dict:
-    """What need not be found out again: a file of few series, or of few rows, may not show it."""
-    if source.get('id_column') != AUTO or not info.get('id_columns'):
-        return {}
-    known = info.get('known') or {}
-    found = dict(id_column=info['id_columns'], static=list(known.get('static') or ()))
-    if not source.get('columns'):
-        found['columns'] = [*info['columns'], *info['extra_columns'], *known.get('columns', ())]
-    return found
-
-
-def _read(plan: Plan, parts: SeriesParts, path: Path, checkpoint: Path) -> tuple[Series, str]:
-    """The file on the time grid of the checkpoint, read as the config reads its own; and how the
-    column with the names of its series is called.
-    """
-    source = _source(plan, parts, path)
-    built = DATASETS.build(source)
-    if not hasattr(built, 'read_rows'):
-        return built.read(), 'series'
-    grid = getattr(built, 'grid', None)
-    resampled = [trained_grid(parts.metainfo)] if getattr(built, 'resample', None) else []
-    rows = built.read_rows(*resampled)
-    laid = lay_on_trained_grid(rows, parts.metainfo, checkpoint, source.get('gaps', 'error'), grid)
-    return laid, ' / '.join(rows.id_columns) or 'series'
-
-
-def _read_future(plan: Plan, parts: SeriesParts, path: Path) -> Series:
-    """Rows to come of the known columns."""
-    known = (parts.metainfo.get('known') or {}).get('columns')
-    if not known:
-        raise UsageError(f'--future {path}: the model knows no column ahead',
-                         hint='leave it out; known=[...] of the data set, in training, names such '
-                         'columns')
-    built = DATASETS.build({**_source(plan, parts, path), 'columns': known, 'static': []})
-    return built.read_rows(*([trained_grid(parts.metainfo)] if built.resample else []))
-
-
-def _check_columns(series: Series, info: dict, checkpoint: Path) -> None:
-    known = (info.get('known') or {}).get('columns', [])
-    names = [*info['columns'], *info['extra_columns'], *known]
-    there = [*series.columns, *series.aside]
-    missing = [name for name in names if name not in there]
-    if missing:
-        raise CheckpointError(
-            f'`{checkpoint}` was trained with columns {", ".join(names)}, and `{series.path}` has '
-            f'no `{missing[0]}`', hint=f'`{series.path}` has {", ".join(there)}')
-
-
-def _forecast(model: nn.Module, plan: Plan, windows: LastWindows, info: dict,
-              weights: Weights) -> EndForecast:
+def _forecast(model: nn.Module, plan: Plan, windows: LastWindows) -> Forecasts:
     model.eval()
     points, quantiles = [], []
     for first in range(0, len(windows.inputs), _TOGETHER):
@@ -195,47 +50,4 @@ def _forecast(model: nn.Module, plan: Plan, windows: LastWindows, info: dict,
         points.append(forecast.point.float().cpu().numpy())
         if forecast.quantiles is not None:
             quantiles.append(forecast.quantiles.float().cpu().numpy())
-    point = np.concatenate(points)
-    codes = windows.codes if windows.series.ids else None
-    bounds = interval_bounds(weights.content.get('intervals') or [], point,
-                             np.concatenate(quantiles) if quantiles else None, codes)
-    mean, deviation = windows.mean[:, None], windows.deviation[:, None]
-    return EndForecast(windows.series, list(info['columns']), windows.times,
-                       unscaled(point, mean, deviation),
-                       [(level, unscaled(low, mean, deviation), unscaled(high, mean, deviation))
-                        for level, low, high in bounds])
-
-
-def _text(found: EndForecast, windows: LastWindows, id_name: str) -> str:
-    """The CSV."""
-    ids, horizon = found.series.ids, found.point.shape[1]
-    header = [*([id_name] if ids else []), *(['time'] if found.times is not None else []), 'step']
-    arrays = [('', found.point)]
-    for level, low, high in found.bounds:
-        arrays += [(f'_low_{100 * level:g}', low), (f'_high_{100 * level:g}', high)]
-    header += [f'{name}{ending}' for name in found.columns for ending, _ in arrays]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(header)
-    for place in range(len(found.point)):
-        columns = [[ids[place]] * horizon] if ids else []
-        if found.times is not None:
-            columns.append(found.series.clock.written(found.times[place]))
-        columns.append([str(step) for step in range(1, horizon + 1)])
-        for column in range(len(found.columns)):
-            spread = _spread(windows, place, column, found.columns[column])
-            columns += [in_digits(values[place, :, column], spread) for _, values in arrays]
-        writer.writerows(zip(*columns, strict=True))
-    return text.getvalue()
-
-
-def _spread(windows: LastWindows, place: int, column: int, name: str) -> float:
-    """How far a column spreads: in the training rows, or where nothing was scaled, in the file."""
-    mean, deviation = windows.mean[place, column], windows.deviation[place, column]
-    if mean or deviation != 1:
-        return float(deviation)
-    series = windows.series
-    rows = slice(*series.bounds[place:place + 2])
-    values, observed = (each[rows] for each in series.select([name]))
-    spread = float(values[observed].std()) if observed.any() else 0.0
-    return spread or 1.0
+    return np.concatenate(points), np.concatenate(quantiles) if quantiles else None

@@ -6,7 +6,6 @@ from the checkpoint.
 """
 
 import contextlib
-import copy
 import hashlib
 import inspect
 import math
@@ -19,7 +18,6 @@ from mmengine.registry import DATASETS, MODELS
 from torch import nn
 
 from amlnn.config.kind import PARTS
-from amlnn.config.load import LoadedConfig
 from amlnn.data.series.continuation import check_step
 from amlnn.data.series.csv_columns import AUTO
 from amlnn.data.series.series import Series
@@ -28,29 +26,18 @@ from amlnn.data.series.windows import SeriesWindows
 from amlnn.data.shares import Share
 from amlnn.engine.processes import processes
 from amlnn.engine.run.checkpoint import load_weights, read_checkpoint
-from amlnn.errors import CheckpointError, ConfigError, DataError, WeightsError
+from amlnn.engine.series.sections import COLUMNS, SIZES, SeriesSections, checkpoint_metainfo, shown
+from amlnn.errors import ConfigError, DataError, WeightsError
 from amlnn.formulas.forecast_errors import seasonal_naive_error
 from amlnn.models.weights_path import find_path
 
-__all__ = ['FirstBatch', 'SeriesParts', 'checkpoint_metainfo', 'naive_error']
-
-# What a model has to know of its data, and a checkpoint says.
-_SIZES = ('look_back', 'horizon')
-_COLUMNS = ('columns', 'extra_columns', 'known_columns')
-
+__all__ = ['FirstBatch', 'SeriesParts', 'naive_error']
 
 @dataclass
-class SeriesParts:
+class SeriesParts(SeriesSections):
     """The windows of one config."""
 
-    loaded: LoadedConfig
-    config: object
-    """The adapted config."""
-    seed: int
-    trained: dict | None = None
-    """Metainfo of a checkpoint, whose scaler counts then; None: that of the training rows does."""
-    checkpoint: Path | None = None
-    """The checkpoint's path, for messages."""
+    seed: int = 0
     _datasets: dict[str, SeriesWindows] = field(default_factory=dict)
     _read: dict[str, Series] = field(default_factory=dict)
 
@@ -72,13 +59,13 @@ class SeriesParts:
         """
         if part not in self._datasets:
             section = self.section(part)
-            for name in ('source', *_SIZES):
+            for name in ('source', *SIZES):
                 if section.get(name) is None:
                     raise ConfigError(
                         f'`{self.loaded.path}` has no `{part}_dataloader.dataset.{name}`, nor one '
                         'in the training part', hint=f'set train_dataloader.dataset.{name}')
             if self.trained:
-                section |= {name: self.trained[name] for name in _SIZES if section[name] == AUTO}
+                section |= {name: self.trained[name] for name in SIZES if section[name] == AUTO}
                 self.check_fits({**_names_and_sizes(section),
                                  'known_columns': self.trained.get('known_columns', [])})
                 section['scaler'] = self.trained['scaler']
@@ -132,7 +119,7 @@ class SeriesParts:
         if kind is None:
             return
         info = self.metainfo
-        derived = {name: info[name] for name in _SIZES} | {
+        derived = {name: info[name] for name in SIZES} | {
             'channels': len(info['columns']), 'extra_channels': len(info['extra_columns']),
             'known_channels': len(info.get('known_columns', [])),
             'series_count': len(info.get('ids', [])) or 1, 'season': info.get('season')}
@@ -166,65 +153,24 @@ class SeriesParts:
         load_weights(model, checkpoint, file)
         return f'begins with all weights of `{path}`'
 
-    def check_fits(self, info: dict, trained: dict | None = None,
-                   checkpoint: Path | None = None) -> None:
-        """Refuse data that a checkpoint's model was not made for.
-
-        Args:
-            info: Metainfo of the data.
-            trained: Metainfo of the checkpoint, by default that of this task.
-            checkpoint: Its path, likewise.
-
-        Raises:
-            CheckpointError: names the first thing that differs.
-        """
-        trained, checkpoint = trained or self.trained, checkpoint or self.checkpoint
-        for name in (*_COLUMNS, *_SIZES):
-            if info.get(name, []) != trained.get(name, []):
-                was, now = (_shown(each.get(name, [])) for each in (trained, info))
-                raise CheckpointError(
-                    f'`{checkpoint}` was trained with {name} {was}, and the config has {now}',
-                    hint='give the config that the checkpoint was trained with; it is config.py in '
-                    'the run folder')
-
-    def check_sizes(self) -> None:
-        """Compare what the config says with the checkpoint, without reading any data."""
-        for part in PARTS:
-            section = self.section(part) if self.config.get(f'{part}_dataloader') else {}
-            typed = {name: section[name] for name in _SIZES
-                     if section.get(name) not in (None, AUTO)}
-            self.check_fits({**self.trained, **typed})
-
     def _check_same(self, part: str, info: dict, other: str, known: dict) -> None:
-        for name in (*_COLUMNS, *_SIZES, 'scaler'):
+        for name in (*COLUMNS, *SIZES, 'scaler'):
             if info.get(name, []) != known.get(name, []):
                 place = self.loaded.origins.get(f'{part}_dataloader.dataset', self.loaded.path)
                 what = 'source or borders' if name == 'scaler' else name
                 raise ConfigError(
                     f'{place}: the {part} windows have another {what} than the {other} windows'
-                    + ('' if name == 'scaler' else f': {_shown(info.get(name, []))}, not '
-                       f'{_shown(known.get(name, []))}'),
+                    + ('' if name == 'scaler' else f': {shown(info.get(name, []))}, not '
+                       f'{shown(known.get(name, []))}'),
                     hint=f'set it alike in {other}_dataloader.dataset and {part}_dataloader.dataset'
                     '; only split and stride may differ')
 
     def section(self, part: str) -> dict:
-        """What SeriesWindows takes; a part that leaves something out has it as in training."""
-        shared = dict(self.config.get('train_dataloader', {}).get('dataset', {}))
-        for name in ('split', 'stride'):
-            shared.pop(name, None)
-        own = self.config[f'{part}_dataloader']['dataset']
-        section = copy.deepcopy({'split': part, **shared, **own})
+        """See `SeriesSections`; its source is read once, whatever the number of parts."""
+        section = super().section(part)
         if section.get('source'):
             section['source'] = _ReadOnce(section['source'], self._read)
         return section
-
-    def source_section(self, part: str) -> dict:
-        """The source of a part as the config has it."""
-        for name in (part, 'train'):
-            section = self.config.get(f'{name}_dataloader') or {'dataset': {}}
-            if section['dataset'].get('source'):
-                return section['dataset']['source']
-        return {}
 
     @property
     def path(self) -> str | None:
@@ -318,20 +264,7 @@ def _names_and_sizes(section: dict) -> dict:
         name for name in (source.read_open() if known else source.read()).columns
         if name not in (*extra, *known)]
     return {'columns': list(columns), 'extra_columns': extra,
-            **{name: section[name] for name in _SIZES}}
-
-
-def checkpoint_metainfo(checkpoint: dict, path: Path) -> dict:
-    """What a forecaster's checkpoint says of its data.
-
-    Raises:
-        CheckpointError: it is no forecaster's.
-    """
-    info = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
-    if info.get('kind') != 'series':
-        raise CheckpointError(f'`{path}` is not the checkpoint of a forecaster: it has no scaler',
-                              hint='give a checkpoint that tools/train.py wrote')
-    return info
+            **{name: section[name] for name in SIZES}}
 
 
 def naive_error(dataset: SeriesWindows) -> list[float] | np.ndarray:
@@ -361,7 +294,3 @@ def _naive_errors(dataset: SeriesWindows) -> np.ndarray:
         with contextlib.suppress(DataError):
             found[places[name]] = seasonal_naive_error(values[first:stop], dataset.season or 1)
     return found
-
-
-def _shown(value: object) -> str:
-    return ', '.join(map(str, value)) or 'none' if isinstance(value, list) else str(value)

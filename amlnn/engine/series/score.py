@@ -7,7 +7,8 @@ from rich.table import Table
 from amlnn.console import say
 from amlnn.engine.options import TestOptions
 from amlnn.engine.series.baseline_rows import baseline_errors, errors_of
-from amlnn.engine.series.evaluation import ForecastEvaluation, interval_bounds
+from amlnn.engine.series.evaluation import ForecastEvaluation
+from amlnn.engine.series.intervals import interval_bounds
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.engine.series.sampled_rows import (
     DEFAULT_WINDOWS,

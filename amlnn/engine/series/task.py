@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmengine.registry import MODELS
 from rich.console import Console
 from torch import nn
 
@@ -12,16 +13,19 @@ from amlnn.console import say
 from amlnn.data.series.window_loader import WindowLoader
 from amlnn.engine.build import build, initialise
 from amlnn.engine.plan import Plan, make_plan
+from amlnn.engine.series.end_forecast import check_file
 from amlnn.engine.series.evaluation import (
     ForecastEvaluation,
     evaluate_forecaster,
     write_components,
     write_forecasts,
 )
-from amlnn.engine.series.forecast_file import check_file, forecast_file
-from amlnn.engine.series.parts import FirstBatch, SeriesParts, checkpoint_metainfo
+from amlnn.engine.series.fit_runner import FitRunner, check_fitted
+from amlnn.engine.series.forecast_file import forecast_file
+from amlnn.engine.series.parts import FirstBatch, SeriesParts
 from amlnn.engine.series.runner import ForecastRunner
 from amlnn.engine.series.score import add_rows_and_intervals, check_rows, show_rows
+from amlnn.engine.series.sections import checkpoint_metainfo
 from amlnn.engine.task import Task
 from amlnn.engine.weights import PRETRAINED, Weights
 from amlnn.errors import ConfigError, UsageError
@@ -58,8 +62,8 @@ class SeriesTask(Task):
 
     def __init__(self, plan: Plan, known: TrainedOn | None = None):
         super().__init__(plan)
-        trained = (known.metainfo, known.path) if known else ()
-        self.parts = SeriesParts(plan.loaded, plan.config, plan.seed, *trained)
+        trained = (known.metainfo, known.path) if known else (None, None)
+        self.parts = SeriesParts(plan.loaded, plan.config, *trained, seed=plan.seed)
         self.data_root = self.parts.path
 
     @classmethod
@@ -102,6 +106,8 @@ class SeriesTask(Task):
                     'and a forecaster has no stages', hint='take it out; model.pretrained=<a '
                     'checkpoint> begins with all its weights')
         task = cls(plan, known)
+        if task.fitted_at_once:
+            check_fitted(loaded, plan.config['model']['type'])
         if known:
             task.parts.check_sizes()
         task.parts.fill_model(plan.config['model'])
@@ -146,8 +152,14 @@ class SeriesTask(Task):
         write_forecasts(path, evaluation, self.parts.metainfo)
 
     def runner_class(self) -> type[ForecastRunner]:
-        """ForecastRunner."""
-        return ForecastRunner
+        """ForecastRunner, or that of what is fitted at once."""
+        return FitRunner if self.fitted_at_once else ForecastRunner
+
+    @property
+    def fitted_at_once(self) -> bool:
+        """Whether the model is fitted, instead of being trained step by step."""
+        kind = MODELS.get(str(self.plan.config['model'].get('type')))
+        return getattr(kind, 'fitted_at_once', False)
 
     def describe(self, counts: dict[str, int]) -> str:
         """See `Task`."""

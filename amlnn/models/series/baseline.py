@@ -4,6 +4,8 @@ Axes: S series, T training rows, N windows, L look-back, P horizon, C target col
 columns, F columns of the input, the targets first and the known ones last.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from amlnn.errors import DataError
@@ -22,12 +24,11 @@ class Baseline:
     look_back: int | None = None
     """Rows of input that it is meant for; None for as many as the model has."""
 
-    def fit(self, training: TrainingRows, look_back: int, horizon: int,
-            season: int | None) -> 'Baseline':
-        """Learn from the training rows.
+    def prepare(self, columns: int, look_back: int, horizon: int, season: int | None) -> 'Baseline':
+        """Take sizes, before it learns or what was learnt is given back to it.
 
         Args:
-            training: Of one or many series.
+            columns: C, target columns.
             look_back: Rows of input that `predict` will get.
             horizon: Rows that it will forecast.
             season: Rows of the main cycle, None where there is none.
@@ -36,11 +37,42 @@ class Baseline:
             The baseline itself.
 
         Raises:
+            DataError: the baseline needs a season, and there is none or too long a one.
+        """
+        self.columns, self.rows, self.horizon = columns, look_back, horizon
+        return self
+
+    def fit(self, training: TrainingRows, look_back: int, horizon: int, season: int | None,
+            validation: TrainingRows | None = None) -> 'Baseline':
+        """Learn from the training rows.
+
+        Args:
+            training: Of one or many series.
+            look_back: As of `prepare`, as `horizon` and `season` are.
+            validation: The rows that follow, of the same series, to choose by; None to choose
+                without them.
+
+        Returns:
+            The baseline itself.
+
+        Raises:
             DataError: the baseline needs what the series does not have: a season, or more rows.
         """
-        self.columns, self.rows, self.horizon = training.values.shape[1], look_back, horizon
-        self._fit(training, season)
+        self.prepare(training.values.shape[1], look_back, horizon, season)
+        self._fit(training, validation)
         return self
+
+    def shapes(self, series: int, known: int) -> dict[str, tuple[int, ...]]:
+        """Of what it learns from so many series, by name; once it is prepared."""
+        return {'means': (series + 1, self.columns)}
+
+    def learnt(self) -> dict[str, np.ndarray]:
+        """What `fit` found, float64, of the shapes of `shapes`."""
+        return {'means': self.means}
+
+    def take(self, learnt: Mapping[str, np.ndarray]) -> None:
+        """Be as one that found this; once it is prepared."""
+        self.means = learnt['means']
 
     def predict(self, inputs: np.ndarray, observed: np.ndarray | None = None,
                 known: np.ndarray | None = None, series: np.ndarray | None = None) -> np.ndarray:
@@ -58,7 +90,7 @@ class Baseline:
         """
         return self._predict(self._filled(inputs, observed, series))
 
-    def _fit(self, training: TrainingRows, season: int | None) -> None:
+    def _fit(self, training: TrainingRows, validation: TrainingRows | None) -> None:
         # [S + 1, C], by series, the last one for unseen series: what fills an empty look-back.
         self.means = training.column_means()
 

@@ -8,10 +8,10 @@ Axes: T training rows, N windows, L look-back, P horizon, C target columns.
 import warnings
 
 import numpy as np
+from mmengine.registry import MODELS
 
 from amlnn.errors import ConfigError, DataError
 from amlnn.formulas.seasons import season_means
-from amlnn.formulas.training_rows import TrainingRows
 from amlnn.models.series.baseline import Baseline
 from amlnn.models.series.ridge import Ridge
 from amlnn.records import REPEAT_LAST, TRAIN_MEAN
@@ -20,6 +20,7 @@ __all__ = ['ARIMA', 'BASELINES', 'ETS', 'STATISTICAL', 'Baseline', 'RepeatLast',
            'SameHourMean', 'SeasonalNaive', 'Theta', 'TrainMean', 'WindowMean']
 
 
+@MODELS.register_module()
 class TrainMean(Baseline):
     """The mean of the series' training rows; of the look-back in a series that training had not."""
 
@@ -34,6 +35,7 @@ class TrainMean(Baseline):
         return self._ahead(mean_NC)
 
 
+@MODELS.register_module()
 class RepeatLast(Baseline):
     """The last value, again and again."""
 
@@ -41,6 +43,7 @@ class RepeatLast(Baseline):
         return self._ahead(inputs_NLC[:, -1])
 
 
+@MODELS.register_module()
 class WindowMean(Baseline):
     """The mean of the look-back."""
 
@@ -48,23 +51,29 @@ class WindowMean(Baseline):
         return self._ahead(inputs_NLC.mean(axis=1))
 
 
+@MODELS.register_module()
 class SeasonalNaive(Baseline):
     """The last season, again and again."""
 
-    def _fit(self, training: TrainingRows, season: int | None) -> None:
-        super()._fit(training, season)
+    def prepare(self, columns: int, look_back: int, horizon: int, season: int | None) -> Baseline:
+        """Take sizes; see `Baseline.prepare`."""
+        super().prepare(columns, look_back, horizon, season)
         self.season = self._need_season(season)
+        return self
 
     def _predict(self, inputs_NLC: np.ndarray) -> np.ndarray:
         return self._cycle(inputs_NLC[:, -self.season:])
 
 
+@MODELS.register_module()
 class SameHourMean(Baseline):
     """The mean, for each place in the season, of all whole seasons of the look-back."""
 
-    def _fit(self, training: TrainingRows, season: int | None) -> None:
-        super()._fit(training, season)
+    def prepare(self, columns: int, look_back: int, horizon: int, season: int | None) -> Baseline:
+        """Take sizes; see `Baseline.prepare`."""
+        super().prepare(columns, look_back, horizon, season)
         self.season = self._need_season(season)
+        return self
 
     def _predict(self, inputs_NLC: np.ndarray) -> np.ndarray:
         return self._cycle(season_means(inputs_NLC, self.season))
@@ -96,9 +105,11 @@ class _Statistical(Baseline):
                               hint='pip install statsforecast') from None
         return getattr(models, self.model)
 
-    def _fit(self, training: TrainingRows, season: int | None) -> None:
-        super()._fit(training, season)
+    def prepare(self, columns: int, look_back: int, horizon: int, season: int | None) -> Baseline:
+        """Take sizes; see `Baseline.prepare`."""
+        super().prepare(columns, look_back, horizon, season)
         self._class, self.season = self.require(), season or 1
+        return self
 
     def _build(self, rows: int):
         return self._class(season_length=self.season)
@@ -129,6 +140,7 @@ class _Statistical(Baseline):
         return found['mean']
 
 
+@MODELS.register_module()
 class ETS(_Statistical):
     """Exponential smoothing, its form chosen by AICc; see `_Statistical`.
 
@@ -140,6 +152,7 @@ class ETS(_Statistical):
     model = 'AutoETS'
 
 
+@MODELS.register_module()
 class Theta(_Statistical):
     """The Theta method, its form chosen by error; see `_Statistical`.
 
@@ -150,6 +163,7 @@ class Theta(_Statistical):
     model = 'AutoTheta'
 
 
+@MODELS.register_module()
 class ARIMA(_Statistical):
     """Seasonal ARIMA, its orders chosen by AICc; see `_Statistical`.
 

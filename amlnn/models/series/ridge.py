@@ -4,9 +4,10 @@ Axes: S series, T training rows, N windows, B windows of a block, L look-back, P
 W = L + P, C target columns, K known columns, D = C + K.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from mmengine.registry import MODELS
 from numpy.lib.stride_tricks import sliding_window_view
 
 from amlnn.errors import DataError
@@ -24,6 +25,7 @@ _MOST = 2 ** 18  # windows of a round: they settle a few numbers
 _MOST_POOLED = 2 ** 20  # windows of several series: more of them would not move the weights
 
 
+@MODELS.register_module()
 class Ridge(Baseline):
     """Linear regression of all steps on the look-back, after its last value is taken away.
 
@@ -59,20 +61,23 @@ class Ridge(Baseline):
     def __init__(self, alphas: Sequence[float] = (1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)):
         self.alphas = alphas
 
-    def fit(self, training: TrainingRows, look_back: int, horizon: int, season: int | None,
-            validation: TrainingRows | None = None) -> 'Ridge':
-        """Learn from the training rows; see `Baseline.fit`.
+    def shapes(self, series: int, known: int) -> dict[str, tuple[int, ...]]:
+        """See `Baseline.shapes`."""
+        return super().shapes(series, known) | {
+            'weights': (self.rows, self.horizon), 'alpha': (),
+            **({'effect': (known, self.columns)} if known else {})}
 
-        Args:
-            training: Of one or many series.
-            look_back: Rows of input.
-            horizon: Rows to forecast.
-            season: Not used.
-            validation: The rows that follow, of the same series; None to choose the penalty without
-                them.
-        """
-        self._validation = validation
-        return super().fit(training, look_back, horizon, season)
+    def learnt(self) -> dict[str, np.ndarray]:
+        """See `Baseline.learnt`."""
+        return super().learnt() | {
+            'weights': self.weights, 'alpha': np.asarray(self.alpha),
+            **({} if self.effect is None else {'effect': self.effect})}
+
+    def take(self, learnt: Mapping[str, np.ndarray]) -> None:
+        """See `Baseline.take`."""
+        super().take(learnt)
+        self.weights, self.alpha = learnt['weights'], float(learnt['alpha'])
+        self.effect = learnt.get('effect')
 
     def predict(self, inputs: np.ndarray, observed: np.ndarray | None = None,
                 known: np.ndarray | None = None, series: np.ndarray | None = None) -> np.ndarray:
@@ -94,7 +99,8 @@ class Ridge(Baseline):
                             hint='give the future rows of all known columns')
         return np.asarray(known, dtype=np.float64)
 
-    def _fit(self, training: TrainingRows, season: int | None) -> None:
+    def _fit(self, training: TrainingRows, validation: TrainingRows | None) -> None:
+        self._validation = validation
         length = self.rows + self.horizon
         if not len(training.window_starts(length)):
             raise DataError(f'Ridge: {training.lengths.max()} training rows hold no window of '
@@ -104,7 +110,8 @@ class Ridge(Baseline):
         if training.known is not None:
             self._take_turns(training)
         self._learn(training, None if len(training.lengths) == 1 else _MOST_POOLED)
-        super()._fit(_without(training, self.effect), season)
+        super()._fit(_without(training, self.effect), validation)
+        del self._validation
 
     def _take_turns(self, training: TrainingRows) -> None:
         for _ in range(_ROUNDS):

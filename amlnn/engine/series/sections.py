@@ -1,0 +1,95 @@
+"""What a config says of its series' parts, beside what a checkpoint knows; nothing is read here.
+
+A forecast that needs no network is made without torch, so nothing here imports it.
+"""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+from amlnn.config.kind import PARTS
+from amlnn.config.load import LoadedConfig
+from amlnn.data.series.csv_columns import AUTO
+from amlnn.errors import CheckpointError
+
+__all__ = ['COLUMNS', 'SIZES', 'SeriesSections', 'checkpoint_metainfo', 'shown']
+
+# What a model has to know of its data, and a checkpoint says.
+SIZES = ('look_back', 'horizon')
+COLUMNS = ('columns', 'extra_columns', 'known_columns')
+
+
+@dataclass
+class SeriesSections:
+    """The data sections of one config."""
+
+    loaded: LoadedConfig
+    config: object
+    """The adapted config."""
+    trained: dict | None = None
+    """Metainfo of a checkpoint, whose scaler counts then; None: that of the training rows does."""
+    checkpoint: Path | None = None
+    """The checkpoint's path, for messages."""
+
+    def check_fits(self, info: dict, trained: dict | None = None,
+                   checkpoint: Path | None = None) -> None:
+        """Refuse data that a checkpoint's model was not made for.
+
+        Args:
+            info: Metainfo of the data.
+            trained: Metainfo of the checkpoint, by default that of this task.
+            checkpoint: Its path, likewise.
+
+        Raises:
+            CheckpointError: names the first thing that differs.
+        """
+        trained, checkpoint = trained or self.trained, checkpoint or self.checkpoint
+        for name in (*COLUMNS, *SIZES):
+            if info.get(name, []) != trained.get(name, []):
+                was, now = (shown(each.get(name, [])) for each in (trained, info))
+                raise CheckpointError(
+                    f'`{checkpoint}` was trained with {name} {was}, and the config has {now}',
+                    hint='give the config that the checkpoint was trained with; it is config.py in '
+                    'the run folder')
+
+    def check_sizes(self) -> None:
+        """Compare what the config says with the checkpoint, without reading any data."""
+        for part in PARTS:
+            section = self.section(part) if self.config.get(f'{part}_dataloader') else {}
+            typed = {name: section[name] for name in SIZES
+                     if section.get(name) not in (None, AUTO)}
+            self.check_fits({**self.trained, **typed})
+
+    def section(self, part: str) -> dict:
+        """What SeriesWindows takes; a part that leaves something out has it as in training."""
+        shared = dict(self.config.get('train_dataloader', {}).get('dataset', {}))
+        for name in ('split', 'stride'):
+            shared.pop(name, None)
+        own = self.config[f'{part}_dataloader']['dataset']
+        return copy.deepcopy({'split': part, **shared, **own})
+
+    def source_section(self, part: str) -> dict:
+        """The source of a part as the config has it."""
+        for name in (part, 'train'):
+            section = self.config.get(f'{name}_dataloader') or {'dataset': {}}
+            if section['dataset'].get('source'):
+                return section['dataset']['source']
+        return {}
+
+
+def checkpoint_metainfo(checkpoint: dict, path: Path) -> dict:
+    """What a forecaster's checkpoint says of its data.
+
+    Raises:
+        CheckpointError: it is no forecaster's.
+    """
+    info = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+    if info.get('kind') != 'series':
+        raise CheckpointError(f'`{path}` is not the checkpoint of a forecaster: it has no scaler',
+                              hint='give a checkpoint that tools/train.py wrote')
+    return info
+
+
+def shown(value: object) -> str:
+    """A value of the metainfo in words."""
+    return ', '.join(map(str, value)) or 'none' if isinstance(value, list) else str(value)
