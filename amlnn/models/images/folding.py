@@ -73,11 +73,12 @@ def fuse_pointwise(module: nn.Module, run: Callable[[Tensor], Tensor]) -> fx.Gra
 
 def trace(module: nn.Module, run: Callable[[Tensor], Tensor]) -> fx.GraphModule | None:
     """The graph of a computation with a module's layers, or None where it depends on its data."""
+    computation = _Computation(module, run)
     try:
-        graph = _Tracer().trace(_Computation(module, run))
+        graph = _Tracer().trace(computation)
     except Exception:  # whatever a model's own code raises when given a symbol instead of a tensor
         return None
-    return fx.GraphModule(_Computation(module, run), graph)
+    return fx.GraphModule(computation, graph)  # of the traced one: it holds what became constants
 
 
 def relative_difference(value: Tensor, reference: Tensor) -> float:

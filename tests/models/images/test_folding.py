@@ -149,6 +149,17 @@ def test_a_trace_computes_the_same():
     assert trace(DependsOnData(), DependsOnData().forward) is None
 
 
+def test_a_trace_holds_tensors_that_a_forward_makes_of_numbers():
+    class Shifted(Pair):
+        def forward(self, x):
+            return super().forward(x) + torch.tensor([1.0, 2.0, 3.0, 4.0])[:, None, None]
+    shifted = Shifted()
+    assert torch.equal(trace(shifted, shifted.forward)(images()), shifted(images()))
+    expected = shifted(images())
+    assert fold_batch_norm(shifted, shifted.forward) == 1
+    torch.testing.assert_close(shifted(images()), expected, rtol=1e-5, atol=1e-5)
+
+
 def test_relative_difference_is_that_of_root_mean_squares():
     assert relative_difference(torch.tensor([3.0, 4.4]), torch.tensor([3.0, 4.0])) == \
         pytest.approx(0.4 / 5)
