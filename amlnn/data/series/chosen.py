@@ -12,11 +12,12 @@ from amlnn.data.series.csv_table import NO_NAME
 from amlnn.data.series.series import Series
 from amlnn.errors import DataError
 
-__all__ = ['check_end', 'choose_columns', 'future_rows', 'without_future']
+__all__ = ['check_end', 'check_ends_together', 'choose_columns', 'conclude_known', 'future_rows',
+           'rows_since_last', 'without_future']
 
 
 def choose_columns(series: Series, targets: Sequence[str] | None, extra: Sequence[str],
-            known: Sequence[str]) -> tuple[list[str], list[str]]:
+                   known: Sequence[str]) -> tuple[list[str], list[str]]:
     """Names of the columns to forecast, and of those that are input only.
 
     Args:
@@ -50,6 +51,74 @@ def choose_columns(series: Series, targets: Sequence[str] | None, extra: Sequenc
         raise DataError('no column is left to forecast',
                         hint='targets names columns that are not extra or known')
     return list(targets), list(extra)
+
+
+def conclude_known(series: Series, targets: Sequence[str] | None,
+                   extra: Sequence[str]) -> list[str]:
+    """Flags (two values, no gap) that go on where every other column has ended: known ahead.
+
+    Args:
+        series: As it was read, rows to come included.
+        targets: Columns to forecast; None where that is to be found out too.
+        extra: Columns of the past.
+
+    Returns:
+        Their names; none where the columns end otherwise than all flags and all others together.
+    """
+    names = [name for name in series.columns if name not in extra]
+    since_SC = rows_since_last(series, names)
+    flags = [place for place, name in enumerate(names)
+             if name not in (targets or ()) and _is_flag(*series.select([name]))]
+    others = [place for place in range(len(names)) if place not in flags]
+    if targets is not None:
+        others = [place for place in others if names[place] in targets]
+    if not flags or not others or since_SC[:, flags].any():
+        return []
+    ends_S = since_SC[:, others]
+    together = (ends_S == ends_S[:, :1]).all() and ends_S[:, 0].any()
+    return [names[place] for place in flags] if together else []
+
+
+def _is_flag(values_T1: np.ndarray, observed_T1: np.ndarray) -> bool:
+    return bool(observed_T1.all() and len(np.unique(values_T1)) == 2)
+
+
+def rows_since_last(series: Series, names: Sequence[str]) -> np.ndarray:
+    """[S, C] int64, how many rows at the end of each series have no value of a column; 0 of a
+    column that has none at all in the series."""
+    observed_TC = series.select(list(names))[1]
+    rows_T = np.arange(len(observed_TC))
+    last_SC = np.maximum.reduceat(np.where(observed_TC, rows_T[:, None], -1), series.bounds[:-1])
+    begin_S1, end_S1 = series.bounds[:-1, None], series.bounds[1:, None]
+    return np.where(last_SC < begin_S1, 0, end_S1 - 1 - last_SC)
+
+
+def check_ends_together(series: Series, columns: Sequence[str], horizon: int) -> None:
+    """Refuse a column that ends a whole forecast before another one, where nobody said that both
+    are forecast: what goes on may be known of the rows to come.
+
+    Args:
+        series: Without its future.
+        columns: To forecast.
+        horizon: Rows of a forecast.
+
+    Raises:
+        DataError: names both columns, and how to say which of the two is meant.
+    """
+    since_SC = rows_since_last(series, columns)
+    place, short = np.unravel_index(int(since_SC.argmax()), since_SC.shape)
+    on = [name for name, since in zip(columns, since_SC[place], strict=True) if not since]
+    count = int(since_SC[place, short])
+    if count < horizon or not on:
+        return
+    row = int(series.bounds[place + 1]) - 1 - count
+    when = '' if series.times is None else f' (`{series.shown(row)}`)'
+    raise DataError(
+        f'{series.where(row)}{series.name_of(row)}: `{columns[short]}` ends here{when}, and '
+        f'`{on[0]}` goes on for {count:,} rows: is it known ahead?',
+        hint=f'if it is: --cfg-options train_dataloader.dataset.known="{on[:1]}"; to forecast both '
+        f'from the end of the file: train_dataloader.dataset.targets="{[columns[short], on[0]]}"; '
+        'else take the rows out of the file')
 
 
 def without_future(series: Series, targets: Sequence[str], extra: Sequence[str],

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from amlnn.data.series.chosen import check_end, future_rows, without_future
+from amlnn.data.series.chosen import check_end, future_rows, rows_since_last, without_future
 from amlnn.data.series.continuation import trained_grid
 from amlnn.data.series.known import KnownColumns
 from amlnn.data.series.scaling import SeriesScaler, StandardScaler
@@ -73,6 +73,7 @@ def last_windows(series: Series, info: dict, future: Series | None = None,
     names = [*info['columns'], *info['extra_columns']]
     values, observed = series.select(names)
     _check_targets(series, info, observed)
+    notes += _ends_early(series, info['columns'])
     codes, mean, deviation = _scales(series, info, values, observed, names)
     if (codes < 0).any():
         first = series.ids[int((codes < 0).argmax())]
@@ -157,6 +158,18 @@ def _check_targets(series: Series, info: dict, observed: np.ndarray) -> None:
                 f'{series.where(at)}{series.name_of(at)}: the last value of `{name}`{when} is more '
                 f'than {length} rows before the end, further than the model looks back',
                 hint='give a file that ends where this column does')
+
+
+def _ends_early(series: Series, columns: list[str]) -> list[str]:
+    """A note where a column ends before its series does, and its forecast does not follow it."""
+    since_SC = rows_since_last(series, columns)
+    place, column = np.unravel_index(int(since_SC.argmax()), since_SC.shape)
+    count = int(since_SC[place, column])
+    if not count:
+        return []
+    of = f' of series `{series.ids[place]}`' if series.ids else ''
+    return [f'the last value of `{columns[column]}`{of} is {count:,} row{"s" * (count > 1)} before '
+            'the end, after which its forecast begins']
 
 
 def _times(series: Series, info: dict) -> np.ndarray | None:

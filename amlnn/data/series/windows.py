@@ -14,7 +14,13 @@ from mmengine.registry import DATASETS
 from torch import Tensor
 
 from amlnn.config.kind import PARTS
-from amlnn.data.series.chosen import check_end, choose_columns, without_future
+from amlnn.data.series.chosen import (
+    check_end,
+    check_ends_together,
+    choose_columns,
+    conclude_known,
+    without_future,
+)
 from amlnn.data.series.csv_columns import AUTO
 from amlnn.data.series.known import KnownColumns
 from amlnn.data.series.overlap import OverlapReport, find_copies
@@ -63,7 +69,8 @@ class SeriesWindows:
         scaler: `metainfo['scaler']` of a checkpoint, which then counts instead of the training
             rows.
         known: Columns that are known for the rows to come too, as holidays and prices. Last rows
-            of a series with these alone are its future, and left to a forecast.
+            of a series with these alone are its future, and left to a forecast. 'auto': columns of
+            two values that go on where all others have ended.
         calendar: What the times say, as known columns: of 'hour', 'weekday', 'year'; 'auto' for
             those that the step and the length allow for.
         holidays: Public holidays of a country as a known column: 'DE', 'US', 'DE-BY'.
@@ -87,7 +94,7 @@ class SeriesWindows:
                  ratios: Sequence[float] = (0.7, 0.1, 0.2), stride: int = 1,
                  targets: Sequence[str] | None = None, extra: Sequence[str] = (),
                  scale: bool = True, season: int | None = None, scaler: dict | None = None,
-                 known: Sequence[str] = (), calendar: Sequence[str] | str = (),
+                 known: Sequence[str] | str = (), calendar: Sequence[str] | str = (),
                  holidays: str | None = None, short: str = 'error',
                  known_scales: dict | None = None):
         if split not in PARTS:
@@ -105,6 +112,9 @@ class SeriesWindows:
                                 hint=f'{name}=24, say')
         source = source if hasattr(source, 'read') else DATASETS.build(source)
         series = getattr(source, 'read_open', source.read)() if known else source.read()
+        concluded = known == AUTO
+        if concluded:
+            known = conclude_known(series, targets, extra)
         self._id_columns = series.id_columns
         self.columns, self.extra_columns = choose_columns(series, targets, extra, known)
         series = without_future(series, self.columns, self.extra_columns, known)
@@ -118,6 +128,8 @@ class SeriesWindows:
                 look_back, horizon, self._grid, int(np.median(np.diff(series.bounds))),
                 self.season)
             series = replace(series, notes=[*series.notes, self._sizes_in_words()])
+        if concluded and targets is None:
+            check_ends_together(series, self.columns, self.horizon)
         if calendar == AUTO:
             days = 0 if series.times is None else np.ptp(series.times.astype(np.int64)) / 86400
             calendar = conclude_calendar(self._grid, days)

@@ -66,6 +66,8 @@ class SeriesParts(SeriesSections):
                         'in the training part', hint=f'set train_dataloader.dataset.{name}')
             if self.trained:
                 section |= {name: self.trained[name] for name in SIZES if section[name] == AUTO}
+                if section.get('known') == AUTO:
+                    section['known'] = (self.trained.get('known') or {}).get('columns', [])
                 self.check_fits({**_names_and_sizes(section),
                                  'known_columns': self.trained.get('known_columns', [])})
                 section['scaler'] = self.trained['scaler']

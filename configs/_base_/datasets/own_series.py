@@ -20,5 +20,6 @@ train_dataloader = dict(
             missing='mask'),
         look_back='auto',
         horizon='auto',
+        known='auto',
         calendar='auto',
         short='drop'))
