@@ -25,6 +25,7 @@ SERIES_MODULES = (
     'amlnn.engine.precision',
     'amlnn.metrics.forecasting',
     'amlnn.models.series.baselines',
+    'amlnn.models.series.blend',
     'amlnn.models.series.forecast_heads',
     'amlnn.models.series.forecaster',
     'amlnn.models.series.recurrent',

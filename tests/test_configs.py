@@ -43,7 +43,7 @@ def test_the_walk_finds_every_config():
     assert set(EXPERIMENTS) | set(BASES) | set(SWEEPS) == files
     assert len(EXPERIMENTS) + len(BASES) + len(SWEEPS) == len(files)
     assert len(SWEEPS) >= 10
-    assert len(EXPERIMENTS) >= 74 and len(FORECASTS) >= 23 and len(BASES) >= 51
+    assert len(EXPERIMENTS) >= 74 and len(FORECASTS) >= 32 and len(BASES) >= 51
 
 
 @pytest.mark.parametrize('path', SWEEPS, ids=str)
@@ -185,6 +185,9 @@ def test_a_forecast_trains_two_iterations_and_is_tested(path, run_tool, long_ser
     options += [f'train_dataloader.dataset.stride={-(-windows // 4)}',
                 'train_dataloader.batch_size=2', 'train_cfg.max_epochs=1']
     options += [f'{part}_dataloader.dataset.stride=50' for part in ('val', 'test')]
+    for member in load_config(ROOT / path).config['model'].get('members', ()):
+        own = ROOT / path.with_name(f'{Path(member).parts[1]}.py')
+        assert run_tool('train', own, '--cfg-options', *options)[0] == 0
     status, _, errors = run_tool('train', ROOT / path, '--cfg-options', *options)
     assert status == 0, errors
     run = Path('work_dirs') / path.stem / 'latest'

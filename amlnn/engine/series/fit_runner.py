@@ -4,13 +4,17 @@ The epoch fits, then goes through the batches of the training part for their los
 record, checkpoint, resume and report are those of any training.
 """
 
+from collections.abc import Iterator
+
 import torch
 
 from amlnn.config.load import LoadedConfig
+from amlnn.console import say
 from amlnn.engine.run.loops import EpochTrainLoop
 from amlnn.engine.series.baseline_rows import training_rows, validation_rows
 from amlnn.engine.series.runner import ForecastRunner
 from amlnn.errors import ConfigError
+from amlnn.models.series.fitting import FittingData
 
 __all__ = ['FitRunner', 'check_fitted']
 
@@ -36,7 +40,16 @@ class FitLoop(EpochTrainLoop):
     def prepare_epoch(self) -> None:
         """Fit."""
         dataset = self.dataloader.dataset
-        self.runner.model.fit(training_rows(dataset), validation_rows(dataset))
+        with torch.no_grad():
+            self.runner.model.fit(FittingData(training_rows(dataset), validation_rows(dataset),
+                                              self._validation))
+        for note in self.runner.task.fit_notes(self.runner.model):
+            say(self.runner.progress.console, note, 'note')
+
+    def _validation(self) -> Iterator[dict]:
+        loop, model = self.runner.val_loop, self.runner.model
+        for batch in loop.dataloader if loop is not None else ():
+            yield model.data_preprocessor(batch, False)
 
     def take_step(self, data_batch: dict) -> dict:
         """The loss of a batch."""

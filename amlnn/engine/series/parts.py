@@ -7,7 +7,6 @@ from the checkpoint.
 
 import contextlib
 import hashlib
-import inspect
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,7 +25,14 @@ from amlnn.data.series.windows import SeriesWindows
 from amlnn.data.shares import Share
 from amlnn.engine.processes import processes
 from amlnn.engine.run.checkpoint import load_weights, read_checkpoint
-from amlnn.engine.series.sections import COLUMNS, SIZES, SeriesSections, checkpoint_metainfo, shown
+from amlnn.engine.series.sections import (
+    COLUMNS,
+    SIZES,
+    SeriesSections,
+    checkpoint_metainfo,
+    fill_sizes,
+    shown,
+)
 from amlnn.errors import ConfigError, DataError, WeightsError
 from amlnn.formulas.forecast_errors import seasonal_naive_error
 from amlnn.models.weights_path import find_path
@@ -120,20 +126,13 @@ class SeriesParts(SeriesSections):
         kind = MODELS.get(str(section.get('type')))
         if kind is None:
             return
-        info = self.metainfo
-        derived = {name: info[name] for name in SIZES} | {
-            'channels': len(info['columns']), 'extra_channels': len(info['extra_columns']),
-            'known_channels': len(info.get('known_columns', [])),
-            'series_count': len(info.get('ids', [])) or 1, 'season': info.get('season')}
-        for name in derived.keys() & inspect.signature(kind).parameters.keys():
-            typed = section.get(name)
-            if typed is not None and typed != derived[name]:
-                place = self.loaded.origins.get(f'model.{name}', self.loaded.path)
-                source = 'the checkpoint' if self.trained else 'the data set'
-                raise ConfigError(
-                    f'{place}: `model.{name}` is {typed}, and {source} has {derived[name]}',
-                    hint=f'leave model.{name} out: it is derived')
-            section[name] = derived[name]
+        fill_sizes(section, kind, self.metainfo, self._contradicts)
+
+    def _contradicts(self, name: str, typed: object, derived: object) -> None:
+        place = self.loaded.origins.get(f'model.{name}', self.loaded.path)
+        source = 'the checkpoint' if self.trained else 'the data set'
+        raise ConfigError(f'{place}: `model.{name}` is {typed}, and {source} has {derived}',
+                          hint=f'leave model.{name} out: it is derived')
 
     def load_pretrained(self, model: nn.Module, path: str) -> str:
         """Begin with the weights of another run; what was done, in words.

@@ -44,7 +44,7 @@ class ForecastRunner(FolderRunner):
     def make_checkpoint(self) -> dict:
         """What resuming exactly and forecasting need, of tensors and plain values."""
         checkpoint = super().make_checkpoint()
-        checkpoint['meta']['dataset_meta'] = self.task.parts.metainfo
+        checkpoint['meta']['dataset_meta'] = self.task.checkpoint_meta()
         if self._validated == self.epoch:
             checkpoint['intervals'] = self.val_loop.last.intervals()
         return checkpoint

@@ -4,6 +4,8 @@ A forecast that needs no network is made without torch, so nothing here imports 
 """
 
 import copy
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from amlnn.config.load import LoadedConfig
 from amlnn.data.series.csv_columns import AUTO
 from amlnn.errors import CheckpointError
 
-__all__ = ['COLUMNS', 'SIZES', 'SeriesSections', 'checkpoint_metainfo', 'shown']
+__all__ = ['COLUMNS', 'SIZES', 'SeriesSections', 'checkpoint_metainfo', 'fill_sizes', 'shown']
 
 # What a model has to know of its data, and a checkpoint says.
 SIZES = ('look_back', 'horizon')
@@ -88,6 +90,27 @@ def checkpoint_metainfo(checkpoint: dict, path: Path) -> dict:
         raise CheckpointError(f'`{path}` is not the checkpoint of a forecaster: it has no scaler',
                               hint='give a checkpoint that tools/train.py wrote')
     return info
+
+
+def fill_sizes(section: dict, kind: type, info: dict,
+               differs: Callable[[str, object, object], None] = lambda *_: None) -> None:
+    """Give a model's section what follows from its data.
+
+    Args:
+        section: Of a config.
+        kind: Its class.
+        info: Metainfo of the data.
+        differs: Told the name, the typed value and the derived one, where they are not the same.
+    """
+    derived = {name: info[name] for name in SIZES} | {
+        'channels': len(info['columns']), 'extra_channels': len(info['extra_columns']),
+        'known_channels': len(info.get('known_columns', [])),
+        'series_count': len(info.get('ids', [])) or 1, 'season': info.get('season')}
+    for name in derived.keys() & inspect.signature(kind).parameters.keys():
+        typed = section.get(name)
+        if typed is not None and typed != derived[name]:
+            differs(name, typed, derived[name])
+        section[name] = derived[name]
 
 
 def shown(value: object) -> str:

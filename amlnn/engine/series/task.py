@@ -10,6 +10,7 @@ from torch import nn
 
 from amlnn.config.load import LoadedConfig
 from amlnn.console import say
+from amlnn.data.series.csv_columns import AUTO
 from amlnn.data.series.window_loader import WindowLoader
 from amlnn.engine.build import build, initialise
 from amlnn.engine.plan import Plan, make_plan
@@ -22,6 +23,7 @@ from amlnn.engine.series.evaluation import (
 )
 from amlnn.engine.series.fit_runner import FitRunner, check_fitted
 from amlnn.engine.series.forecast_file import forecast_file
+from amlnn.engine.series.members import Member, check_alike, read_members, sizes_for
 from amlnn.engine.series.parts import FirstBatch, SeriesParts
 from amlnn.engine.series.runner import ForecastRunner
 from amlnn.engine.series.score import add_rows_and_intervals, check_rows, show_rows
@@ -65,6 +67,7 @@ class SeriesTask(Task):
         trained = (known.metainfo, known.path) if known else (None, None)
         self.parts = SeriesParts(plan.loaded, plan.config, *trained, seed=plan.seed)
         self.data_root = self.parts.path
+        self.members: list[Member] = []
 
     @classmethod
     def register(cls) -> None:
@@ -108,10 +111,44 @@ class SeriesTask(Task):
         task = cls(plan, known)
         if task.fitted_at_once:
             check_fitted(loaded, plan.config['model']['type'])
+        if task.of_members:
+            task.take_members()
         if known:
             task.parts.check_sizes()
         task.parts.fill_model(plan.config['model'])
+        check_alike(task.members, task.parts.metainfo)
         return task
+
+    def take_members(self) -> None:
+        """Put the networks of a blend's members into its section, and fit its data to theirs.
+
+        Raises:
+            AmlnnError: a member cannot be read, or they do not go together.
+        """
+        section = self.plan.config['model']
+        if self.parts.trained:
+            section['members'] = self.parts.trained['members']
+            return
+        self.members = read_members(section.get('members'))
+        section['members'] = [each.section for each in self.members]
+        data = self.plan.config['train_dataloader']['dataset']
+        for name, value in sizes_for(self.members).items():
+            if data.get(name) in (None, AUTO):
+                data[name] = value
+
+    def fit_notes(self, model: nn.Module) -> list[str]:
+        """What a fit found, in words: the weights of a blend's members."""
+        if not self.members:
+            return []
+        shown = ', '.join(f'{weight:.3f} `{member.path}`' for weight, member in zip(
+            model.weights.tolist(), self.members, strict=True))
+        return [f'weights: {shown}']
+
+    def checkpoint_meta(self) -> dict:
+        """What a checkpoint says of the data, and of a blend its members' networks."""
+        if not self.members:
+            return self.parts.metainfo
+        return {**self.parts.metainfo, 'members': [each.section for each in self.members]}
 
     def data_hash(self) -> str:
         """Of the numbers that were read."""
@@ -124,6 +161,10 @@ class SeriesTask(Task):
             initialise(model)
             if self.plan.model_options.pretrained:
                 said = self.parts.load_pretrained(model, self.plan.model_options.pretrained)
+            if self.members:
+                for member, own in zip(self.members, model.members, strict=True):
+                    member.load(own)
+                said = 'members: ' + ', '.join(f'`{each.path}`' for each in self.members)
         return model.to(self.plan.device), said
 
     def loader(self, part: str) -> WindowLoader:
@@ -160,6 +201,12 @@ class SeriesTask(Task):
         """Whether the model is fitted, instead of being trained step by step."""
         kind = MODELS.get(str(self.plan.config['model'].get('type')))
         return getattr(kind, 'fitted_at_once', False)
+
+    @property
+    def of_members(self) -> bool:
+        """Whether the model is put together from trained ones."""
+        kind = MODELS.get(str(self.plan.config['model'].get('type')))
+        return getattr(kind, 'of_members', False)
 
     def describe(self, counts: dict[str, int]) -> str:
         """See `Task`."""

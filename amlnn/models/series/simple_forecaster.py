@@ -12,8 +12,8 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from amlnn.errors import ConfigError, DataError
-from amlnn.formulas.training_rows import TrainingRows
 from amlnn.models.series.baseline import Baseline
+from amlnn.models.series.fitting import FittingData
 from amlnn.models.series.forecast_heads import Forecast, PointHead
 
 __all__ = ['SimpleForecaster']
@@ -70,17 +70,13 @@ class SimpleForecaster(BaseModel):
             name: nn.Parameter(torch.zeros(shape, dtype=torch.float64), requires_grad=False)
             for name, shape in self.method.shapes(series_count or 1, known_channels or 0).items()})
 
-    def fit(self, training: TrainingRows, validation: TrainingRows | None = None) -> None:
-        """Learn from the rows of the training part, in scaled units.
-
-        Args:
-            training: Of all series.
-            validation: The rows that follow, to choose by.
+    def fit(self, data: FittingData) -> None:
+        """Learn from the rows of the training part.
 
         Raises:
             DataError: the method needs more rows.
         """
-        self.method.fit(training, self.look_back, self.horizon, self.season, validation)
+        self.method.fit(data.training, self.look_back, self.horizon, self.season, data.validation)
         for name, value in self.method.learnt().items():
             self.learnt[name].copy_(torch.as_tensor(value))
 

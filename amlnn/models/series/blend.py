@@ -1,0 +1,119 @@
+"""Trained forecasters put together, with weights chosen on the validation part."""
+
+# B windows, L past steps, P future steps, C target columns, M members
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+
+from amlnn.errors import ConfigError, DataError
+from amlnn.formulas.combination import MOST_MEMBERS, blend_weights
+from amlnn.models.series.fitting import FittingData
+from amlnn.models.series.forecast_heads import Forecast, PointHead
+
+__all__ = ['Blend']
+
+
+@MODELS.register_module()
+class Blend(BaseModel):
+    """The weighted mean of what trained forecasters say; nothing of them is trained further.
+
+    One weight a member, from 0 on, of sum 1: those with the least squared error on the windows of
+    the validation part (`blend_weights`). A member that adds nothing gets 0. Each reads as many of
+    the last rows of a window as it was trained with.
+
+    Args:
+        members: Runs of forecasters of the same data: paths of run folders or of checkpoints, whose
+            networks and weights become part of this one.
+        look_back: Past steps of a window, L: at least those of every member.
+        horizon: Future steps, P: those of every member.
+        channels: Target columns, C.
+
+    Raises:
+        ConfigError: fewer than two members, or more than are looked at; a size is missing.
+        DataError: there is no validation part to choose by.
+    """
+
+    fitted_at_once: ClassVar = True
+    of_members: ClassVar = True
+
+    def __init__(self, members: Sequence[str], look_back: int | None = None,
+                 horizon: int | None = None, channels: int | None = None):
+        super().__init__()
+        if look_back is None or horizon is None or channels is None:
+            raise ConfigError('Blend got no look_back, horizon or channels',
+                              hint='a training run takes them from the data set')
+        check_members(members)
+        self.look_back, self.horizon, self.channels = look_back, horizon, channels
+        self.members = nn.ModuleList(MODELS.build(dict(section)) for section in members)
+        self.members.requires_grad_(False)
+        self.head = PointHead()
+        self.weights = nn.Parameter(
+            torch.full((len(members),), 1 / len(members), dtype=torch.float64),
+            requires_grad=False)
+
+    def fit(self, data: FittingData) -> None:
+        """Choose the weights.
+
+        Raises:
+            DataError: see the class.
+        """
+        self.eval()
+        products_MM = torch.zeros(len(self.members), len(self.members), dtype=torch.float64)
+        windows = 0
+        for batch in data.batches():
+            given = {name: value for name, value in batch.items()
+                     if name not in ('targets', 'target_observed')}
+            error_MBPC = self._points(**given).double() - batch['targets'].double()
+            if 'target_observed' in batch:
+                error_MBPC = torch.where(batch['target_observed'], error_MBPC, 0.0)
+            error_MX = error_MBPC.flatten(1).cpu()
+            products_MM += error_MX @ error_MX.T
+            windows += len(batch['inputs'])
+        if not windows:
+            raise DataError('a blend chooses its weights on the validation part, and there is none',
+                            hint='give the validation part a share in ratios, and a val_dataloader')
+        self.weights.copy_(torch.from_numpy(blend_weights(products_MM.numpy())))
+
+    def forward(self, inputs: Tensor, targets: Tensor | None = None, index: Tensor | None = None,
+                observed: Tensor | None = None, target_observed: Tensor | None = None,
+                known: Tensor | None = None, series: Tensor | None = None, mode: str = 'tensor',
+                ) -> dict[str, Tensor] | Forecast | Tensor:
+        """Forecast a batch, or take its squared error; arguments as of `Forecaster.forward`."""
+        points_MBPC = self._points(inputs, index, observed, known, series)
+        weights_M = self.weights.to(points_MBPC.dtype)
+        output_BPCR = torch.einsum('m,mbpc->bpc', weights_M, points_MBPC).unsqueeze(-1)
+        if mode == 'tensor':
+            return output_BPCR
+        if mode == 'predict':
+            return self.head.forecast(output_BPCR)
+        if mode != 'loss':
+            raise ValueError(f'no mode `{mode}`')
+        return dict(loss=self.head.loss(output_BPCR, targets, target_observed))
+
+    def _points(self, inputs: Tensor, index: Tensor | None = None, observed: Tensor | None = None,
+                known: Tensor | None = None, series: Tensor | None = None) -> Tensor:
+        """[M, B, P, C]: what each member says."""
+        self.members.eval()  # also while the blend's own loss is taken on the training part
+        return torch.stack([member(
+            inputs[:, -member.look_back:], index=index,
+            observed=None if observed is None else observed[:, -member.look_back:],
+            known=known, series=series, mode='predict').point for member in self.members])
+
+
+def check_members(members: object) -> None:
+    """Refuse what are no members.
+
+    Raises:
+        ConfigError: `model.members` is no list of two or more, or of too many.
+    """
+    if isinstance(members, str) or not isinstance(members, Sequence) or len(members) < 2:
+        raise ConfigError(f'`model.members` is {members!r}, and a blend has two members or more',
+                          hint="members=['work_dirs/own/latest', 'work_dirs/own_ridge/latest']")
+    if len(members) > MOST_MEMBERS:
+        raise ConfigError(f'`model.members` has {len(members)} members, more than {MOST_MEMBERS}',
+                          hint='the best of them, by their errors on the validation part')
