@@ -31,7 +31,6 @@ are read as the present one.
 """
 
 import dataclasses
-import json
 import math
 import re
 from dataclasses import dataclass, field
@@ -41,6 +40,7 @@ from typing import Any, Literal, TypeGuard, TypeVar, Union, get_args, get_origin
 
 from amlnn.atomic import write_json
 from amlnn.errors import DataError
+from amlnn.foreign_texts import parse_json
 
 __all__ = ['OWN', 'REPEAT_LAST', 'SCHEMA_VERSION', 'TRAIN_MEAN', 'TRUTH', 'EpochRecord',
            'FrozenStage', 'RunRecord', 'Split', 'Status', 'TestRecord', 'device_of_several',
@@ -282,7 +282,12 @@ def read_test(path: Path | str) -> TestRecord:
     Raises:
         DataError: there is none, or it is not of this schema.
     """
-    return _construct(TestRecord, _read_object(Path(path), 'test'), Path(path))
+    record = _construct(TestRecord, _read_object(Path(path), 'test'), Path(path))
+    for rows in (record.baselines, record.sampled_baselines):
+        for name, row in rows.items():
+            if not is_known(row.get('windows')):
+                raise DataError(f'`{path}`: `{name}` says not on how many windows', hint=_CHANGED)
+    return record
 
 
 def present_names(values: dict[str, Any]) -> dict[str, Any]:
@@ -296,7 +301,7 @@ def present_names(values: dict[str, Any]) -> dict[str, Any]:
 
 def _read_object(path: Path, what: str) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding='utf-8'))
+        values = parse_json(path.read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise DataError(f'no {what} record at `{path}`',
                         hint='give a run folder, such as work_dirs/<config name>/latest') from None
@@ -349,9 +354,9 @@ def _fits(value: object, hint: Any) -> bool:
         return isinstance(value, dict) and all(
             _fits(key, inner[0]) and _fits(each, inner[1]) for key, each in value.items())
     if hint is float:  # what was not finite is null
-        return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return value is None or isinstance(value, float) or _fits(value, int)
+    if hint is int:  # of 64 bits: others overflow where they are divided
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2 ** 63
     return isinstance(value, hint)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from amlnn.atomic import write_text
 from amlnn.errors import DataError
+from amlnn.foreign_texts import parse_json
 
 __all__ = ['SCHEMA_VERSION', 'SPLIT_FOLDERS', 'ImageRecord', 'Manifest', 'Problem', 'images_hash',
            'manifest_hash', 'read_manifest', 'write_manifest']
@@ -138,7 +139,7 @@ def read_manifest(data_root: Path | str) -> Manifest:
 def _read(path: Path, data_root: Path | str, changed: int, size: int) -> Manifest:
     hint = _again(data_root)
     try:
-        values = json.loads(path.read_text(encoding='utf-8'))
+        values = parse_json(path.read_text(encoding='utf-8'))
     except (ValueError, OSError) as error:
         raise DataError(f'`{path}` cannot be read: {error}', hint=hint) from None
     version = values.get('schema_version') if isinstance(values, dict) else None
