@@ -31,6 +31,7 @@ are read as the present one.
 """
 
 import dataclasses
+import functools
 import math
 import re
 from dataclasses import dataclass, field
@@ -44,8 +45,8 @@ from amlnn.foreign_texts import parse_json
 
 __all__ = ['OWN', 'REPEAT_LAST', 'SCHEMA_VERSION', 'TRAIN_MEAN', 'TRUTH', 'EpochRecord',
            'FrozenStage', 'RunRecord', 'Split', 'Status', 'TestRecord', 'device_of_several',
-           'is_known', 'present_names', 'process_count', 'read_run', 'read_test', 'record_of',
-           'write_record']
+           'is_known', 'misfit', 'present_names', 'process_count', 'read_run', 'read_test',
+           'record_of', 'write_record']
 
 SCHEMA_VERSION = 4
 """4 added what has a default: errors by series."""
@@ -324,15 +325,30 @@ def _construct(cls: type[_Part], values: dict[str, Any], path: Path) -> _Part:
     unknown = sorted(set(values) - names)
     if unknown:
         raise DataError(f'`{path}` has unknown keys: {", ".join(map(str, unknown))}', hint=_CHANGED)
-    hints = get_type_hints(cls)
-    for name, value in values.items():
-        if not _fits(value, hints[name]):
-            raise DataError(f'`{path}`: `{name}` is {str(value)[:40]!r}, which is no '
-                            f'{getattr(hints[name], "__name__", hints[name])}', hint=_CHANGED)
+    wrong = misfit(cls, values)
+    if wrong:
+        raise DataError(f'`{path}`: {wrong}', hint=_CHANGED)
     try:
         return cls(**values)
     except TypeError as error:
         raise DataError(f'`{path}` is not complete: {error}', hint=_CHANGED) from None
+
+
+_hints = functools.cache(get_type_hints)  # of a manifest's images there are many
+
+
+def misfit(cls: type, values: dict[str, Any]) -> str:
+    """The first value of JSON that is not of the type of its field, in words; '' for none.
+
+    >>> misfit(FrozenStage, {'name': 'stem', 'frozen': 1})
+    "`frozen` is '1', which is no bool"
+    """
+    hints = _hints(cls)
+    for name, value in values.items():
+        if name in hints and not _fits(value, hints[name]):
+            return f'`{name}` is {str(value)[:40]!r}, which is no ' \
+                f'{getattr(hints[name], "__name__", hints[name])}'
+    return ''
 
 
 def _fits(value: object, hint: Any) -> bool:

@@ -178,6 +178,8 @@ class Tally:
                  for kind, cases in sorted(self.unclean.items(), key=lambda item: -len(item[1]))]
         assert not bad, f'{bad} of {self.cases} cases end uncleanly\n\n' + '\n\n'.join(shown)
         assert self.cases >= least
+        assert self.refused, 'none is refused'
+        assert self.refused < self.cases, 'all are refused'
 
 
 def fuzz(strategy: st.SearchStrategy, cases: int, look: Callable[[object], object]) -> int:

@@ -57,7 +57,7 @@ def find_changes(data_root: Path | str, split: str) -> dict[Path, str]:
         path = root / SPLIT_FOLDERS[split] / image.file
         try:
             found = path.stat()
-        except OSError:
+        except (OSError, ValueError):  # a NUL in its name
             return path, 'is not there'
         if found.st_size != image.bytes:
             return path, f'has {found.st_size:,} bytes, had {image.bytes:,}'
