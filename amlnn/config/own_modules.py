@@ -212,7 +212,10 @@ def content_hash(path: Path) -> str:
 
 
 def _lies_in(name: str, folder: Path) -> bool:
-    path = folder.joinpath(*name.split('.'))
+    parts = name.split('.')
+    if not all(part.isidentifier() for part in parts):  # '//' would be a path of its own
+        return False
+    path = folder.joinpath(*parts)
     return path.with_name(f'{path.name}.py').is_file() or (path / '__init__.py').is_file()
 
 

@@ -122,3 +122,9 @@ def test_a_base_that_can_be_no_file_is_refused(configs, base):
 @pytest.mark.parametrize('option', ['data={[]: 1}', 'data=dict(a={[1]: 2})', 'data=[]]['])
 def test_an_option_that_cannot_be_read_is_refused(configs, option):
     assert configs.error("_base_ = 'schedule.py'", option).message.startswith('--cfg-options: ')
+
+
+@pytest.mark.parametrize('name', ['//', '.', '..', 'a..b', '/etc/passwd', 'a b'])
+def test_a_module_that_no_name_can_be_is_not_there(configs, name):
+    error = configs.error(f'custom_imports = dict(imports=[{name!r}])')
+    assert f'custom_imports names `{name}`, and there is no such module' in error.message
