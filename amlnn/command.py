@@ -14,7 +14,7 @@ from amlnn.signals import raise_on_sigterm
 
 __all__ = ['CONSOLE', 'SYSTEM_LIBRARIES', 'SYSTEM_PACKAGES', 'TOOLS', 'CommandParser', 'InsteadOf',
            'as_called', 'command_line', 'example_as_called', 'process_line', 'run_command',
-           'shipped_config', 'through_console']
+           'shipped_config', 'through_console', 'told']
 
 TOOLS = {
     'preprocess': 'data_preprocess.py',
@@ -155,9 +155,7 @@ def run_command(parser: CommandParser, main: Callable[[argparse.Namespace], int 
     except AmlnnError as error:
         if show_traceback:
             traceback.print_exc()
-        print(f'error: {_one_line(error.message)}', file=sys.stderr)
-        hint = as_called(error.hint or 'run again with --traceback for the place in the code')
-        print(f'hint: {_on_one_line(hint)}', file=sys.stderr)
+        print(told(error), file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt as stop:
         print('terminated' if isinstance(stop, Terminated) else 'interrupted', file=sys.stderr)
@@ -166,7 +164,7 @@ def run_command(parser: CommandParser, main: Callable[[argparse.Namespace], int 
         if show_traceback:
             traceback.print_exc()
         system = 'cannot open shared object file' in str(error)
-        print(f'error: a library cannot be loaded: {error}', file=sys.stderr)
+        print(f'error: a library cannot be loaded: {_shown(str(error))}', file=sys.stderr)
         print('hint: ' + (SYSTEM_LIBRARIES if system else 'make setup installs what amlnn needs'),
               file=sys.stderr)
         return 2
@@ -184,8 +182,7 @@ def run_command(parser: CommandParser, main: Callable[[argparse.Namespace], int 
         if show_traceback:
             traceback.print_exc()
         from amlnn.bug_report import write_bug_report
-        text = ' '.join(str(error).split()) or 'no message'
-        print(f'error: {type(error).__name__}: {text}', file=sys.stderr)
+        print(f'error: {type(error).__name__}: {_shown(_words_of(error))}', file=sys.stderr)
         report = write_bug_report(error)
         print('hint: this looks like a bug; ' + (
             f'`{report}` says what is needed to find it, please send it' if report
@@ -213,11 +210,37 @@ def _of_system(error: OSError) -> str:
     """An error of the system in one line, with the file."""
     if error.filename is None:
         return ' '.join(f'{type(error).__name__}: {error}'.split())
-    return _on_one_line(f'`{error.filename}`: {error.strerror}')
+    return _shown(f'`{error.filename}`: {error.strerror}')
 
 
-def _on_one_line(text: str) -> str:
-    return ' '.join(text.splitlines())
+def told(error: AmlnnError) -> str:
+    """The two lines of a user's error.
+
+    >>> print(told(UsageError('`a\\x1b[1m\\nb` is no file', hint='name another')))
+    error: `a\\x1b[1m b` is no file
+    hint: name another
+    """
+    hint = as_called(error.hint or 'run again with --traceback for the place in the code')
+    return f'error: {_shown(_one_line(error.message))}\nhint: {_shown(hint)}'
+
+
+_LONGEST = 1000
+"""Characters of a line: what a file holds may be a million."""
+
+
+def _shown(text: str) -> str:
+    """On one line that a terminal prints as it is, and not without end."""
+    text = ' '.join(text.splitlines())
+    if len(text) > _LONGEST:
+        text = f'{text[:_LONGEST * 2 // 3]} ... {text[-_LONGEST // 3:]}'
+    return ''.join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+
+
+def _words_of(error: Exception) -> str:
+    try:
+        return ' '.join(str(error).split()) or 'no message'
+    except Exception:
+        return 'its message cannot be printed'
 
 
 def _one_line(message: str) -> str:

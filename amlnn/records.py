@@ -31,7 +31,7 @@ are read as the present one.
 """
 
 import dataclasses
-import json
+import functools
 import math
 import re
 from dataclasses import dataclass, field
@@ -41,11 +41,12 @@ from typing import Any, Literal, TypeGuard, TypeVar, Union, get_args, get_origin
 
 from amlnn.atomic import write_json
 from amlnn.errors import DataError
+from amlnn.foreign_texts import parse_json
 
 __all__ = ['OWN', 'REPEAT_LAST', 'SCHEMA_VERSION', 'TRAIN_MEAN', 'TRUTH', 'EpochRecord',
            'FrozenStage', 'RunRecord', 'Split', 'Status', 'TestRecord', 'device_of_several',
-           'is_known', 'present_names', 'process_count', 'read_run', 'read_test', 'record_of',
-           'write_record']
+           'is_known', 'misfit', 'present_names', 'process_count', 'read_run', 'read_test',
+           'record_of', 'write_record']
 
 SCHEMA_VERSION = 4
 """4 added what has a default: errors by series."""
@@ -282,7 +283,12 @@ def read_test(path: Path | str) -> TestRecord:
     Raises:
         DataError: there is none, or it is not of this schema.
     """
-    return _construct(TestRecord, _read_object(Path(path), 'test'), Path(path))
+    record = _construct(TestRecord, _read_object(Path(path), 'test'), Path(path))
+    for rows in (record.baselines, record.sampled_baselines):
+        for name, row in rows.items():
+            if not is_known(row.get('windows')):
+                raise DataError(f'`{path}`: `{name}` says not on how many windows', hint=_CHANGED)
+    return record
 
 
 def present_names(values: dict[str, Any]) -> dict[str, Any]:
@@ -296,7 +302,7 @@ def present_names(values: dict[str, Any]) -> dict[str, Any]:
 
 def _read_object(path: Path, what: str) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding='utf-8'))
+        values = parse_json(path.read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise DataError(f'no {what} record at `{path}`',
                         hint='give a run folder, such as work_dirs/<config name>/latest') from None
@@ -319,15 +325,30 @@ def _construct(cls: type[_Part], values: dict[str, Any], path: Path) -> _Part:
     unknown = sorted(set(values) - names)
     if unknown:
         raise DataError(f'`{path}` has unknown keys: {", ".join(map(str, unknown))}', hint=_CHANGED)
-    hints = get_type_hints(cls)
-    for name, value in values.items():
-        if not _fits(value, hints[name]):
-            raise DataError(f'`{path}`: `{name}` is {str(value)[:40]!r}, which is no '
-                            f'{getattr(hints[name], "__name__", hints[name])}', hint=_CHANGED)
+    wrong = misfit(cls, values)
+    if wrong:
+        raise DataError(f'`{path}`: {wrong}', hint=_CHANGED)
     try:
         return cls(**values)
     except TypeError as error:
         raise DataError(f'`{path}` is not complete: {error}', hint=_CHANGED) from None
+
+
+_hints = functools.cache(get_type_hints)  # of a manifest's images there are many
+
+
+def misfit(cls: type, values: dict[str, Any]) -> str:
+    """The first value of JSON that is not of the type of its field, in words; '' for none.
+
+    >>> misfit(FrozenStage, {'name': 'stem', 'frozen': 1})
+    "`frozen` is '1', which is no bool"
+    """
+    hints = _hints(cls)
+    for name, value in values.items():
+        if name in hints and not _fits(value, hints[name]):
+            return f'`{name}` is {str(value)[:40]!r}, which is no ' \
+                f'{getattr(hints[name], "__name__", hints[name])}'
+    return ''
 
 
 def _fits(value: object, hint: Any) -> bool:
@@ -349,9 +370,9 @@ def _fits(value: object, hint: Any) -> bool:
         return isinstance(value, dict) and all(
             _fits(key, inner[0]) and _fits(each, inner[1]) for key, each in value.items())
     if hint is float:  # what was not finite is null
-        return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return value is None or isinstance(value, float) or _fits(value, int)
+    if hint is int:  # of 64 bits: others overflow where they are divided
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2 ** 63
     return isinstance(value, hint)
 
 

@@ -1,5 +1,6 @@
 import os
 import signal
+from importlib import metadata
 
 import pytest
 
@@ -86,3 +87,36 @@ def test_an_option_can_stand_instead_of_positional_arguments():
     assert parse('--seed', '1', '--fetch', 'c') == (None, None, 'c')
     with pytest.raises(UsageError, match='required: target'):
         parse('a')
+
+
+def test_an_error_of_a_million_signs_is_told_in_lines_that_can_be_read(capsys):
+    assert status_of(lambda: fail(DataError('a' * 10**6, 'b' * 10**6))) == 2
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error.startswith('error: aaa') and hint.startswith('hint: bbb')
+    assert 500 < len(error) < 1100 and 500 < len(hint) < 1100
+
+
+def test_what_would_move_the_cursor_is_shown_and_not_done(capsys):
+    status_of(lambda: fail(DataError('`\x1b[2J\u202e`', 'a\x07b\nc')))
+    assert capsys.readouterr().err == 'error: `\\x1b[2J\\u202e`\nhint: a\\x07b c\n'
+
+
+class Wordless(Exception):
+    def __str__(self):
+        raise RuntimeError('no words')
+
+
+@pytest.mark.parametrize('error', [KeyError('lost'), Wordless()])
+def test_a_failure_of_the_program_itself_leaves_a_report_to_send(tmp_path, monkeypatch, capsys,
+                                                                 error):
+    (tmp_path / 'own.py').write_text('depth = 18\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr('sys.argv', ['tools/train.py', 'own.py'])
+    assert status_of(lambda: fail(error)) == 1
+    told = capsys.readouterr().err.splitlines()
+    [report] = tmp_path.glob('amlnn-error-*.txt')
+    assert len(told) == 2 and str(report) in told[1] and 'please send it' in told[1]
+    text = report.read_text()
+    assert type(error).__name__ in text and 'in fail' in text  # the traceback
+    assert "'tools/train.py' 'own.py'" in text and 'depth = 18' in text
+    assert f'torch {metadata.version("torch")}' in text

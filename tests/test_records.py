@@ -97,3 +97,26 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     with pytest.raises(OSError, match='disk full'), replacing(path) as temporary:
         half(temporary)
     assert path.read_text() == 'old' and list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('row', [{}, {'windows': None}, {'forecast/mse': 1.0}])
+def test_a_row_that_says_not_on_how_many_windows_is_refused(tmp_path, row):
+    path = tmp_path / 'test_test.json'
+    write_record(path, TestRecord('best.pth', 1, 'test', 4, None, {}, 1.0, 4.0, 'cpu', 'fp32', None,
+                                  None, {}, '2026-01-01T00:00:00Z', baselines={'ridge': row}))
+    with pytest.raises(DataError, match='`ridge` says not on how many windows'):
+        read_test(path)
+
+
+@pytest.mark.parametrize('name', ['seed', 'total_seconds'])
+def test_a_number_that_no_arithmetic_takes_is_refused(tmp_path, name):
+    write_record(tmp_path / 'run.json', record(**{name: 10 ** 400}))
+    with pytest.raises(DataError, match=f'`{name}` is .1000'):
+        read_run(tmp_path)
+
+
+@pytest.mark.parametrize('text', ['[' * 100_000, '{"a":' * 100_000, '9' * 5000, '\ud800'])
+def test_a_file_that_is_no_json_is_refused(tmp_path, text):
+    (tmp_path / 'run.json').write_bytes(text.encode('utf-8', 'surrogatepass'))
+    with pytest.raises(DataError, match='cannot be read'):
+        read_run(tmp_path)

@@ -77,8 +77,14 @@ def _unknown_top(config: Located, key: str, findings: Findings) -> None:
         config.place(key), '', key, '', (*TOP_LEVEL, '_base_'), ()))
 
 
+# The top-level sections that may be several.
+_LISTS = ('val_evaluator', 'test_evaluator', 'param_scheduler', 'custom_hooks', 'tta_pipeline')
+
+
 def _visit_top(walk: Walk, key: str, value: object, slot: Slot, config: Located) -> None:
     place = config.place(key)
+    if not walk.is_section(value, key, place, several=key in _LISTS):
+        return
     if key == 'param_scheduler' and isinstance(value, Located) and 'type' not in value and value \
             and all(isinstance(item, list | tuple | dict) for item in dict.values(value)):
         # One list for each of several optimizers.
@@ -169,12 +175,15 @@ def _check_conflicts(model: Located, backbone: Located, findings: Findings) -> N
 
 def _check_monitors(config: Located, found: Library, findings: Findings) -> None:
     known = produced(config, found)
-    if known is None:
-        return
     for dotted, section, key in monitored(config):
         names = section[key]
+        if not isinstance(names, str | None) and not (isinstance(names, list | tuple) and all(
+                isinstance(name, str) for name in names)):
+            findings.add(section.place(key), f'`{dotted}` is no name of a metric', rank=2,
+                         hint=f"{key}='accuracy/top1', say", lenient=section.place(key).shipped)
+            continue
         for name in names if isinstance(names, list | tuple) else [names]:
-            if not isinstance(name, str) or name == 'auto' or name in known:
+            if known is None or not isinstance(name, str) or name == 'auto' or name in known:
                 continue
             place = section.place(key)
             findings.add(

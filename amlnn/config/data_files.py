@@ -10,6 +10,7 @@ import yaml
 
 from amlnn.config.located import Place, Written
 from amlnn.errors import ConfigError
+from amlnn.foreign_texts import parse_json, parse_python
 
 __all__ = ['ENDINGS', 'fill_from_bases', 'read_data']
 
@@ -28,6 +29,9 @@ def read_data(text: str, place: Place, ending: str) -> Written:
     """
     try:
         value = _json(text, place) if ending == '.json' else _yaml(text, place)
+    except RecursionError:
+        raise ConfigError(f'{place}: brackets are nested too deeply to be read',
+                          hint='is this the file that was meant? It has to be a config') from None
     except json.JSONDecodeError as error:
         raise ConfigError(f'{place}:{error.lineno}: {error.msg}',
                           hint='look at this line and the one before') from None
@@ -36,6 +40,10 @@ def read_data(text: str, place: Place, ending: str) -> Written:
         where = place._replace(line=mark.line + 1) if mark else place
         raise ConfigError(f'{where}: {getattr(error, "problem", None) or error}',
                           hint='look at this line and the one before') from None
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise ConfigError(f'{place}: a value that cannot be read: {error}',
+                          hint='a date, a number or a tag is not of its form; quotes make it a '
+                          'text') from None
     if not isinstance(value, Written):
         raise ConfigError(f'{place}: it holds no keys', hint='a config has keys at the top level, '
                           '`model` for one')
@@ -71,10 +79,10 @@ def fill_from_bases(value: object, base: dict[str, Any], place: Place) -> object
 
 
 def _json(text: str, place: Place) -> object:
-    value = json.loads(text)
+    value = parse_json(text)
     try:  # JSON reads as Python, but for its names of True, False and None
-        node = ast.parse(text.strip('\ufeff'), mode='eval').body
-    except SyntaxError:
+        node = parse_python(text.strip('\ufeff'), mode='eval').body
+    except (SyntaxError, ValueError):
         node = None
     return _with_lines(value, node, place)
 

@@ -105,18 +105,23 @@ def find_file(name: str, folder: Path, where: str = '') -> tuple[Path, str | Non
     amlnn.errors.ConfigError: no config file `smal.py`
     """
     scope = name.partition('::')[0] if '::' in name else None
-    path = resolve(name, folder)
+    try:
+        path = resolve(name, folder)
+        there = path is not None and path.is_file()
+    except (ValueError, RuntimeError):  # a NUL in it; `~somebody` who is not there
+        raise ConfigError(f'{where}`{name}` can be no path',
+                          hint='write the file out: configs/a.py') from None
     if path is None:
         near = nearest(str(scope), [OWN, 'mmpretrain'], 3)
         raise ConfigError(f'{where}`{name}` needs the package {scope}, which is not installed '
                           'or ships no configs', hint=f'did you mean `{near[0]}::...`?'
                           if near else f'pip install {scope}')
     if path.suffix not in ('.py', '.json', '.yaml', '.yml'):
-        other = path.with_name(path.name + '.py')
+        other = Path(f'{path}.py')
         hint = f'did you mean `{name}.py`?' if other.is_file() else \
             'a config is a Python file, or one of JSON or YAML'
         raise ConfigError(f'{where}`{name}` is not a Python file', hint=hint)
-    if not path.is_file():
+    if not there:
         what = 'no base file' if where else 'no config file'
         raise ConfigError(f'{where}{what} `{name}`', hint=_nearest_file(path, folder, name))
     return path, None if scope == OWN else scope

@@ -96,7 +96,7 @@ def read_stored_config(path: Path) -> LoadedConfig:
     try:
         for name, value, line in assignments(file.read_text(encoding='utf-8')):
             here = place._replace(line=line)
-            values.put(name, located(value, here), here)
+            values.put(name, located(value, here, name), here)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f'`{path}` cannot be read: {getattr(error, "strerror", "") or error}',
                           hint=_STORED) from None

@@ -5,6 +5,7 @@ import sys
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from amlnn.config.plain_values import DEEPEST, NoData, plain_leaf, plain_name
 from amlnn.errors import ConfigError
 
 if TYPE_CHECKING:  # MMEngine has no types
@@ -143,24 +144,58 @@ def _executing() -> Place | None:
     return None
 
 
-def located(value: Any, place: Place) -> Any:
-    """Copy `value` with every dict in it as a Located; keys of unknown place get `place`.
+def located(value: Any, place: Place, at: str = '') -> Any:
+    """Copy a value that a file or an option brings in, with every dict in it as a Located.
+
+    Args:
+        value: What stands there.
+        place: Of keys whose place is not known.
+        at: Its dotted key.
+
+    Raises:
+        ConfigError: it is no data (`amlnn.config.plain_values`), or has no end.
 
     >>> config = located(dict(model=dict(depth=18)), Place('small.py', 3))
     >>> str(config['model'].place('depth'))
     'small.py:3'
+    >>> located(dict(depth={18}), Place('small.py', 3), 'model')
+    Traceback (most recent call last):
+        ...
+    amlnn.errors.ConfigError: small.py:3: `model.depth` is a set, which is no data
     """
-    if isinstance(value, dict):
-        result = Located()
-        places = getattr(value, 'places', None) or {}
-        for key, item in dict.items(value):
-            here = places.get(key, place)
-            result.put(key, located(item, here), here)
-        result.stale.update(getattr(value, 'stale', ()))
-        return result
-    if type(value) in (list, tuple):
-        return type(value)(located(item, place) for item in value)
-    return value
+    return _located(value, place, (at,) if at else ())
+
+
+def _located(value: Any, place: Place, path: tuple[str, ...]) -> Any:
+    try:
+        if len(path) > DEEPEST:
+            raise NoData(f'nested more than {DEEPEST} times', 'a list or dict that holds itself?')
+        if issubclass(type(value), dict):
+            return _located_dict(value, place, path)
+        if issubclass(type(value), list | tuple):
+            kind: Any = list if issubclass(type(value), list) else tuple
+            return kind(_located(item, place, (*path, str(index)))
+                        for index, item in enumerate(kind.__iter__(value)))
+        return plain_leaf(value)
+    except NoData as error:
+        where = f'{place}: ' if str(place) else ''
+        shown = '.'.join(path[:8]) + ('...' if len(path) > 8 else '')
+        raise ConfigError(f'{where}{f"`{shown}`" if path else "it"} is {error.what}, which is no '
+                          'data', hint=error.hint) from None
+
+
+def _located_dict(value: dict[Any, Any], place: Place, path: tuple[str, ...]) -> Located:
+    places = value.places if isinstance(value, Located | Written) else {}
+    if not all(type(key) is str for key in places):  # a text of another class compares as it likes
+        places = {}
+    result = Located()
+    for key, item in dict.items(value):
+        name = plain_name(key)
+        here = places.get(name, place)
+        result.put(name, _located(item, here, (*path, name)), here)
+    if isinstance(value, Located):
+        result.stale.update(value.stale)
+    return result
 
 
 def plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from amlnn.config.own_modules import OwnModule, belonging, module_path, source_files
 from amlnn.config.scan import SCAN_VERSION, Module, scan_module
+from amlnn.foreign_texts import parse_json
 from amlnn.registry import COMPONENT_MODULES
 from amlnn.user_cache import read_cached, write_cached
 
@@ -157,7 +158,7 @@ def _files(path: Path, name: str) -> Iterator[tuple[str, Path]]:
 
 def _read_cache(name: str, root: str) -> dict[str, Module] | None:
     try:
-        content = json.loads(read_cached('signatures', name) or '')
+        content = parse_json(read_cached('signatures', name) or '')
         return content['modules'] if content['root'] == root else None
     except (ValueError, KeyError, TypeError):
         return None

@@ -9,13 +9,14 @@ import importlib.util
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, TypeGuard
 
 from amlnn.config.located import Located, Place
+from amlnn.config.plain_values import Lazy
 from amlnn.config.signatures import library
 from amlnn.errors import ConfigError
 
-__all__ = ['HEAVY', 'LAZY', 'ImportedBases', 'Lazy', 'lazy_imports', 'take_imported_bases',
+__all__ = ['HEAVY', 'LAZY', 'ImportedBases', 'lazy_imports', 'take_imported_bases',
            'without_lazy']
 
 LAZY = '__class_by_name__'
@@ -50,20 +51,6 @@ class ImportedBases:
                                       hint=f'it has {", ".join(base) or "nothing"}')
                 result.put(called, base[name], base.place(name))
         return result
-
-
-class Lazy(str):
-    """The name of something that is not imported; what is read from it is a name too."""
-
-    def __getattr__(self, name: str) -> 'Lazy':
-        if name.startswith('__'):
-            raise AttributeError(name)
-        return Lazy(f'{self}.{name}')
-
-    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise ConfigError(f'a config may not call `{self}`: nothing of it is imported',
-                          hint='write the value out, or the class as a dict: '
-                          f"dict(type='{self.rpartition('.')[2]}')")
 
 
 def take_imported_bases(tree: ast.Module, place: Place, folder: Path) -> ImportedBases | None:

@@ -8,6 +8,7 @@ from mmengine.config import DictAction
 from amlnn.config.located import OPTIONS, Located, located
 from amlnn.config.resolved import evaluate
 from amlnn.errors import ConfigError
+from amlnn.foreign_texts import parse_python
 
 __all__ = ['parse_options']
 
@@ -28,6 +29,7 @@ def parse_options(options: Sequence[str]) -> Located:
     for option in options:
         key, equals, text = option.partition('=')
         parts = key.strip().split('.')
+        located(key, OPTIONS)
         if not equals or not all(parts):
             raise ConfigError(f'--cfg-options: `{option}` is not of the form key=value',
                               hint='--cfg-options optim_wrapper.optimizer.lr=0.01')
@@ -39,7 +41,7 @@ def parse_options(options: Sequence[str]) -> Located:
                                       'option sets to a value', hint='give one of the two')
                 target.put(part, Located(), OPTIONS)
             target = target[part]
-        target.put(parts[-1], located(_parse_value(text, option), OPTIONS), OPTIONS)
+        target.put(parts[-1], located(_parse_value(text, option), OPTIONS, key), OPTIONS)
     return result
 
 
@@ -47,13 +49,13 @@ def _parse_value(text: str, option: str) -> object:
     if len(text) > 1 and text[0] == text[-1] and text[0] in '\'"':
         try:  # quotes keep '5' a string, and its spaces
             value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
             value = None
         if isinstance(value, str):
             return value
     if 'dict(' in text or '{' in text:  # MMEngine would make a string of it
         try:
-            return evaluate(ast.parse(text.strip(), mode='eval').body)
+            return evaluate(parse_python(text.strip(), mode='eval').body)
         except (ValueError, SyntaxError):
             raise ConfigError(f'--cfg-options: `{option}` has a dict that cannot be read',
                               hint='write it as in a config, quoted for the shell: '
@@ -62,6 +64,6 @@ def _parse_value(text: str, option: str) -> object:
         if text.count('(') != text.count(')') or text.count('[') != text.count(']'):
             raise AssertionError
         return DictAction._parse_iterable(text)
-    except AssertionError:
+    except (AssertionError, IndexError):
         raise ConfigError(f'--cfg-options: the brackets of `{option}` do not match',
                           hint='quote the option for the shell: \'a.b=[1,2]\'') from None

@@ -15,6 +15,7 @@ from typing import Any
 
 from amlnn.config.located import Located, Place
 from amlnn.errors import ConfigError
+from amlnn.foreign_texts import parse_python
 
 __all__ = ['OwnModule', 'belonging', 'content_hash', 'custom_modules', 'is_librarys', 'module_path',
            'place_own_modules', 'source_files']
@@ -211,7 +212,10 @@ def content_hash(path: Path) -> str:
 
 
 def _lies_in(name: str, folder: Path) -> bool:
-    path = folder.joinpath(*name.split('.'))
+    parts = name.split('.')
+    if not all(part.isidentifier() for part in parts):  # '//' would be a path of its own
+        return False
+    path = folder.joinpath(*parts)
     return path.with_name(f'{path.name}.py').is_file() or (path / '__init__.py').is_file()
 
 
@@ -236,7 +240,7 @@ def _is_installed(folder: Path) -> bool:
 def _imported(file: Path) -> Iterator[str]:
     """First parts of the names of the modules that a file imports, anywhere in it."""
     try:
-        tree = ast.parse(file.read_text(encoding='utf-8'))
+        tree = parse_python(file.read_text(encoding='utf-8'))
     except (OSError, SyntaxError, ValueError):
         return
     for node in ast.walk(tree):

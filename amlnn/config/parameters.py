@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from amlnn.errors import ConfigError
+from amlnn.foreign_texts import parse_json
 from amlnn.registry import MODEL_KEYS
 from amlnn.suggest import nearest
 from amlnn.user_cache import read_cached, write_cached
@@ -96,7 +97,7 @@ def _names(model: dict[str, Any],
             text += f'\n{package} {importlib.metadata.version(package)}'
     file = f'{hashlib.sha256(text.encode()).hexdigest()}.json'
     try:
-        names = json.loads(read_cached('parameters', file) or '')
+        names = parse_json(read_cached('parameters', file) or '')
         if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
             return names
     except ValueError:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from amlnn.command import as_called
+from amlnn.command import told
 from amlnn.config.load import LoadedConfig, load_config
 from amlnn.config.resolved import resolved_text
 from amlnn.errors import ConfigError
@@ -41,8 +41,7 @@ def check_files(paths: Sequence[str], options: Sequence[str] = (), show: bool = 
         except ConfigError as error:
             if len(paths) == 1:
                 raise
-            print(f'error: {error.message}', f'hint: {as_called(error.hint)}', sep='\n',
-                  file=sys.stderr)
+            print(told(error), file=sys.stderr)
             status = error.exit_status
     return status
 

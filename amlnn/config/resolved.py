@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from keyword import iskeyword
 from typing import Any
 
+from amlnn.foreign_texts import parse_python
+
 __all__ = ['FOLDED', 'NotData', 'assignments', 'config_hash', 'evaluate', 'fold_back',
            'named', 'read_resolved', 'resolved_text']
 
@@ -56,7 +58,7 @@ def assignments(text: str) -> list[tuple[str, object, int]]:
     line: int | None = None
     try:
         rows = []
-        for node in ast.parse(text).body:
+        for node in parse_python(text).body:
             line = node.lineno
             if not (isinstance(node, ast.Assign) and len(node.targets) == 1
                     and isinstance(node.targets[0], ast.Name)
@@ -68,7 +70,7 @@ def assignments(text: str) -> list[tuple[str, object, int]]:
         raise
     except SyntaxError as error:
         raise NotData(error.msg, error.lineno) from None
-    except (ValueError, TypeError, AttributeError, RecursionError, MemoryError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise NotData(' '.join(str(error).split())[:80] or type(error).__name__, line) from None
 
 
@@ -125,18 +127,25 @@ def evaluate(node: ast.AST) -> object:
     >>> evaluate(ast.parse("dict(a=[1, (2, )], b=float('inf'))", mode='eval').body)
     {'a': [1, (2,)], 'b': inf}
     """
+    try:
+        return _evaluate(node)
+    except (TypeError, SyntaxError, RecursionError, MemoryError) as error:  # a list as a key, say
+        raise ValueError(str(error)) from None
+
+
+def _evaluate(node: ast.AST) -> object:
     if isinstance(node, ast.Call):
         return _call(node)
     if isinstance(node, ast.Dict):
         keys = [key for key in node.keys if key is not None]
         if len(keys) < len(node.keys):  # `{**others}`
             raise ValueError(ast.unparse(node))
-        return {ast.literal_eval(key): evaluate(value)
+        return {ast.literal_eval(key): _evaluate(value)
                 for key, value in zip(keys, node.values, strict=True)}
     if isinstance(node, ast.List):
-        return [evaluate(item) for item in node.elts]
+        return [_evaluate(item) for item in node.elts]
     if isinstance(node, ast.Tuple):
-        return tuple(evaluate(item) for item in node.elts)
+        return tuple(_evaluate(item) for item in node.elts)
     return ast.literal_eval(node)
 
 
@@ -165,7 +174,7 @@ def named(value: object) -> str:
 def _call(node: ast.Call) -> object:
     name = node.func.id if isinstance(node.func, ast.Name) else ''
     if name == 'dict' and not node.args and all(each.arg is not None for each in node.keywords):
-        return {keyword.arg: evaluate(keyword.value) for keyword in node.keywords}
+        return {keyword.arg: _evaluate(keyword.value) for keyword in node.keywords}
     if name == 'float' and len(node.args) == 1 and not node.keywords:  # 'inf', '-inf', 'nan'
         return float(ast.literal_eval(node.args[0]))
     raise ValueError(ast.unparse(node))

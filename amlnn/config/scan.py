@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from amlnn.config.facts import VOCABULARY
+from amlnn.foreign_texts import parse_python
 
 __all__ = ['SCAN_VERSION', 'Call', 'Class', 'Module', 'scan_module']
 
@@ -75,7 +76,7 @@ def scan_module(path: Path, name: str) -> Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # invalid escapes in other people's strings
-            tree = ast.parse(path.read_text(encoding='utf-8'))
+            tree = parse_python(path.read_text(encoding='utf-8'))
     except (OSError, SyntaxError, ValueError):
         tree = ast.Module(body=[], type_ignores=[])
     package = name if path.name == '__init__.py' else name.rpartition('.')[0]

@@ -18,13 +18,14 @@ from amlnn.config.names import BASE, Names
 from amlnn.config.new_style import (
     HEAVY,
     LAZY,
-    Lazy,
     lazy_imports,
     take_imported_bases,
     without_lazy,
 )
+from amlnn.config.plain_values import Lazy, NoData, plain_leaf
 from amlnn.config.structure import TOP_LEVEL
 from amlnn.errors import ConfigError
+from amlnn.foreign_texts import parse_python
 from amlnn.suggest import did_you_mean, nearest
 
 __all__ = ['RESERVED', 'Source', 'read_source']
@@ -105,19 +106,33 @@ def read_source(path: Path, inherit: Inherit) -> Source:
         _check_private_names(names, place)
     given = imported.values(base, place) if imported else Located()
     values = _execute(tree, path, place, base, names, given)
-    deprecation = values.get('_deprecation_')
+    _settle_base(base, place)
+    deprecation = located(values.get('_deprecation_'), place, '_deprecation_')
     private = {name for name in values if name.startswith('_')}
     top = Located()
     for key, value in values.items():
         if key in private or key in names.imported \
-                or isinstance(value, type | types.ModuleType | types.FunctionType):
+                or issubclass(type(value), type | types.ModuleType | types.FunctionType):
             continue
         here = place._replace(line=names.written.get(key)) if key in names.written \
             or key not in given else given.place(key)
-        top.put(key, without_lazy(located(value, here)), here)
+        try:
+            top.put(key, without_lazy(located(value, here, key)), here)
+        except ConfigError:
+            if key in TOP_LEVEL or key not in names.read:
+                raise
+            private.add(key)  # a tool of the file's own
     return Source(path=path, place=place, values=top, private=private, read=names.read,
                   used=names.used(TOP_LEVEL), written=set(names.written), whole=bool(imported),
                   inherited=names.inherited, deprecation=_deprecation(deprecation), bases=bases)
+
+
+def _settle_base(base: Located, place: Place) -> None:
+    """Make plain data again of bases that the file has changed in place."""
+    fresh = located(base, place)
+    dict.clear(base)
+    for key, value in dict.items(fresh):
+        base.put(key, value, fresh.place(key))
 
 
 def _read_data_source(path: Path, place: Place, text: str, inherit: Inherit) -> Source:
@@ -162,7 +177,8 @@ def _in_quotes(text: str) -> str:
 
 def _parse(text: str, place: Place) -> ast.Module:
     try:
-        return ast.parse(text)
+        tree: ast.Module = parse_python(text)
+        return tree
     except SyntaxError as error:
         shown = (error.text or '').strip()
         where = place._replace(line=error.lineno)
@@ -179,7 +195,7 @@ def _bases(tree: ast.Module, place: Place) -> list[tuple[str, int]]:
             continue
         try:
             value = ast.literal_eval(node.value)
-        except ValueError:
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             value = None
         names = _base_names(value, place._replace(line=node.lineno))
         del tree.body[index]
@@ -193,7 +209,10 @@ def _base_names(value: object, place: Place) -> list[str]:
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
         raise ConfigError(f'{place}: `_base_` is not a path or a list of paths',
                           hint="write it out: _base_ = ['../a.py', '../b.py']")
-    return list(value)
+    try:
+        return [str(plain_leaf(name)) for name in value]
+    except NoData as error:
+        raise ConfigError(f'{place}: `_base_` has {error.what}', hint=error.hint) from None
 
 
 def _is_heavy_import(node: ast.stmt) -> bool:
@@ -205,7 +224,8 @@ def _is_heavy_import(node: ast.stmt) -> bool:
 
 def _check_private_names(names: Names, place: Place) -> None:
     for name, line in names.written.items():
-        if not name.startswith('_') or name in RESERVED or name == '_':
+        if not name.startswith('_') or name in RESERVED or name == '_' \
+                or name.endswith('__'):  # a method of a class: Python uses it
             continue
         where = place._replace(line=line)
         if name not in names.read:
@@ -284,7 +304,9 @@ def _execute(tree: ast.Module, path: Path, place: Place, base: Located, names: N
             where = place._replace(line=_line_of(error, filename))
             raise ConfigError(f'{where}: the config ends the program ({type(error).__name__})',
                               hint='take exit() out: a config says what is to be done') from error
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise _execution_error(error, filename, place, base, names) from error
     return {key: value for key, value in space.items()
             if key not in given and not key.startswith('__')}
@@ -308,18 +330,18 @@ def _line_of(error: BaseException, filename: str) -> int | None:
     return line
 
 
-def _execution_error(error: Exception, filename: str, place: Place, base: Located,
+def _execution_error(error: BaseException, filename: str, place: Place, base: Located,
                      names: Names) -> ConfigError:
     where = place._replace(line=_line_of(error, filename))
-    if isinstance(error, NameError) and error.name:
+    said = _words_of(error)
+    if isinstance(error, NameError) and type(error.name) is str and error.name:
         known = [name for name in names.written if name != error.name]
         return ConfigError(f'{where}: `{error.name}` is not defined',
                            hint=did_you_mean(error.name, (*known, *names.read - {error.name}))
                            or 'names of base files are written {{_base_.name}}')
     if isinstance(error, KeyError | AttributeError):
-        missing = getattr(error, 'name', None) or (error.args[0] if error.args else '')
-        found = re.search(r"no attribute '(\w+)'", str(error))
-        missing = found[1] if found else str(missing)
+        found = re.search(r"no attribute '(\w+)'", said)
+        missing = found[1] if found else said.strip('\'"')
         known = [*base, *(key for value in dict.values(base) if isinstance(value, dict)
                           for key in value)]
         hint = did_you_mean(missing, known)
@@ -328,8 +350,15 @@ def _execution_error(error: Exception, filename: str, place: Place, base: Locate
         there = ', '.join(map(str, base)) or 'nothing'
         return ConfigError(f'{where}: `{missing}` is not there to be read',
                            hint=hint or f'the base files set {there}')
-    return ConfigError(f'{where}: {type(error).__name__}: {error}',
+    return ConfigError(f'{where}: {type(error).__name__}: {said}',
                        hint='a config is executed as Python; see --traceback')
+
+
+def _words_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # of a class of the file's own, or a number too long to be written
+        return 'without words'
 
 
 def _deprecation(value: object) -> str:

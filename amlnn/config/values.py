@@ -1,10 +1,11 @@
 """Whether a plain value can be what an argument's annotation or default says."""
 
 import ast
+from collections.abc import Callable
 
 from amlnn.config.signatures import Parameter
 
-__all__ = ['default_of', 'expected_instead']
+__all__ = ['default_of', 'expected_instead', 'shape_instead']
 
 _NUMBERS = {'int', 'float', 'Number', 'Tensor', 'torch.Tensor'}
 _PLAIN = {*_NUMBERS, 'bool', 'str', 'None'}
@@ -47,6 +48,67 @@ def expected_instead(parameter: Parameter, value: object, trusted: bool = True) 
     else:
         fits = not isinstance(value, dict | list | tuple)
     return '' if fits else _shown(kinds)
+
+
+def shape_instead(parameter: Parameter, value: object) -> str:
+    """What a text, a list or a dict is in the place of, if the annotation has none of its kind.
+
+    Args:
+        parameter: An argument whose annotation is exact.
+        value: What the config gives it.
+
+    >>> shape_instead(Parameter('path', 'str'), {'a': 1})
+    'a string'
+    >>> shape_instead(Parameter('columns', 'Sequence[str] | None'), [1])
+    'a list of strings'
+    >>> shape_instead(Parameter('columns', 'Sequence[str] | None'), ('a', 'b'))
+    ''
+    """
+    try:
+        node = ast.parse((parameter.annotation or '').strip('\'"'), mode='eval').body
+    except SyntaxError:
+        return ''
+    shapes = [_SHAPES.get(text) for text in _alternatives(node)]
+    if value is None or not all(shapes) or any(fits(value) for _, fits in filter(None, shapes)):
+        return ''
+    return ' or '.join(dict.fromkeys(said for said, _ in filter(None, shapes) if said))
+
+
+def _alternatives(node: ast.expr) -> list[str]:
+    """What a union is made of, in words of the present."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return _alternatives(node.left) + _alternatives(node.right)
+    text = ast.unparse(node)
+    if isinstance(node, ast.Subscript):
+        outer = ast.unparse(node.value).rpartition('.')[2]
+        inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if outer in ('Optional', 'Union'):
+            return [part for each in inner for part in _alternatives(each)] \
+                + ['None'] * (outer == 'Optional')
+        if outer in ('Sequence', 'List', 'list'):
+            return [f'Sequence[{ast.unparse(inner[0])}]']
+        return ['dict'] if outer in ('Dict', 'dict', 'Mapping') else [text]
+    return [text]
+
+
+def _list_of(kinds: type | tuple[type, ...]) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, list | tuple) and all(
+        isinstance(each, kinds) for each in value)
+
+
+_SHAPES: dict[str, tuple[str, Callable[[object], bool]]] = {
+    'None': ('', lambda value: value is None),
+    'str': ('a string', lambda value: isinstance(value, str)),
+    'bool': ('True or False', lambda value: isinstance(value, bool | int)),
+    'int': ('an integer', lambda value: isinstance(value, int | float)),  # others judge numbers
+    'float': ('a number', lambda value: isinstance(value, int | float)),
+    'dict': ('a dict', lambda value: isinstance(value, dict)),
+    'list': ('a list', lambda value: isinstance(value, list | tuple)),
+    'Sequence[str]': ('a list of strings', _list_of(str)),
+    'Sequence[int]': ('a list of integers', _list_of(int)),
+    'Sequence[float]': ('a list of numbers', _list_of((int, float))),
+    'Sequence[dict]': ('a list of dicts', _list_of(dict)),
+}
 
 
 def default_of(parameter: Parameter | None) -> object:

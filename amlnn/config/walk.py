@@ -1,6 +1,7 @@
 """Walk a resolved config and compare every dict with what is built from it."""
 
 from dataclasses import replace
+from math import isfinite
 
 from amlnn.config.facts import Facts
 from amlnn.config.findings import Findings, UnknownKey
@@ -15,7 +16,7 @@ from amlnn.config.structure import (
     Slot,
     slot_of,
 )
-from amlnn.config.values import expected_instead
+from amlnn.config.values import expected_instead, shape_instead
 from amlnn.registry import FROM_MODEL, FROM_MODEL_KEYS
 from amlnn.suggest import distance, is_near, nearest
 
@@ -31,8 +32,14 @@ _NOUNS = {'MODELS': 'model', 'DATASETS': 'data set', 'TRANSFORMS': 'transform', 
 
 # Packages whose annotations are right; MMPretrain's say `int` for what may be a tuple.
 _TRUSTED = ('torch', 'mmengine', 'amlnn')
+_EXACT = ('amlnn', )
 # Packages whose arguments mean what their names say.
 _READ = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmpretrain', 'amlnn')
+# Arguments that are one dict; and those that are dicts or lists of such in every library.
+_SINGLE = ('dataset', 'sampler', 'batch_sampler', 'collate_fn', 'worker_init_fn', 'optimizer',
+           'paramwise_cfg', 'clip_grad', 'mp_cfg', 'dist_cfg', 'backbone')
+_DICTS = ('backbone', 'pipeline')
+_NEEDED = ('_dataloader.dataset', 'optim_wrapper.optimizer')
 
 
 class Walk:
@@ -70,6 +77,25 @@ class Walk:
         else:
             self._visit_untyped(value, at, slot, place)
 
+    def is_section(self, value: object, at: str, place: Place, several: bool) -> bool:
+        """Whether a value is a dict, where only one can be; says so where it is none.
+
+        Args:
+            value: The value; None stands for no section, where there need be none.
+            at: Its dotted key.
+            place: Where it was written.
+            several: Whether a list of dicts may stand there too.
+        """
+        if isinstance(value, Located) or (value is None and not at.endswith(_NEEDED)):
+            return True
+        if several and isinstance(value, list | tuple) \
+                and all(isinstance(item, Located | list | tuple | None) for item in value):
+            return True
+        self.findings.add(place, f'`{at}` is {_briefly(value)}, not a dict', rank=1,
+                          hint=f'{at}={"[dict(...)]" if several else "dict(...)"}, or None',
+                          lenient=place.shipped)
+        return False
+
     # -- kinds of dicts
 
     def _visit_section(self, value: Located, at: str, slot: Slot) -> None:
@@ -81,9 +107,12 @@ class Walk:
             if key not in known:
                 self._unknown(value, at, key, '', known, known, slot.guessed, True)
             elif key in slot.inner:
-                self.visit(item, f'{at}.{key}', slot.inner[key], value.place(key))
-            elif key == 'custom_keys' and isinstance(item, Located):
-                self._visit_custom_keys(item, f'{at}.{key}')
+                if self.is_section(item, f'{at}.{key}', value.place(key),
+                                   several=key not in _SINGLE):
+                    self.visit(item, f'{at}.{key}', slot.inner[key], value.place(key))
+            elif key == 'custom_keys':
+                if self.is_section(item, f'{at}.{key}', value.place(key), several=False):
+                    self._visit_custom_keys(item or Located(), f'{at}.{key}')
             else:
                 self.check_plain(key, item, f'{at}.{key}', value.place(key))
 
@@ -102,7 +131,9 @@ class Walk:
         optimizer = self._optimizer_arguments
         known = ('lr_mult', 'decay_mult', 'lars_exclude', 'fix_lr', *optimizer)
         for name, item in dict.items(value):
-            for key in item if isinstance(item, Located) else ():
+            if not self.is_section(item, f'{at}.{name}', value.place(name), several=False):
+                continue
+            for key in item or ():
                 if key not in known:
                     self._unknown(item, f'{at}.{name}', key, '', known, known[:2], True)
 
@@ -113,6 +144,8 @@ class Walk:
         for key, item in dict.items(value):
             place = value.place(key)
             near = nearest(key, HOOK_NAMES, 2)
+            if not self.is_section(item, f'{at}.{key}', place, several=False):
+                continue
             if key not in HOOK_NAMES and near and near[0] not in value:
                 self._unknown(value, at, key, '', HOOK_NAMES, HOOK_NAMES, False)
             elif key not in HOOK_NAMES and near and distance(near[0], key) == 1:
@@ -211,7 +244,7 @@ class Walk:
         if parameter is not None and key not in slot.inner:
             self._check_value(parameter, item, dotted, place, signature.name,
                               place.shipped or slot.guessed, signature.package in _TRUSTED,
-                              facts.smallest.get(key))
+                              facts.smallest.get(key), signature.package in _EXACT)
         if key == 'constructor':
             self._check_name('OPTIM_WRAPPER_CONSTRUCTORS', item, dotted, place)
         if key in facts.builds:
@@ -221,6 +254,9 @@ class Walk:
         else:
             inner = slot.inner.get(key) or BY_PARAMETER.get(key) \
                 or Slot(slot.registry, guessed=True)
+            if (key in slot.inner or (key in _DICTS and signature.package in _READ)) \
+                    and not self.is_section(item, dotted, place, several=key not in _SINGLE):
+                return
             if signature.package not in _READ and key not in slot.inner:
                 inner = replace(inner, guessed=True)  # a user's class may mean what it likes
         if isinstance(item, Located) and 'type' not in item and key in signature.types:
@@ -228,15 +264,17 @@ class Walk:
         self.visit(item, dotted, inner, place)
 
     def _check_value(self, parameter: Parameter, value: object, dotted: str, place: Place,
-                     owner: str, lenient: bool, trusted: bool, smallest: int | None) -> None:
+                     owner: str, lenient: bool, trusted: bool, smallest: int | None,
+                     exact: bool = False) -> None:
         if value == FROM_MODEL and parameter.name in FROM_MODEL_KEYS:
             return
-        expected = expected_instead(parameter, value, trusted)
+        expected = expected_instead(parameter, value, trusted) \
+            or (shape_instead(parameter, value) if exact else '')
         if not expected and smallest is not None and isinstance(value, int) and value < smallest:
             expected = f'numbers from {smallest}'
         if expected:
             said = f'{owner} takes {expected}' if owner else f'it has to be {expected}'
-            self.findings.add(place, f'`{dotted}` is {value!r}, and {said}', rank=1,
+            self.findings.add(place, f'`{dotted}` is {_briefly(value)}, and {said}', rank=1,
                               hint=_value_hint(parameter.name, value, expected), lenient=lenient)
 
     def _component(self, value: Located, at: str, slot: Slot, place: Place) -> Component | None:
@@ -346,6 +384,11 @@ def _value_hint(key: str, value: object, expected: str) -> str:
         except ValueError:
             return f'give {expected}'
         return f'without quotes: {key}={value}'
-    if isinstance(value, float) and expected == 'an integer':
+    if isinstance(value, float) and isfinite(value) and expected == 'an integer':
         return f'{key}={int(value)}, say'
     return f'give {expected}'
+
+
+def _briefly(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f'{text[:60]}...'

@@ -32,7 +32,8 @@ def build(section) -> nn.Module:
     except Exception as error:
         text = ' '.join(str(error).split())
         raise ConfigError(f'the model cannot be built: {text[:300]}',
-                          hint='run again with --traceback for the place in the code') from error
+                          hint='python tools/check_config.py CONFIG --show prints `model` as it is '
+                          'built; --traceback shows where in the code it fails') from error
 
 
 def initialise(model: nn.Module, load: Load | None = None) -> None:

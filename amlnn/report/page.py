@@ -10,6 +10,7 @@ from pathlib import Path
 from amlnn import __version__
 from amlnn.errors import DataError
 from amlnn.folder_swap import replacing_folder
+from amlnn.foreign_texts import parse_json
 from amlnn.report.blocks import Picture, Table, picture
 from amlnn.report.figures import CostPoint, draw_comparison, draw_cost, metric_label
 from amlnn.report.kinds import kind_of
@@ -119,7 +120,7 @@ def _refuse_foreign(out: Path) -> None:
 def _of_others(old: Path) -> list[Path]:
     """What an old report did not write: it moves along."""
     try:
-        ours = {*json.loads((old / _MARKER).read_text(encoding='utf-8')), _MARKER}
+        ours = {*parse_json((old / _MARKER).read_text(encoding='utf-8')), _MARKER}
     except (OSError, ValueError, TypeError):
         ours = {_MARKER}  # an empty folder, or a damaged marker: then keep everything
     return [path for path in old.iterdir() if path.name not in ours]

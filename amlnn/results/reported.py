@@ -1,12 +1,12 @@
 """Figures that somebody else reported for a configuration, in `reported.json` beside its config."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from amlnn.config.files import own_folder, resolve
 from amlnn.errors import DataError
+from amlnn.foreign_texts import parse_json
 from amlnn.records import RunRecord
 
 __all__ = ['Reported', 'find_reported', 'read_reported']
@@ -70,7 +70,7 @@ def read_reported(file: Path) -> dict[str, Reported]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        values = json.loads(file.read_text(encoding='utf-8'))
+        values = parse_json(file.read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
         raise DataError(f'`{file}` cannot be read: {error}',
                         hint='it is a JSON object by config name') from None

@@ -21,6 +21,7 @@ import numpy as np
 
 from amlnn.config.resolved import evaluate
 from amlnn.errors import ConfigError, UsageError
+from amlnn.foreign_texts import parse_python
 from amlnn.suggest import nearest
 
 __all__ = ['METHODS', 'Range', 'Sweep', 'grid', 'option', 'random_points', 'read_sweep']
@@ -298,7 +299,7 @@ def _axis(path: Path, line: int, key: str, value: Any) -> list[Any] | Range:
 def _assignments(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     """Names of a file with their values and lines."""
     try:
-        tree = ast.parse(path.read_text(encoding='utf-8'), str(path))
+        tree = parse_python(path.read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise ConfigError(f'no sweep file at `{path}`',
                           hint='configs/sweeps has examples') from None

@@ -21,6 +21,7 @@ from amlnn.config.load import LoadedConfig, load_config
 from amlnn.engine.options import TrainOptions
 from amlnn.engine.train import planned_identity
 from amlnn.errors import AmlnnError, ConfigError, DataError
+from amlnn.foreign_texts import parse_json
 from amlnn.locks import NoLocksError, take_lock
 from amlnn.records import RunRecord, read_run
 from amlnn.sweep.folds import fold_options
@@ -249,7 +250,7 @@ def _failure_path(work_dir: Path, trial: Trial) -> Path:
 
 def _reason(path: Path) -> str:
     try:
-        return str(json.loads(path.read_text(encoding='utf-8'))['reason'])
+        return str(parse_json(path.read_text(encoding='utf-8'))['reason'])
     except (OSError, ValueError, KeyError, TypeError):
         return 'failed'
 

@@ -6,7 +6,6 @@ version only, and if it has another one it sends the whole.
 """
 
 import http.client
-import json
 import os
 import re
 import socket
@@ -24,6 +23,7 @@ from amlnn.atomic import write_json
 from amlnn.console import say
 from amlnn.data.fetch.download_progress import ByteProgress
 from amlnn.errors import DataError, RunFailed
+from amlnn.foreign_texts import parse_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -245,7 +245,7 @@ def _write_note(part: Path, url: str, answer: http.client.HTTPResponse) -> None:
 
 def _read_note(part: Path) -> dict[str, str]:
     with suppress(OSError, ValueError):
-        note = json.loads(_note_of(part).read_text(encoding='utf-8'))
+        note = parse_json(_note_of(part).read_text(encoding='utf-8'))
         if isinstance(note, dict):
             return note
     return {}

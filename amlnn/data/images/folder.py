@@ -9,6 +9,7 @@ from amlnn.data.images.balanced import balanced_subset
 from amlnn.data.images.layout import Layout, read_classes
 from amlnn.data.prepare.manifest import SPLIT_FOLDERS
 from amlnn.errors import DataError
+from amlnn.foreign_texts import read_lines
 from amlnn.quiet import quiet_imports
 
 with quiet_imports():
@@ -72,14 +73,15 @@ class ImageNetFolder(Layout, CustomDataset):
         """Read `<split>.txt`; a name may hold spaces, the number is what follows the last one."""
         prefix = Path(self.data_prefix['img_path'])
         samples = []
-        lines = Path(self.ann_file).read_text(encoding='utf-8').splitlines()
+        lines = read_lines(Path(self.ann_file), self.how_to_get(self.data_root))
+        numbers = {str(number) for number in range(len(self.CLASSES))}
         for number, line in enumerate(lines, 1):
             name, _, label = line.rpartition(' ')
-            if not name or not label.isdigit() or int(label) >= len(self.CLASSES):
+            if not name or '\0' in name or label not in numbers:
                 raise DataError(
                     f'{self.ann_file}:{number}: `{line}` is not `<class>/<file> <number below '
                     f'{len(self.CLASSES)}>`', hint=self.how_to_get(self.data_root))
-            if Path(name).parts[0] != self.CLASSES[int(label)]:
+            if Path(name).parts[:1] != (self.CLASSES[int(label)], ):
                 raise DataError(
                     f'{self.ann_file}:{number}: `{name}` has number {label}, which classes.txt '
                     f'gives to `{self.CLASSES[int(label)]}`',

@@ -11,6 +11,7 @@ from pathlib import Path
 from mmengine.registry import DATASETS
 
 from amlnn.data.prepare.manifest import manifest_hash
+from amlnn.foreign_texts import read_lines
 
 __all__ = ['Layout', 'choices_of', 'data_hash', 'layout_of', 'read_classes']
 
@@ -19,11 +20,11 @@ _CHOICES = ('holdout', 'subset', 'seed', 'labels')
 
 def read_classes(data_root: Path | str) -> list[str] | None:
     """Class names of a data set in order of their numbers, or None if it has no classes.txt."""
-    try:
-        text = (Path(data_root) / 'classes.txt').read_text(encoding='utf-8')
-    except FileNotFoundError:
+    path = Path(data_root) / 'classes.txt'
+    if not path.is_file():
         return None
-    return [line for line in text.splitlines() if line.strip()]
+    hint = f'python data_preprocess.py <folder of class folders> {data_root}'
+    return [line for line in read_lines(path, hint) if line.strip()]
 
 
 class Layout:

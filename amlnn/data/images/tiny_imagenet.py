@@ -23,6 +23,7 @@ from amlnn.data.cache.content import hash_of_files
 from amlnn.data.images.held_out import HeldOutDataset, Listing
 from amlnn.data.images.imagenet_classes import imagenet_classes, imagenet_wnids
 from amlnn.errors import DataError
+from amlnn.foreign_texts import read_lines
 
 __all__ = ['TinyImageNet']
 
@@ -108,12 +109,9 @@ class TinyImageNet(HeldOutDataset):
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding='utf-8').splitlines()
-    except FileNotFoundError:
-        raise DataError(f'`{path}` is not there', hint=_GET) from None
-    except (OSError, UnicodeError) as error:
-        raise DataError(f'`{path}` cannot be read: {error}', hint=_AGAIN) from None
+    if not path.exists():
+        raise DataError(f'`{path}` is not there', hint=_GET)
+    return read_lines(path, _AGAIN)
 
 
 def _read_wnids(data_root: Path | str) -> list[str]:

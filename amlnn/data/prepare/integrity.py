@@ -13,6 +13,7 @@ from amlnn.data.prepare.manifest import (
     read_manifest,
 )
 from amlnn.errors import DataError
+from amlnn.foreign_texts import read_lines
 from amlnn.sealed import file_sha256
 
 __all__ = ['check_files', 'check_list', 'find_changes', 'list_faults']
@@ -56,7 +57,7 @@ def find_changes(data_root: Path | str, split: str) -> dict[Path, str]:
         path = root / SPLIT_FOLDERS[split] / image.file
         try:
             found = path.stat()
-        except OSError:
+        except (OSError, ValueError):  # a NUL in its name
             return path, 'is not there'
         if found.st_size != image.bytes:
             return path, f'has {found.st_size:,} bytes, had {image.bytes:,}'
@@ -86,14 +87,11 @@ def check_list(root: Path, split: str, manifest: Manifest) -> None:
     expected = {image.file: numbers[image.class_name] for image in manifest.images
                 if image.split == split}
     others = {image.file: image.split for image in manifest.images if image.split != split}
-    try:
-        lines = path.read_text(encoding='utf-8').splitlines()
-    except FileNotFoundError:
+    if not path.exists():
         if expected:
-            raise DataError(f'`{path}` is not there', hint=hint) from None
+            raise DataError(f'`{path}` is not there', hint=hint)
         return
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f'`{path}` cannot be read: {error}', hint=hint) from None
+    lines = read_lines(path, hint)
     faults = list(list_faults(lines, expected))
     if not faults:
         return

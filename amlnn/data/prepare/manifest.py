@@ -17,9 +17,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from amlnn.atomic import write_text
 from amlnn.errors import DataError
+from amlnn.foreign_texts import parse_json
+from amlnn.records import misfit
 
 __all__ = ['SCHEMA_VERSION', 'SPLIT_FOLDERS', 'ImageRecord', 'Manifest', 'Problem', 'images_hash',
            'manifest_hash', 'read_manifest', 'write_manifest']
@@ -138,24 +141,43 @@ def read_manifest(data_root: Path | str) -> Manifest:
 def _read(path: Path, data_root: Path | str, changed: int, size: int) -> Manifest:
     hint = _again(data_root)
     try:
-        values = json.loads(path.read_text(encoding='utf-8'))
+        values = parse_json(path.read_text(encoding='utf-8'))
     except (ValueError, OSError) as error:
         raise DataError(f'`{path}` cannot be read: {error}', hint=hint) from None
     version = values.get('schema_version') if isinstance(values, dict) else None
     if version not in (1, SCHEMA_VERSION):
         raise DataError(f'`{path}` has schema version {version}, this amlnn reads {SCHEMA_VERSION}',
                         hint=hint)
+    wrong = _misfit(values)
+    if wrong:
+        raise DataError(f'`{path}`: {wrong}', hint=hint)
     try:
         values['problems'] = [Problem(**row) for row in values['problems']]
         values['images'] = [ImageRecord(**row) for row in values['images']]
         manifest = Manifest(**values)
         whole = images_hash(manifest.images) == manifest.hash
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(f'`{path}` is not complete: {error}', hint=hint) from None
     if not whole:
         raise DataError(f'`{path}` was changed by hand: its hash does not fit its images',
                         hint=hint)
     return manifest
+
+
+def _misfit(values: dict[str, Any]) -> str:
+    """The first value that is not of the type of its field, in words; '' for none."""
+    rows = {Problem: values.get('problems', []), ImageRecord: values.get('images', [])}
+    if not all(isinstance(each, list) and all(isinstance(row, dict) for row in each)
+               for each in rows.values()):
+        return '`problems` or `images` is no list of objects'
+    plain = {name: value for name, value in values.items() if name not in ('problems', 'images')}
+    wrong = misfit(Manifest, plain) or next(filter(None, (
+        misfit(kind, row) for kind, each in rows.items() for row in each)), '')
+    if wrong:
+        return wrong
+    named = {str(row.get('class_name')) for row in rows[ImageRecord]}
+    lost = sorted(named - set(values.get('classes', ())))
+    return f'no class `{lost[0]}` among its classes' if lost else ''
 
 
 def _again(data_root: Path | str) -> str:

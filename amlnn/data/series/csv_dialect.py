@@ -1,6 +1,5 @@
 """How a text file is written: its encoding, and what stands between its cells."""
 
-import codecs
 import csv
 import itertools
 from collections.abc import Iterator
@@ -27,8 +26,8 @@ def encodings_of(path: Path, encoding: str | None) -> list[str]:
     """
     if encoding is not None:
         try:
-            codecs.lookup(encoding)
-        except LookupError:
+            ''.encode(encoding)  # which codecs between bytes refuse: 'zip', 'hex'
+        except (LookupError, ValueError):
             raise DataError(f'encoding={encoding!r} is not an encoding',
                             hint="'utf-8', 'utf-16', 'latin-1', 'cp1252', say") from None
         return ['utf-8-sig' if encoding.lower().replace('_', '-') in ('utf-8', 'utf8')

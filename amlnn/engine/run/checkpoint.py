@@ -7,7 +7,6 @@ holds under `part` what the rest of it needs. PyTorch's safe loader reads it: no
 carries a digest of itself (`amlnn.sealed`), and whoever reads one asks for it.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from amlnn.atomic import replacing, write_json
 from amlnn.engine.run.full_disk import Watched
 from amlnn.errors import CheckpointError
 from amlnn.file_kinds import check_checkpoint_kind
+from amlnn.foreign_texts import parse_json
 from amlnn.sealed import damage, file_sha256, seal
 
 __all__ = ['CheckpointFolder', 'Found', 'load_weights', 'place_of', 'progress_of',
@@ -59,7 +59,7 @@ class CheckpointFolder:
     def entries(self) -> list[dict]:
         """The manifest: file, sha256, bytes, epoch, iteration, oldest first; [] if it is none."""
         try:
-            read = json.loads((self.folder / 'manifest.json').read_text(encoding='utf-8'))
+            read = parse_json((self.folder / 'manifest.json').read_text(encoding='utf-8'))
             entries = [{'file': str(entry['file']), 'sha256': str(entry['sha256']),
                         'bytes': int(entry['bytes']), 'epoch': int(entry['epoch']),
                         'iteration': int(entry['iteration'])} for entry in read]

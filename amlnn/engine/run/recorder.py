@@ -10,6 +10,7 @@ from pathlib import Path
 
 from amlnn.atomic import fsync_path, replacing
 from amlnn.engine.run.folder import utc_now
+from amlnn.foreign_texts import parse_json
 from amlnn.records import EpochRecord, RunRecord, present_names, write_record
 from amlnn.registry import gain, usual_rule
 
@@ -181,6 +182,6 @@ def _whole_lines(content: bytes, epochs: int) -> bytes:
 
 def _scalar_epoch(line: bytes) -> float:
     try:
-        return json.loads(line)['epoch'] + 0
+        return parse_json(line)['epoch'] + 0
     except (ValueError, KeyError, TypeError, RecursionError):  # cut off by a crash, or damaged
         return math.inf

@@ -12,6 +12,7 @@ import amlnn
 from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.errors import DataError
+from amlnn.foreign_texts import parse_json
 from amlnn.formulas.forecast_errors import error_sums, mean_errors
 from amlnn.formulas.panel_errors import PanelSums
 from amlnn.formulas.training_rows import TrainingRows
@@ -51,7 +52,7 @@ def baseline_errors(parts: SeriesParts, split: str
     dataset = parts.dataset(split)
     name = cache_name(parts, split)
     try:
-        rows, by_series = json.loads(read_cached(KEPT, name) or '')
+        rows, by_series = parse_json(read_cached(KEPT, name) or '')
         return rows, by_series
     except ValueError:
         pass

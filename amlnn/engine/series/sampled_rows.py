@@ -27,6 +27,7 @@ from amlnn.engine.series.baseline_rows import (
 from amlnn.engine.series.evaluation import ForecastEvaluation
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.errors import UsageError
+from amlnn.foreign_texts import parse_json
 from amlnn.models.series.baselines import STATISTICAL, Baseline
 from amlnn.user_cache import read_cached, write_cached
 
@@ -182,7 +183,7 @@ def _package_version() -> str | None:
 
 def _read(name: str) -> dict[str, list]:
     try:
-        return json.loads(read_cached(KEPT, name) or '')
+        return parse_json(read_cached(KEPT, name) or '')
     except ValueError:
         return {}
 

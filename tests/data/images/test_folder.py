@@ -48,6 +48,29 @@ def test_a_damaged_data_set_is_an_error_that_names_the_place(copied, damage, mes
     assert error.value.hint
 
 
+@pytest.mark.parametrize('name', ['classes.txt', 'val.txt'])
+def test_a_list_in_another_encoding_is_an_error_that_names_it(copied, name):
+    (copied / name).write_bytes((copied / name).read_text().replace('rose', 'ros\xe9')
+                                .encode('cp1252'))
+    with pytest.raises(DataError, match=f'{name}` is no text in UTF-8') as caught:
+        ImageNetFolder(str(copied), split='val')
+    assert 'UTF-8' in caught.value.hint
+
+
+@pytest.mark.parametrize('line', ['rose/0.png \u00b2', 'rose/0.png ' + '9' * 5000, '/ 2', '. 2',
+                                  'rose/\0.png 2', ' 2'])
+def test_a_line_of_a_list_that_is_no_file_and_number_is_named(copied, line):
+    (copied / 'val.txt').write_text(f'rose/0.png 2\n{line}\n', encoding='utf-8')
+    with pytest.raises(DataError, match=r'val\.txt:2: '):
+        ImageNetFolder(str(copied), split='val')
+
+
+def test_lists_may_begin_with_the_mark_that_some_editors_write(copied):
+    for name in ('classes.txt', 'val.txt'):
+        (copied / name).write_text((copied / name).read_text(), encoding='utf-8-sig')
+    assert ImageNetFolder(str(copied), split='val').CLASSES[0] == 'daisy'
+
+
 def test_an_unknown_split_is_an_error_that_lists_the_splits(data_set):
     with pytest.raises(DataError, match='training') as error:
         ImageNetFolder(str(data_set), split='training')

@@ -81,3 +81,21 @@ def test_a_damaged_manifest_is_an_error_and_not_no_manifest(tmp_path, manifest, 
         with pytest.raises(DataError, match=message) as caught:
             reader(tmp_path)
         assert 'data_preprocess.py' in caught.value.hint
+
+
+@pytest.mark.parametrize(('key', 'value', 'said'), [
+    ('classes', 3, '`classes` is'), ('classes', [1], '`classes` is'), ('images', [3], '`images`'),
+    ('classes', ['tulip'], 'no class `rose`'), ('seed', 'a', '`seed` is'),
+    ('problems', {}, 'list')])
+def test_values_of_another_kind_are_refused_by_their_key(tmp_path, manifest, key, value, said):
+    write_manifest(tmp_path, manifest)
+    values = json.loads((tmp_path / 'manifest.json').read_text('utf-8'))
+    (tmp_path / 'manifest.json').write_text(json.dumps({**values, key: value}))
+    with pytest.raises(DataError, match=said):
+        read_manifest(tmp_path)
+
+
+def test_a_manifest_nested_too_deeply_is_refused(tmp_path):
+    (tmp_path / 'manifest.json').write_text('[' * 100_000)
+    with pytest.raises(DataError, match='nested too deeply'):
+        read_manifest(tmp_path)

@@ -272,8 +272,9 @@ def test_arguments_that_mean_nothing_are_refused(options):
     assert caught.value.hint
 
 
-def test_an_unknown_encoding_is_refused(write):
-    refused(CSVSeries(write('date,a\n2020,1\n'), encoding='utf-99'), "'utf-99'", 'utf-16')
+@pytest.mark.parametrize('encoding', ['utf-99', 'zip', 'rot13', ''])
+def test_an_unknown_encoding_is_refused(write, encoding):
+    refused(CSVSeries(write('date,a\n2020,1\n'), encoding=encoding), repr(encoding), 'utf-16')
 
 
 def test_the_future_has_no_target_and_is_refused(write):
