@@ -4,6 +4,7 @@ import argparse
 import errno
 import os
 import re
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -51,13 +52,18 @@ def through_console() -> bool:
     return sys.argv[:1] != [] and sys.argv[0] in CONSOLE
 
 
-def command_line(name: str) -> str:
+def command_line(name: str, *words: object) -> str:
     """How the user would call the command `name`, given how this one was called.
 
-    >>> command_line('test')
-    'python tools/test.py'
+    Args:
+        name: Of `TOOLS`.
+        words: What follows it, written as a shell takes it.
+
+    >>> command_line('test', 'a config.py')
+    "python tools/test.py 'a config.py'"
     """
-    return f'{sys.argv[0]} {name}' if through_console() else f'python {TOOLS[name]}'
+    command = f'{sys.argv[0]} {name}' if through_console() else f'python {TOOLS[name]}'
+    return ' '.join([command, *(shlex.quote(str(word)) for word in words)])
 
 
 def process_line(name: str) -> list[str]:

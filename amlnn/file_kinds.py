@@ -7,6 +7,7 @@ ending of a name says nothing.
 
 import io
 import pickletools
+import shlex
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,8 +85,8 @@ def check_checkpoint_kind(path: Path) -> None:
         names = {SAFETENSORS: 'safetensors', NUMPY: 'numpy'}
         raise CheckpointError(
             f'`{path}` {_AS_CHECKPOINT}: it is a file of {names[kind]}, of tensors alone',
-            hint=f'--pretrained {path} begins a training with its weights; a checkpoint is '
-            'best.pth of a run')
+            hint=f'--pretrained {shlex.quote(str(path))} begins a training with its '
+            'weights; a checkpoint is best.pth of a run')
 
 
 def _start_of(path: Path) -> bytes:

@@ -4,6 +4,7 @@ Each does what it does there, or is refused with what does it here. `--help` lis
 """
 
 import argparse
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -136,10 +137,11 @@ def resumed_run(given: str | None) -> str | None:
     run = folder if (folder / 'run.json').is_file() else path.absolute().parent
     if (run / 'run.json').is_file():
         raise UsageError(f'--resume: `{given}` is not the newest checkpoint of its run',
-                         hint=f'--resume {run} goes on where it stopped; --pretrained {given} '
-                         'begins a new run with these weights')
+                         hint=f'--resume {shlex.quote(str(run))} goes on where it stopped; '
+                         f'--pretrained {shlex.quote(given)} begins a new run with these weights')
     raise UsageError(f'--resume: `{given}` is not in a run folder',
-                     hint=f'--resume RUN names one; --pretrained {given} begins with its weights')
+                     hint=f'--resume RUN names one; --pretrained {shlex.quote(given)} begins with '
+                     'its weights')
 
 
 def flagged(args: argparse.Namespace, load: Callable[[str, list[str]], Any],

@@ -156,7 +156,7 @@ class RunRecord:
     lost_epochs: list[int] = field(default_factory=list)
     """Epochs that were the best and whose weights were damaged since; they count as no best."""
     data_changed: str | None = None
-    """Where it went on with other data than it began with: what they were, in words."""
+    """Where it went on with other data than it began with: every change of them, in words."""
 
 
 @dataclass
@@ -184,7 +184,9 @@ class TestRecord:
     arrays: dict[str, list[Any]] = field(default_factory=dict)
     """Metrics that are several numbers, nested lists: one a class, or a matrix."""
     data_changed: str | None = None
-    """How the data differ from those that the checkpoint was trained on, in words."""
+    """How the data differ from those that the checkpoint was trained on, in words; and how those
+    changed while it was trained.
+    """
     tta: bool = False
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
     """Of a forecast: errors and 'windows' of simple methods by name, on all windows of the part.

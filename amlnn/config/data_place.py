@@ -1,5 +1,6 @@
 """`data = 'DIR'` in a config, or --data DIR: one word for the place of the data of all parts."""
 
+import shlex
 from pathlib import Path
 
 from amlnn.config.kind import PARTS, data_sets
@@ -65,7 +66,8 @@ def place_data(config: Located) -> list[str]:
     path = Path(value)
     if files and path.is_dir():
         raise ConfigError(f'{place}: `{value}` is a folder, and this config reads a series from a '
-                          'file', hint=f'name the file: --data {path / "series.csv"}')
+                          'file', hint='name the file: --data '
+                          f'{shlex.quote(str(path / "series.csv"))}')
     if folders and path.is_file():
         raise ConfigError(f'{place}: `{value}` is a file, and this config reads a data set from a '
                           'folder', hint='name the folder that data_preprocess.py wrote')

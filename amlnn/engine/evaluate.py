@@ -21,6 +21,7 @@ from amlnn.engine.run.folder import (
     point_latest,
     utc_now,
 )
+from amlnn.engine.run.resume import change_of
 from amlnn.engine.task import Task, in_scope, open_task, task_class
 from amlnn.engine.weights import PRETRAINED, Weights
 from amlnn.errors import ConfigError, DataError
@@ -48,11 +49,13 @@ def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord
         raise ConfigError(f'`{task.plan.loaded.path}` has no `{split}_dataloader`',
                           hint='choose another part with --split')
     task.check_data(config, (split,))
-    changed = data_change(task, weights, options)
     with in_scope(config):
         set_environment(config.get('env_cfg') or {})
         task.fit_test(options, split)
         loader = task.loader(split)
+        changed = data_change(task, weights, options)
+        if weights.path != PRETRAINED:  # which were not trained on what the config says
+            task.check_apart({split: loader})
         model = task.restore(weights, console)
         all_.make_alike(model)
         evaluator = task.evaluator(split, loader)
@@ -70,7 +73,8 @@ def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord
             data_root=task.data_root, data_manifest_hash=task.data_hash(),
             versions=task.versions(), created=utc_now(), data_changed=changed)
         if changed:
-            say(console, f'its data are not those it was trained on: {changed}', 'warning')
+            say(console, f'{task.samples} that it was trained on may be in the {split} part: '
+                         f'{changed}', 'warning')
         if not all_.first:
             return record
         task.complete(record, result, loader, weights, options, console)
@@ -102,20 +106,23 @@ def open_weights(options: CheckpointOptions) -> tuple[Task, Weights]:
 def data_change(task: Task, weights: Weights, options: CheckpointOptions) -> str | None:
     """How the data differ from those that weights were trained on, in words; None if they do not.
 
+    Weights that no training of amlnn made, or of data that nothing names, say nothing of it.
+
     Raises:
         DataError: they do, and nobody said that they may.
     """
-    before, now = weights.meta.get('data_manifest_hash'), task.data_hash()
+    before = weights.meta.get('data_manifest_hash')
+    changed = change_of(str(before), task.data_hash()) if before else ''
     # A forecaster is asked of newer rows, and of other series, by its checkpoint's scale.
-    if task.data_grow or not before or not now or before == now:
-        return None
-    changed = f'their hash is {now[:8]}, was {str(before)[:8]}'
-    if not options.data_changed:
+    if changed and not options.data_changed and not task.data_grow:
         raise DataError(
             f'`{task.data_root}` is not what `{weights.path}` was trained on: {changed}; images '
             'that it was trained on may be in the test part now',
             hint='put the old data back, train anew, or add --data-changed, which is recorded')
-    return changed
+    # Data that are those of the last epochs need not be those of the first.
+    trained_on = (weights.meta.get('run') or {}).get('data_changed')
+    told = f'it went on with other data while it was trained: {trained_on}' if trained_on else ''
+    return '; '.join(filter(None, (changed, told))) or None
 
 
 def _folder(task: Task, model: nn.Module, samples: dict[str, int], options: TestOptions) -> Path:

@@ -1,9 +1,11 @@
 """Predicts for inputs that need no data set: classes of images, or what follows a series."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from rich.console import Console
 
+from amlnn.console import say
 from amlnn.engine.evaluate import data_change, open_weights
 from amlnn.engine.options import PredictOptions
 from amlnn.engine.task import in_scope
@@ -23,7 +25,12 @@ def predict(options: PredictOptions, on_bad: Callable[[str, str], None]) -> Iter
     """
     task, weights = open_weights(options)
     task.check_predict(options)
-    data_change(task, weights, options)
+    console = Console(stderr=True)
+    # No data set is needed; one that is there and changed may hold the inputs in another part.
+    if not task.data_grow and task.data_root and Path(task.data_root).exists() \
+            and (changed := data_change(task, weights, options)):
+        say(console, f'the inputs may be {task.samples} that it was trained on: {changed}',
+            'warning')
     with in_scope(task.plan.config):
-        model = task.restore(weights, Console(stderr=True))
+        model = task.restore(weights, console)
         yield from task.predict(model, weights, options, on_bad)

@@ -231,6 +231,17 @@ class Task(ABC):
         """Versions of what a result depends on."""
         return library_versions()
 
+    def check_apart(self, loaders: dict) -> None:
+        """Refuse parts that share samples with the training part.
+
+        Args:
+            loaders: By part. Without the training part theirs are compared with it where it can be
+                read.
+
+        Raises:
+            DataError: names the first one.
+        """
+
     # Training.
 
     def try_out(self, model: nn.Module, loaders: dict) -> None:

@@ -1,5 +1,6 @@
 """Trains what a config describes into a run folder."""
 
+import shlex
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -146,8 +147,9 @@ def _folder(options: TrainOptions, task: Task, count: int,
     check_unchanged(config, run.folder)
     _check_exact(run.record, task, options.exact)
     if changed := run.other_data(task.data_hash()):
-        run.record.data_changed, run.record.data_manifest_hash = changed, task.data_hash()
-        task.plan.notes.append(f'it goes on with other data: {run.record.data_changed}')
+        task.plan.notes.append(f'it goes on with other data: {changed}')
+        run.record.data_changed = '; '.join(filter(None, (run.record.data_changed, changed)))
+        run.record.data_manifest_hash = task.data_hash()
     locks.append(RunLock(run.folder))
     return run.folder, run
 
@@ -240,6 +242,7 @@ class Training:
         self.model, said = task.build_model(weights=checkpoint is None)
         self.loaders = {part: task.loader(part) for part in ('train', 'val')
                         if task.plan.config.get(f'{part}_dataloader')}
+        self.all.on_first(lambda: task.check_apart(self.loaders))
         task.plan.notes += rising_again(task.plan.config, len(self.loaders['train']))
         if checkpoint:  # a trunk is a copy of the weights, so they must be those of the run
             self.model.load_state_dict(checkpoint['state_dict'])
@@ -315,7 +318,7 @@ class Training:
         say(self.console, f'stopped; what is saved goes to '
                           f'{how_far(saved) if saved else self.place.progress} of '
                           f'{self.recorder.record.max_epochs}; go on: add --resume '
-                          f'{self.place.folder}')
+                          f'{shlex.quote(str(self.place.folder))}')
 
     def failed(self, error: BaseException) -> BaseException:
         """Record that it failed; what to raise."""
@@ -352,4 +355,4 @@ def _conclude(record: RunRecord, folder: Path, console: Console) -> None:
         best = f'best {record.monitor} {record.best_value:.4f} in epoch {record.best_epoch}, '
     say(console, f'{best}{duration(record.total_seconds)} for {len(record.epochs)} epochs')
     if (folder / 'best.pth').is_file():
-        say(console, f'{command_line("test")} {record.config_path} {folder / "best.pth"}')
+        say(console, command_line('test', record.config_path, folder / 'best.pth'))

@@ -1,6 +1,7 @@
 """The report: one page of HTML that needs nothing else, the same in Markdown, and its figures."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -106,15 +107,16 @@ def write_summaries(summaries: Sequence[Summary], runs: Sequence[StoredRun], out
 
 
 def _refuse_foreign(out: Path) -> None:
+    inside = shlex.quote(str(out / 'report'))
     if out.exists() and not out.is_dir():
         raise DataError(f'`{out}` is a file', hint='choose a folder with --out')
     if Path.cwd().is_relative_to(out.resolve()):
         # The folder is replaced by renaming: it must not vanish under the one who works in it.
         raise DataError(f'`{out}` is the working folder, or holds it',
-                        hint=f'choose a folder inside it: --out {out / "report"}')
+                        hint=f'choose a folder inside it: --out {inside}')
     if out.is_dir() and any(out.iterdir()) and not (out / _MARKER).is_file():
         raise DataError(f'`{out}` is not empty and holds no earlier report',
-                        hint=f'choose a new folder: --out {out / "report"}')
+                        hint=f'choose a new folder: --out {inside}')
 
 
 def _of_others(old: Path) -> list[Path]:

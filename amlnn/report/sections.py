@@ -154,7 +154,8 @@ def _facts(run: StoredRun) -> list[tuple[str, str]]:
         ('config hash', record.config_hash), ('folder', _relative(run.folder)), ('time', times),
         ('device', f'{record.device}, {record.precision}, {threads}'), ('seed', str(record.seed)),
         ('pretrained', record.pretrained), ('data', record.data_root), ('samples', samples),
-        ('data manifest', record.data_manifest_hash), ('versions', versions)]
+        ('data manifest', record.data_manifest_hash), ('data changed', record.data_changed),
+        ('versions', versions)]
     facts += [(f'evaluated on {split}', _test_text(test)) for split, test in run.tests.items()]
     return [(name, value) for name, value in facts if value]
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -145,7 +146,8 @@ def command_for(run: StoredRun, split: str) -> str:
         checkpoint = shown_path(best)
     else:
         checkpoint = 'CHECKPOINT' if record.epochs or not record.pretrained else 'pretrained'
-    return f'python tools/test.py {config} {checkpoint} --split {split}'
+    words = shlex.join([str(config), str(checkpoint), '--split', split])
+    return f'python tools/test.py {words}'
 
 
 def shown_path(path: Path) -> str:

@@ -1,7 +1,7 @@
 """A comparison of runs: one row a configuration, seeds together, with intervals and differences."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -331,12 +331,24 @@ def _note_what_matters(rows: list[Row], reference: Row | None, split: str,
     if split == 'val' and trained and any(row.results for row in rows):
         notes.append(f'Each run shows its best epoch, chosen on the same validation {samples}: '
                      'this flatters every row a little.')
+    for row in rows:
+        for changed in dict.fromkeys(_changes_of_data(row, split)):
+            notes.append(f'{row.name}: {samples} that it was trained on may be in its {split} '
+                         f'part, for its data changed: {changed}.')
     if reference is None:
         return
     for row in rows:
         mine, other = row.record.data_manifest_hash, reference.record.data_manifest_hash
         if row.value is not None and mine and other and mine != other:
             notes.append(f'{row.name} used other data than {reference.name}.')
+
+
+def _changes_of_data(row: Row, split: str) -> Iterator[str]:
+    """How the data of a row's runs changed while, or since, they were trained."""
+    for run in row.group.runs:
+        test = run.tests.get(split)
+        if changed := (test and test.data_changed) or run.record.data_changed:
+            yield changed
 
 
 def _mean(values: list[float]) -> float | None:

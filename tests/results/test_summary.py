@@ -376,3 +376,16 @@ def test_a_reported_figure_of_another_metric_is_noted_not_shown(add, config):
     summary = summarise(find_runs([add('one', config_path=str(config))]))
     assert summary.rows[0].reported is None
     assert any('89.47' in note for note in summary.notes)
+
+
+def test_a_run_whose_data_changed_is_said_to_have_seen_what_it_may_be_tested_on(add, tmp_path):
+    was = 'their hash is bbbbbbbb, was aaaaaaaa'
+    add('whole')
+    add('went_on', data_changed=was)
+    folder = add('tested')
+    write_record(folder / 'test_test.json', test_record(data_changed=f'{was} too'))
+    for split, expected in (('val', ['went_on']), ('test', ['tested', 'went_on'])):
+        notes = summarise(find_runs([tmp_path / 'work_dirs']), split=split).notes
+        told = [note for note in notes if 'trained on may be' in note]
+        assert sorted(note.partition(':')[0] for note in told) == expected
+        assert all(was in note and f'in its {split} part' in note for note in told)

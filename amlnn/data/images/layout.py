@@ -5,6 +5,7 @@ A registered data set class answers for its own files by deriving from `Layout`.
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -64,7 +65,7 @@ class Layout:
     @classmethod
     def how_to_get(cls, data_root: str) -> str:
         """The command that makes the data set."""
-        return f'python data_preprocess.py <folder of class folders> {data_root}'
+        return f'python data_preprocess.py <folder of class folders> {shlex.quote(str(data_root))}'
 
 
 def layout_of(section: Mapping) -> type[Layout]:

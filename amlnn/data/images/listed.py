@@ -48,7 +48,7 @@ def check_listed(dataset, part: str) -> None:
 
 
 def check_apart(datasets: Mapping[str, object]) -> None:
-    """Refuse parts that have an image in common.
+    """Refuse parts that have an image in common, by any path, or through a link.
 
     Args:
         datasets: A ViewDataset by part.
@@ -59,11 +59,12 @@ def check_apart(datasets: Mapping[str, object]) -> None:
     if all(_has_manifest(leaf) for dataset in datasets.values()
            for leaf in dataset.leaves):  # type: ignore[attr-defined]  # a ViewDataset
         return
-    parts = {part: dict.fromkeys(_paths(dataset)) for part, dataset in datasets.items()}
+    parts = {part: _files(dataset) for part, dataset in datasets.items()}
     names = list(parts)
     for place, one in enumerate(names):
         for other in names[place + 1:]:
-            both = list(islice((path for path in parts[other] if path in parts[one]), 1000))
+            both = list(islice((path for file, path in parts[other].items() if file in parts[one]),
+                               1000))
             if both:
                 raise DataError(
                     f'`{both[0]}` is in the {one} part and in the {other} part{_more(both)}: what '
@@ -76,6 +77,22 @@ def _paths(dataset) -> list[str]:
     found = (dataset.get_data_info(index).get('img_path') for index in range(len(dataset)))
     return [str(Path(path).absolute()) for path in found
             if isinstance(path, str) and '://' not in path]
+
+
+def _files(dataset) -> dict[tuple[int, int], str]:
+    """A path of each file of a data set, by device and number of the file on it."""
+
+    def number(path: str) -> tuple[int, int] | None:
+        try:
+            found = Path(path).stat()
+        except OSError:
+            return None  # said by `check_listed`, and not here of a part that is only compared with
+        return found.st_dev, found.st_ino
+
+    paths = _paths(dataset)
+    with ThreadPoolExecutor() as pool:
+        numbers = pool.map(number, paths, chunksize=256)
+        return {file: path for file, path in zip(numbers, paths, strict=True) if file}
 
 
 def _has_manifest(leaf) -> bool:

@@ -1,6 +1,7 @@
 """Looks at a folder as preparing it would, prints what it finds, and writes nothing there."""
 
 import json
+import shlex
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -82,7 +83,7 @@ def check_alone(source: str, as_json: bool, options: dict[str, Any], typed: set[
     writing = ('source', 'target', 'overwrite', 'download')
     if typed & set(writing):
         raise UsageError('--check writes nothing: it takes no SRC, DST, --overwrite or --download',
-                         hint=f'python data_preprocess.py --check {source}')
+                         hint=f'python data_preprocess.py --check {shlex.quote(str(source))}')
     check(source, as_json=as_json, **{key: value for key, value in options.items()
                                       if key not in writing})
 

@@ -1,5 +1,6 @@
 """Whether the files of a prepared data set are still those that its manifest names."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -38,7 +39,7 @@ def check_files(data_root: Path | str, split: str) -> None:
         more = f' (and {len(faults) - 1} more)' if len(faults) > 1 else ''
         raise DataError(f'{faults[0]}{more} since the data set was prepared',
                         hint='prepare it again: python data_preprocess.py <folder of class folders>'
-                        f' {data_root} --overwrite')
+                        f' {shlex.quote(str(data_root))} --overwrite')
 
 
 def find_changes(data_root: Path | str, split: str) -> dict[Path, str]:
@@ -82,7 +83,7 @@ def check_list(root: Path, split: str, manifest: Manifest) -> None:
     """
     path = root / f'{split}.txt'
     hint = 'prepare it again: python data_preprocess.py <folder of class folders> ' \
-           f'{root} --overwrite'
+           f'{shlex.quote(str(root))} --overwrite'
     numbers = {name: str(number) for number, name in enumerate(manifest.classes)}
     expected = {image.file: numbers[image.class_name] for image in manifest.images
                 if image.split == split}

@@ -1,6 +1,5 @@
 """What a user sees of a preparation: its problems, its counts, and what to do next."""
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -96,7 +95,5 @@ def _choices_made(manifest: Manifest) -> list[str]:
 
 
 def _next_command(target: Path) -> str:
-    command = f'{command_line("train")} {shipped_config(CONFIG)}'
-    if target.absolute() == CONFIG_DATA_ROOT.absolute():
-        return command
-    return f'{command} --data {shlex.quote(str(target))}'
+    known = target.absolute() == CONFIG_DATA_ROOT.absolute()
+    return command_line('train', shipped_config(CONFIG), *() if known else ('--data', target))

@@ -1,8 +1,11 @@
 """Data loaders of images, whose items are views; and their pixels from a cache."""
 
 import copy
+import shlex
+from contextlib import suppress
 
 import torch
+from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
@@ -59,7 +62,7 @@ def build_loader(plan: Plan, part: str, classes: list[str] | None = None) -> Dat
         raise DataError(
             f'the {part} data set cannot be read: {said}',
             hint=f'check {part}_dataloader.dataset; python tools/check_config.py --show '
-            f'{plan.loaded.path}') from error
+            f'{shlex.quote(str(plan.loaded.path))}') from error
     _check_sampler(loader.sampler.sampler, part, plan)
     check_listed(loader.dataset, part)
     # A loader draws a seed for its workers, persistent ones only once: not from the generator that
@@ -82,6 +85,20 @@ def build_loader(plan: Plan, part: str, classes: list[str] | None = None) -> Dat
                         f'`{different[0]}` where the model has `{different[1]}`',
                         hint='prepare the data with the same classes')
     return loader
+
+
+def training_views(plan: Plan) -> ViewDataset | None:
+    """The training part, to compare another one with; None where it cannot be read.
+
+    Nor where its class keeps its parts apart by itself (see `HeldOutDataset`).
+    """
+    leaves = part_data_sets(plan.config, 'train')
+    if not leaves or all('data_root' in getattr(DATASETS.get(str(leaf.get('type'))),
+                                                'same_in_every_part', ()) for leaf in leaves):
+        return None
+    with suppress(Exception):  # whatever it is: it is not what is tested
+        return ViewDataset(copy.deepcopy(plan.config['train_dataloader']['dataset']), plan.seed)
+    return None
 
 
 def _share(section: dict, part: str) -> dict | None:

@@ -21,7 +21,7 @@ from amlnn.data.images.views import View, draws_nothing
 from amlnn.engine.build import build, initialise
 from amlnn.engine.images.classes import cut_topk, derive_classes
 from amlnn.engine.images.evaluation import Evaluation, evaluate, write_predictions
-from amlnn.engine.images.loaders import build_loader
+from amlnn.engine.images.loaders import build_loader, training_views
 from amlnn.engine.images.predict import check_inputs, predict
 from amlnn.engine.images.pretrained import IMAGENET_CLASSES, head_classes
 from amlnn.engine.images.sizes import fixed_size, spread_images
@@ -246,16 +246,20 @@ class ImageTask(Task):
         """The vision libraries' too."""
         return vision_versions()
 
+    def check_apart(self, loaders: dict) -> None:
+        """See `Task`."""
+        parts = {part: loader.dataset for part, loader in loaders.items()}
+        if 'train' not in parts and (trained_on := training_views(self.plan)) is not None:
+            parts = {'train': trained_on, **parts}
+        check_apart(parts)
+
     def try_out(self, model: nn.Module, loaders: dict) -> None:
         """Look at sizes and head, and take a step on a last batch of one image.
 
         Raises:
-            DataError: images are in both parts.
             ConfigError: images come in several sizes, or the model cannot take them so.
         """
         loader = loaders['train']
-        if 'val' in loaders:
-            check_apart({part: loaders[part].dataset for part in ('train', 'val')})
         with kept_generators():
             images = spread_images(loader.dataset, fixed_size(self.plan.config))
 

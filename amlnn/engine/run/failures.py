@@ -1,6 +1,7 @@
 """What a run that failed tells its user."""
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def _worker_lost(lost: re.Match, folder: Path, record: RunRecord) -> RunFailed:
         'if the machine was short of memory: fewer *_dataloader.num_workers'
     return RunFailed(f'a data-loading worker (pid {lost[1]}) {end} in epoch {done + 1} of '
                      f'{record.max_epochs}; epochs that are done: {done}',
-                     hint=f'{room}; go on: add --resume {folder}')
+                     hint=f'{room}; go on: add --resume {shlex.quote(str(folder))}')
 
 
 def _out_of_memory(task: 'Task', folder: Path, record: RunRecord,

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -91,4 +92,4 @@ def disk_failure(error: BaseException, folder: Path, saved: Path | None) -> RunF
     full = seen.errno in _NO_ROOM
     return RunFailed(f'`{folder}` cannot be written: {os.strerror(seen.errno or 0)}{kept}',
                      hint=('make room on that disk, then ' if full else 'where it can be written: ')
-                     + f'go on: add --resume {folder}')
+                     + f'go on: add --resume {shlex.quote(str(folder))}')

@@ -16,7 +16,8 @@ from amlnn.engine.run.folder import run_folders
 from amlnn.errors import AmlnnError, DataError, UsageError
 from amlnn.records import RunRecord, process_count, read_run, record_of
 
-__all__ = ['DataChanged', 'NothingToResume', 'RunPlace', 'StoredRun', 'find_run', 'how_far']
+__all__ = ['DataChanged', 'NothingToResume', 'RunPlace', 'StoredRun', 'change_of', 'find_run',
+           'how_far']
 
 
 class NothingToResume(UsageError):
@@ -51,6 +52,17 @@ def how_far(progress: tuple[int, int]) -> str:
     """
     epochs, batches = progress
     return f'epoch {epochs}' + (f' and {batches} batches of the next' if batches else '')
+
+
+def change_of(before: str | None, now: str | None) -> str:
+    """How data differ from those of before, in words, or ''; by what names their content.
+
+    >>> change_of('0123456789', None), change_of(None, None)
+    ('their hash is unknown, was 01234567', '')
+    """
+    if before == now:
+        return ''
+    return f'their hash is {(now or "unknown")[:8]}, was {(before or "unknown")[:8]}'
 
 
 @dataclass
@@ -114,10 +126,7 @@ class StoredRun:
 
     def other_data(self, data_hash: str | None) -> str:
         """How its data differ from those of now, in words, or ''."""
-        before = self.record.data_manifest_hash
-        if before == data_hash or (before is None and data_hash is None):
-            return ''
-        return f'their hash is {(data_hash or "unknown")[:8]}, was {(before or "unknown")[:8]}'
+        return change_of(self.record.data_manifest_hash, data_hash)
 
 
 def _config_of(folder: Path, record: RunRecord) -> ConfigDict:
