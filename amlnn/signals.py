@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from amlnn.errors import Terminated
 
@@ -13,6 +15,9 @@ __all__ = ['STOPPING', 'WorkerStart', 'raise_on_sigterm', 'signals_wait']
 
 # So long a process that was told to end with its group waits for the one that it works for.
 _GRACE = 10
+
+# So many seconds after an exception was ignored its signal is sent anew.
+_PAUSE = 0.05
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 """What asks a process to end, and can wait."""
@@ -91,6 +96,8 @@ def raise_on_sigterm() -> None:
     would find a worker gone, and take a stop for a failure.
     """
     owner = os.getpid()
+    if not isinstance(sys.unraisablehook, _SentAnew):
+        sys.unraisablehook = _SentAnew(sys.unraisablehook)
 
     def handler(number: int, frame: FrameType | None) -> None:
         if os.getpid() == owner:
@@ -100,3 +107,28 @@ def raise_on_sigterm() -> None:
             signal.alarm(_GRACE)
 
     signal.signal(signal.SIGTERM, handler)
+
+
+class _SentAnew:
+    """Sends a signal anew whose exception came where Python prints exceptions and goes on.
+
+    Such places are the functions that run at a fork (`logging` has some, and a data loader forks),
+    `__del__`, and callbacks of weak references. Without this the signal would be lost.
+
+    Args:
+        before: Told everything else.
+    """
+
+    def __init__(self, before: Callable[[Any], object]):
+        self._before = before
+        self._owner = os.getpid()
+
+    def __call__(self, ignored: Any) -> None:
+        number = signal.SIGTERM if issubclass(ignored.exc_type, Terminated) else signal.SIGINT
+        if not issubclass(ignored.exc_type, KeyboardInterrupt) or os.getpid() != self._owner:
+            self._before(ignored)
+            return
+        # Later, from a thread: an exception in this hook, or in the rest of that place, is ignored.
+        again = threading.Timer(_PAUSE, os.kill, (self._owner, number))
+        again.daemon = True
+        again.start()

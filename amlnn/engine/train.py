@@ -68,6 +68,10 @@ def train(options: TrainOptions, draw: Draw | None = None,
         AmlnnError: the input was wrong (before any training), or the run failed.
         KeyboardInterrupt: it was stopped; the run can be resumed.
     """
+    for word, given in (('--exact', options.exact), ('--data-changed', options.data_changed)):
+        if given and options.resume is None and options.run_name is None:
+            raise UsageError(f'{word} says how to go on with a run, and a new one begins',
+                             hint=f'add --resume, or leave {word} out')
     device = choose_device(options.device)
     with joined(options.launcher, device):
         return _train(options, device, draw, processes(), processes().console(console))
@@ -156,16 +160,18 @@ def _folder(options: TrainOptions, task: Task, count: int,
 
 def _check_exact(record: RunRecord, task: Task, exact: bool) -> None:
     """Say, or refuse, what keeps a resumed run from ending in the same bits."""
-    now = {'threads': torch.get_num_threads(), 'device': device_name(task.plan.device),
-           **task.versions()}
-    before = {'threads': record.threads, 'device': record.device.partition(' x ')[2]
-              or record.device, **record.versions}
-    differ = [f'{name} {before[name]} before, {value} now' for name, value in now.items()
-              if name in before and before[name] != value]
+    now = {'device': device_name(task.plan.device), **task.versions()}
+    before = {'device': record.device.partition(' x ')[2] or record.device, **record.versions}
+    threads = {record.threads, *(epoch.threads for epoch in record.epochs if epoch.threads)}
+    differ = [f'threads {each} before, {torch.get_num_threads()} now'
+              for each in sorted(threads - {torch.get_num_threads()})]
+    differ += [f'{name} {before[name]} before, {value} now' for name, value in now.items()
+               if name in before and before[name] != value]
     if differ and exact:
         raise UsageError(f'going on would not end in the same bits: {"; ".join(differ)}',
-                         hint='the same as before, such as OMP_NUM_THREADS='
-                         f'{record.threads}, or without --exact')
+                         hint=f'the same as before, such as OMP_NUM_THREADS={record.threads}, or '
+                         'without --exact' if len(threads) == 1 else 'without --exact: its epochs '
+                         'had several numbers of threads already')
     if differ:
         task.plan.notes.append(f'the end may differ from that of one machine in its last bits: '
                                f'{"; ".join(differ)}')

@@ -1,0 +1,78 @@
+"""Signals that come where Python ignores exceptions still end a process."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+# What runs a function in a place where an exception is printed and nothing else happens.
+PLACES = {
+    'at a fork': '''
+        os.register_at_fork(after_in_parent=come)
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+        ''',
+    'before a fork': '''
+        os.register_at_fork(before=come)
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+        ''',
+    'in a __del__': '''
+        Dying = type('Dying', (), {'__del__': lambda self: come()})
+        Dying()
+        ''',
+    "in a weak reference's callback": '''
+        something = type('Something', (), {})()
+        watched = weakref.ref(something, lambda _: come())
+        del something
+        ''',
+}
+
+PROGRAM = '''
+import os, signal, time, weakref
+from amlnn.errors import Terminated
+from amlnn.signals import raise_on_sigterm
+signal.signal(signal.SIGINT, signal.default_int_handler)
+raise_on_sigterm()
+come_times = []
+def come():
+    come_times.append(1)
+    if len(come_times) == 1:
+        os.kill(os.getpid(), signal.{number})
+        time.sleep(0.01)
+try:
+{place}
+    print('it goes on', flush=True)
+    time.sleep(30)
+except Terminated:
+    print('terminated')
+except KeyboardInterrupt:
+    print('interrupted')
+'''
+
+
+@pytest.mark.parametrize(('number', 'said'), [('SIGTERM', 'terminated'), ('SIGINT', 'interrupted')])
+@pytest.mark.parametrize('place', PLACES)
+def test_a_signal_is_not_lost_where_exceptions_are_ignored(place, number, said):
+    lines = textwrap.indent(textwrap.dedent(PLACES[place]), '    ')
+    done = subprocess.run([sys.executable, '-c', PROGRAM.format(place=lines, number=number)],
+                          capture_output=True, text=True, timeout=20)
+    assert done.stdout.split('\n')[:2] == ['it goes on', said]
+    assert done.stderr == '' and done.returncode == 0
+
+
+def test_other_exceptions_that_are_ignored_are_printed_as_ever():
+    program = '''
+from amlnn.signals import raise_on_sigterm
+raise_on_sigterm()
+Dying = type('Dying', (), {'__del__': lambda self: 1 / 0})
+Dying()
+'''
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True,
+                          timeout=20)
+    assert done.returncode == 0 and 'ZeroDivisionError' in done.stderr
