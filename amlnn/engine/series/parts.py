@@ -251,8 +251,8 @@ class SeriesParts:
         """What makes an error of this data look better than it is."""
         if not self._datasets:
             return []
-        found = next(iter(self._datasets.values())).overlap()
-        return [found.describe()] if found.count else []
+        found = next(iter(self._datasets.values())).copies_in_words()
+        return [found] if found else []
 
     def data_hash(self) -> str:
         """SHA-256 of the numbers that were read, their columns and the parts' borders."""
