@@ -12,7 +12,7 @@ from amlnn.data.series.csv_table import NO_NAME
 from amlnn.data.series.series import Series
 from amlnn.errors import DataError
 
-__all__ = ['check_end', 'choose_columns', 'future_rows', 'without_future']
+__all__ = ['check_all_end', 'check_end', 'choose_columns', 'future_rows', 'without_future']
 
 
 def choose_columns(series: Series, targets: Sequence[str] | None, extra: Sequence[str],
@@ -113,3 +113,33 @@ def check_end(series: Series, targets: Sequence[str]) -> None:
         f'{series.where(first)}{series.name_of(first)}: {several} no value of what is forecast'
         f'{when}', hint=f'take rows of the future out of the file, {other}name what is known of '
         'them: known=[...] of the data set; a forecast begins after the last row')
+
+
+def check_all_end(series: Series, targets: Sequence[str], horizon: int) -> None:
+    """Refuse rows of the future that hold what is known ahead, where nobody said that it is.
+
+    Args:
+        series: One or many.
+        targets: Columns that are forecast because nobody chose any.
+        horizon: Rows of a forecast: as many of these are no sensor that stopped lately.
+
+    Raises:
+        DataError: some columns end that many rows before the others do, in every series.
+    """
+    observed = series.select(targets)[1]
+    rows = np.arange(len(observed))[:, None]
+    last = np.maximum.reduceat(np.where(observed, rows, -1), series.bounds[:-1], axis=0)
+    ended = (series.bounds[1:, None] - 1 - last >= horizon).all(axis=0)
+    going = (last == series.bounds[1:, None] - 1).all(axis=0)
+    if not (ended.any() and going.any()):
+        return
+    short, on = ([name for name, is_so in zip(targets, each, strict=True) if is_so]
+                 for each in (ended, going))
+    column = targets.index(short[0])
+    first = int(last[0, column]) + 1
+    everywhere = ', as in all series?' if series.ids else '?'
+    raise DataError(
+        f'{series.where(first)}{series.name_of(first)}: `{short[0]}` has no value from here on, '
+        f'and `{on[0]}` has: are these rows to come{everywhere}',
+        hint=f'--cfg-options train_dataloader.dataset.known="{on}" if they are known ahead; '
+        f'targets of the data set, if {"all" if len(targets) > 2 else "both"} are forecast')

@@ -214,4 +214,5 @@ class _Cells:
 def absent_file(path: Path) -> DataError:
     """The error of a file that is not there."""
     return DataError(f'no file at `{path}`', hint=download_command(path) or
-                     '`path` of the source is looked up from the working folder')
+                     '--data FILE names another; `path` of the source is looked up from the '
+                     'working folder')

@@ -14,7 +14,12 @@ from mmengine.registry import DATASETS
 from torch import Tensor
 
 from amlnn.config.kind import PARTS
-from amlnn.data.series.chosen import check_end, choose_columns, without_future
+from amlnn.data.series.chosen import (
+    check_all_end,
+    check_end,
+    choose_columns,
+    without_future,
+)
 from amlnn.data.series.csv_columns import AUTO
 from amlnn.data.series.known import KnownColumns
 from amlnn.data.series.overlap import OverlapReport, find_copies
@@ -118,6 +123,8 @@ class SeriesWindows:
                 look_back, horizon, self._grid, int(np.median(np.diff(series.bounds))),
                 self.season)
             series = replace(series, notes=[*series.notes, self._sizes_in_words()])
+        if targets is None and series.truth is None:
+            check_all_end(series, self.columns, self.horizon)
         if calendar == AUTO:
             days = 0 if series.times is None else np.ptp(series.times.astype(np.int64)) / 86400
             calendar = conclude_calendar(self._grid, days)

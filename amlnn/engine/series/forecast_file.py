@@ -13,8 +13,7 @@ from torch import nn
 
 from amlnn.atomic import write_text
 from amlnn.config.kind import PARTS
-from amlnn.data.series.continuation import lay_on_trained_grid, trained_grid
-from amlnn.data.series.csv_columns import AUTO
+from amlnn.data.series.continuation import lay_on_trained_grid, trained_columns, trained_grid
 from amlnn.data.series.ends import LastWindows, last_windows
 from amlnn.data.series.series import Series
 from amlnn.engine.options import PredictOptions
@@ -110,6 +109,7 @@ def forecast_file(model: nn.Module, plan: Plan, parts: SeriesParts, weights: Wei
     future = _read_future(plan, parts, options.future) if options.future else None
     section = next(section for section in map(parts.section, PARTS) if section)
     windows = last_windows(series, info, future, section.get('short', 'error'))
+    parts.check_models(windows.series.ids)
     found = replace(_forecast(model, plan, windows, info, weights), notes=windows.notes)
     text = _text(found, windows, id_name)
     if options.on_forecast:
@@ -128,18 +128,7 @@ def _source(plan: Plan, parts: SeriesParts, path: Path) -> dict:
         name = 'ArraySeries' if path.suffix in ('.npy', '.npz') else 'CSVSeries'
         source = {'type': name, 'missing': 'mask'}
     source.pop('rows', None)  # the end of the file counts
-    return {**source, **_trained_columns(source, parts.metainfo), 'path': str(path)}
-
-
-def _trained_columns(source: dict, info: dict) -> dict:
-    """What need not be found out again: a file of few series, or of few rows, may not show it."""
-    if source.get('id_column') != AUTO or not info.get('id_columns'):
-        return {}
-    known = info.get('known') or {}
-    found = dict(id_column=info['id_columns'], static=list(known.get('static') or ()))
-    if not source.get('columns'):
-        found['columns'] = [*info['columns'], *info['extra_columns'], *known.get('columns', ())]
-    return found
+    return {**source, **trained_columns(source, parts.metainfo), 'path': str(path)}
 
 
 def _read(plan: Plan, parts: SeriesParts, path: Path, checkpoint: Path) -> tuple[Series, str]:

@@ -10,7 +10,7 @@ import copy
 import hashlib
 import inspect
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from torch import nn
 
 from amlnn.config.kind import PARTS
 from amlnn.config.load import LoadedConfig
-from amlnn.data.series.continuation import check_step
+from amlnn.data.series.continuation import check_step, trained_columns
 from amlnn.data.series.csv_columns import AUTO
 from amlnn.data.series.series import Series
 from amlnn.data.series.window_loader import WindowLoader
@@ -37,6 +37,7 @@ __all__ = ['FirstBatch', 'SeriesParts', 'checkpoint_metainfo', 'naive_error']
 # What a model has to know of its data, and a checkpoint says.
 _SIZES = ('look_back', 'horizon')
 _COLUMNS = ('columns', 'extra_columns', 'known_columns')
+_SHOWN = 5  # columns to forecast that are named before a training
 
 
 @dataclass
@@ -88,6 +89,7 @@ class SeriesParts:
             if self.trained:
                 self.check_fits(dataset.metainfo)
                 check_step(dataset.metainfo, self.trained, self.checkpoint)
+                self.check_models(dataset.ids)
             for other, known in self._datasets.items():
                 self._check_same(part, dataset.metainfo, other, known.metainfo)
             self._datasets[part] = dataset
@@ -187,6 +189,21 @@ class SeriesParts:
                     hint='give the config that the checkpoint was trained with; it is config.py in '
                     'the run folder')
 
+    def check_models(self, ids: Sequence[str]) -> None:
+        """Refuse series that have no model, where each of the training's has one of its own.
+
+        Raises:
+            CheckpointError: counts them, and names the first.
+        """
+        trained = set((self.trained or {}).get('ids', ids))
+        new = [name for name in ids if name not in trained]
+        if new and self.config['model'].get('per_series'):
+            raise CheckpointError(
+                f'`{self.checkpoint}` has a model for each series of its training, and none for '
+                f'`{new[0]}`' + (f', the first of {len(new):,}' if len(new) > 1 else ''),
+                hint='leave it out of the file, or train with model.per_series=False: a model of '
+                'all series forecasts new ones too')
+
     def check_sizes(self) -> None:
         """Compare what the config says with the checkpoint, without reading any data."""
         for part in PARTS:
@@ -214,8 +231,11 @@ class SeriesParts:
             shared.pop(name, None)
         own = self.config[f'{part}_dataloader']['dataset']
         section = copy.deepcopy({'split': part, **shared, **own})
-        if section.get('source'):
-            section['source'] = _ReadOnce(section['source'], self._read)
+        source = section.get('source')
+        if source:
+            if self.trained:
+                source = {**source, **trained_columns(source, self.trained)}
+            section['source'] = _ReadOnce(source, self._read)
         return section
 
     def source_section(self, part: str) -> dict:
@@ -240,12 +260,13 @@ class SeriesParts:
         """Columns and sizes, in words."""
         info = self.metainfo
         count = len(info['columns'])
+        named = f' ({", ".join(info["columns"])})' if count <= _SHOWN else ''
         more = [f'{len(info[name])} {word}' for name, word in (
             ('extra_columns', 'extra'), ('known_columns', 'known')) if info.get(name)]
         extra = ''.join(f' and {each}' for each in more)
         many = f' of {len(info["ids"]):,} series' if info.get('ids') else ''
-        return (f'{count} column{"s" * (count != 1)}{extra}{many}, {info["look_back"]} rows back, '
-                f'{info["horizon"]} ahead')
+        return (f'{count} column{"s" * (count != 1)}{named}{extra}{many}, '
+                f'{info["look_back"]} rows back, {info["horizon"]} ahead')
 
     def warnings(self) -> list[str]:
         """What makes an error of this data look better than it is."""
