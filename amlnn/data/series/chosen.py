@@ -115,16 +115,21 @@ def check_end(series: Series, targets: Sequence[str]) -> None:
         'them: known=[...] of the data set; a forecast begins after the last row')
 
 
-def check_all_end(series: Series, targets: Sequence[str], horizon: int) -> None:
+def check_all_end(series: Series, targets: Sequence[str], horizon: int) -> list[str]:
     """Refuse rows of the future that hold what is known ahead, where nobody said that it is.
+
+    Of one series it is only said: a sensor may have stopped.
 
     Args:
         series: One or many.
         targets: Columns that are forecast because nobody chose any.
-        horizon: Rows of a forecast: as many of these are no sensor that stopped lately.
+        horizon: Rows of a forecast: as many as these are no values that come late.
+
+    Returns:
+        What is to be said.
 
     Raises:
-        DataError: some columns end that many rows before the others do, in every series.
+        DataError: some columns end that many rows before the others do, in every series of many.
     """
     observed = series.select(targets)[1]
     rows = np.arange(len(observed))[:, None]
@@ -132,14 +137,15 @@ def check_all_end(series: Series, targets: Sequence[str], horizon: int) -> None:
     ended = (series.bounds[1:, None] - 1 - last >= horizon).all(axis=0)
     going = (last == series.bounds[1:, None] - 1).all(axis=0)
     if not (ended.any() and going.any()):
-        return
+        return []
     short, on = ([name for name, is_so in zip(targets, each, strict=True) if is_so]
                  for each in (ended, going))
     column = targets.index(short[0])
     first = int(last[0, column]) + 1
-    everywhere = ', as in all series?' if series.ids else '?'
-    raise DataError(
-        f'{series.where(first)}{series.name_of(first)}: `{short[0]}` has no value from here on, '
-        f'and `{on[0]}` has: are these rows to come{everywhere}',
-        hint=f'--cfg-options train_dataloader.dataset.known="{on}" if they are known ahead; '
-        f'targets of the data set, if {"all" if len(targets) > 2 else "both"} are forecast')
+    what = f'{series.where(first)}{series.name_of(first)}: `{short[0]}` has no value from here ' \
+           f'on, and `{on[0]}` has'
+    hint = f'--cfg-options train_dataloader.dataset.known="{on}" if they are known ahead; ' \
+           f'targets of the data set, if {"all" if len(targets) > 2 else "both"} are forecast'
+    if not series.ids:
+        return [f'{what}: {hint}']
+    raise DataError(f'{what}, as in all series: are these rows to come?', hint=hint)

@@ -157,7 +157,8 @@ class CSVTable:
             return hint + f'the file has one column: is `{delimiter}` between its cells? ' \
                           'see delimiter'
         if name != self.date_column:
-            return hint + 'columns takes names of the first line'
+            return hint + 'columns of the source, in a forecast those of the training, are ' \
+                          'names of the first line'
         times = [other for place, other in enumerate(self.header)
                  if len(sample) > 1 and place < len(sample[1][0])
                  and looks_like_time(sample[1][0][place])]

@@ -124,7 +124,8 @@ class SeriesWindows:
                 self.season)
             series = replace(series, notes=[*series.notes, self._sizes_in_words()])
         if targets is None and series.truth is None:
-            check_all_end(series, self.columns, self.horizon)
+            series = replace(series, notes=[
+                *series.notes, *check_all_end(series, self.columns, self.horizon)])
         if calendar == AUTO:
             days = 0 if series.times is None else np.ptp(series.times.astype(np.int64)) / 86400
             calendar = conclude_calendar(self._grid, days)

@@ -339,8 +339,9 @@ def test_a_step_that_changes_within_a_series_is_refused(tmp_path):
     path.write_text('date,store,sales\n' + ''.join(
         f'{when},{name},{row % 7}\n' for name, whens in (('s0', steady), ('s1', changed))
         for row, when in enumerate(whens)))
-    said(lambda: CSVSeries(str(path), id_column='store', gaps='mask').read(), 'series `s1`',
-         '1 hour apart', '3 hours from there on')
+    text = said(lambda: CSVSeries(str(path), id_column='store', gaps='mask').read(), 'series `s1`',
+                '1 hour apart', '3 hours from there on')
+    assert 'rows=(' not in text  # those of the file are of other series too
 
 
 def test_a_copy_of_a_test_window_is_named_by_its_series_and_times(tmp_path):
@@ -355,3 +356,22 @@ def test_a_copy_of_a_test_window_is_named_by_its_series_and_times(tmp_path):
         '1 of 16 test windows occur in the training part too: the one at s1 2024-02-03 00:00:00 '
         'is also at s1 2024-01-21 00:00:00')
     assert windows(long_file(tmp_path / 'b.csv', [50]), 'test').copies_in_words() is None
+
+
+def test_a_word_that_is_the_same_in_all_rows_is_left_out(tmp_path):
+    path = long_file(tmp_path / 'a.csv', [60, 60], more=columns('currency')(
+        lambda place, row: ',EUR'))
+    series = CSVSeries(path, id_column='auto').read()
+    assert (series.ids, series.columns, series.static) == (['s0', 's1'], ['sales'], {})
+    assert '`currency` is `EUR` in all rows, and is left out' in series.notes
+    alone = CSVSeries(long_file(tmp_path / 'b.csv', [60]), id_column='auto').read()
+    assert (alone.ids, alone.columns) == ([], ['sales'])
+
+
+@pytest.mark.parametrize('by_time', [False, True])
+def test_a_row_without_the_name_of_its_series_is_named(tmp_path, by_time):
+    path = long_file(tmp_path / 'a.csv', [60, 60], by_time)
+    lines = Path(path).read_text().splitlines()
+    lines[17] = lines[17].replace('s0', '').replace('s1', '')
+    Path(path).write_text('\n'.join(lines) + '\n')
+    said(lambda: CSVSeries(path, id_column='auto').read(), 'a.csv:18', '`store` is empty')
