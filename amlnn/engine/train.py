@@ -235,7 +235,7 @@ class Training:
             self.recorder.finish('interrupted', self.asked.word)
         else:
             self.recorder.finish('done')
-        _conclude(record, self.place.folder, self.console)
+        _conclude(record, self.task.plan.loaded, self.place.folder, self.console)
 
     def build(self) -> str | None:
         """Build model, loaders and fast path, and ask whether they go together.
@@ -353,7 +353,7 @@ def _check_epochs(loaded: LoadedConfig) -> None:
             hint='train_cfg = dict(_delete_=True, by_epoch=True, max_epochs=10, val_interval=1)')
 
 
-def _conclude(record: RunRecord, folder: Path, console: Console) -> None:
+def _conclude(record: RunRecord, loaded: LoadedConfig, folder: Path, console: Console) -> None:
     if record.stopped_early:
         say(console, 'stopped early: no improvement')
     best = ''
@@ -361,4 +361,7 @@ def _conclude(record: RunRecord, folder: Path, console: Console) -> None:
         best = f'best {record.monitor} {record.best_value:.4f} in epoch {record.best_epoch}, '
     say(console, f'{best}{duration(record.total_seconds)} for {len(record.epochs)} epochs')
     if (folder / 'best.pth').is_file():
-        say(console, command_line('test', record.config_path, folder / 'best.pth'))
+        # What the command line said of the data, say, is in the run's own config alone.
+        changed = '--cfg-options' in loaded.origins.values()
+        config = folder / 'config.py' if changed else record.config_path
+        say(console, command_line('test', config, folder / 'best.pth'))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.registry import DATASETS
 
-from amlnn.data.series.csv_series import check_missing
+from amlnn.data.series.csv_missing import check_missing
 from amlnn.data.series.csv_table import absent_file
 from amlnn.data.series.gaps import check_gaps, lay_on_grid
 from amlnn.data.series.series import MASK_HINT, Series

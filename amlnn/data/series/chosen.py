@@ -12,7 +12,7 @@ from amlnn.data.series.csv_table import NO_NAME
 from amlnn.data.series.series import Series
 from amlnn.errors import DataError
 
-__all__ = ['check_end', 'check_ends_together', 'choose_columns', 'conclude_known', 'future_rows',
+__all__ = ['check_all_end', 'check_end', 'choose_columns', 'conclude_known', 'future_rows',
            'rows_since_last', 'without_future']
 
 
@@ -84,41 +84,11 @@ def _is_flag(values_T1: np.ndarray, observed_T1: np.ndarray) -> bool:
 
 
 def rows_since_last(series: Series, names: Sequence[str]) -> np.ndarray:
-    """[S, C] int64, how many rows at the end of each series have no value of a column; 0 of a
-    column that has none at all in the series."""
+    """[S, C] int64, how many rows at the end of each series have no value of a column."""
     observed_TC = series.select(list(names))[1]
     rows_T = np.arange(len(observed_TC))
     last_SC = np.maximum.reduceat(np.where(observed_TC, rows_T[:, None], -1), series.bounds[:-1])
-    begin_S1, end_S1 = series.bounds[:-1, None], series.bounds[1:, None]
-    return np.where(last_SC < begin_S1, 0, end_S1 - 1 - last_SC)
-
-
-def check_ends_together(series: Series, columns: Sequence[str], horizon: int) -> None:
-    """Refuse a column that ends a whole forecast before another one, where nobody said that both
-    are forecast: what goes on may be known of the rows to come.
-
-    Args:
-        series: Without its future.
-        columns: To forecast.
-        horizon: Rows of a forecast.
-
-    Raises:
-        DataError: names both columns, and how to say which of the two is meant.
-    """
-    since_SC = rows_since_last(series, columns)
-    place, short = np.unravel_index(int(since_SC.argmax()), since_SC.shape)
-    on = [name for name, since in zip(columns, since_SC[place], strict=True) if not since]
-    count = int(since_SC[place, short])
-    if count < horizon or not on:
-        return
-    row = int(series.bounds[place + 1]) - 1 - count
-    when = '' if series.times is None else f' (`{series.shown(row)}`)'
-    raise DataError(
-        f'{series.where(row)}{series.name_of(row)}: `{columns[short]}` ends here{when}, and '
-        f'`{on[0]}` goes on for {count:,} rows: is it known ahead?',
-        hint=f'if it is: --cfg-options train_dataloader.dataset.known="{on[:1]}"; to forecast both '
-        f'from the end of the file: train_dataloader.dataset.targets="{[columns[short], on[0]]}"; '
-        'else take the rows out of the file')
+    return series.bounds[1:, None] - 1 - np.maximum(last_SC, series.bounds[:-1, None] - 1)
 
 
 def without_future(series: Series, targets: Sequence[str], extra: Sequence[str],
@@ -182,3 +152,39 @@ def check_end(series: Series, targets: Sequence[str]) -> None:
         f'{series.where(first)}{series.name_of(first)}: {several} no value of what is forecast'
         f'{when}', hint=f'take rows of the future out of the file, {other}name what is known of '
         'them: known=[...] of the data set; a forecast begins after the last row')
+
+
+def check_all_end(series: Series, targets: Sequence[str], horizon: int,
+                  ask: bool = False) -> list[str]:
+    """Refuse rows of the future that hold what is known ahead, where nobody said that it is.
+
+    Of one series it is only said, for a sensor may have stopped, unless it is to be asked.
+
+    Args:
+        series: One or many.
+        targets: Columns that are forecast because nobody chose any.
+        horizon: Rows of a forecast: as many as these are no values that come late.
+        ask: Whether it was left open what is known ahead.
+
+    Returns:
+        What is to be said.
+
+    Raises:
+        DataError: some columns end that many rows before the others do, in every series of many.
+    """
+    since_SC = rows_since_last(series, targets)
+    ended, going = (since_SC >= horizon).all(axis=0), (since_SC == 0).all(axis=0)
+    if not (ended.any() and going.any()):
+        return []
+    short, on = ([name for name, is_so in zip(targets, each, strict=True) if is_so]
+                 for each in (ended, going))
+    column = targets.index(short[0])
+    first = int(series.bounds[1] - since_SC[0, column])
+    what = f'{series.where(first)}{series.name_of(first)}: `{short[0]}` has no value from here ' \
+           f'on, and `{on[0]}` has'
+    hint = f'--cfg-options train_dataloader.dataset.known="{on}" if they are known ahead; ' \
+           f'targets of the data set, if {"all" if len(targets) > 2 else "both"} are forecast'
+    if not series.ids and not ask:
+        return [f'{what}: {hint}']
+    every = ', as in all series' if series.ids else ''
+    raise DataError(f'{what}{every}: are these rows to come?', hint=hint)

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from amlnn.data.series.csv_columns import AUTO
 from amlnn.data.series.gaps import is_regular, lay_on_grid
 from amlnn.data.series.series import Series
 from amlnn.data.series.time_grid import TimeGrid, infer_grid
 from amlnn.errors import CheckpointError, DataError
 
-__all__ = ['check_step', 'lay_on_trained_grid', 'trained_grid']
+__all__ = ['check_step', 'lay_on_trained_grid', 'trained_columns', 'trained_grid']
 
 
 def check_step(info: dict, trained: dict, checkpoint: object) -> None:
@@ -124,3 +125,22 @@ def _refuse(what: str, step: str, trained: dict, checkpoint: object) -> None:
     was = trained_grid(trained).name
     raise CheckpointError(f'`{checkpoint}` was trained on rows of {was}, and {what} has rows of '
                           f'{step}', hint=f'bring the data to {was} first, or train on such data')
+
+
+def trained_columns(source: dict, info: dict) -> dict:
+    """What need not be found out again: a file of few series, or of few rows, may not show it.
+
+    Args:
+        source: Of a config.
+        info: Metainfo of a checkpoint.
+
+    Returns:
+        What the source has in the place of its own.
+    """
+    if source.get('id_column') != AUTO or not info.get('id_columns'):
+        return {}
+    known = info.get('known') or {}
+    found = dict(id_column=info['id_columns'], static=list(known.get('static') or ()))
+    if not source.get('columns'):
+        found['columns'] = [*info['columns'], *info['extra_columns'], *known.get('columns', ())]
+    return found

@@ -8,6 +8,7 @@ from mmengine.registry import DATASETS
 
 from amlnn.data.series.clock import Clock, find_zone
 from amlnn.data.series.csv_columns import AUTO, conclude_date_column
+from amlnn.data.series.csv_missing import check_missing, check_missing_cells
 from amlnn.data.series.csv_order import RowOrder
 from amlnn.data.series.csv_panel import (
     Members,
@@ -26,14 +27,14 @@ from amlnn.data.series.number_cells import (
     unit_of,
 )
 from amlnn.data.series.resampling import check_way, is_about, resample
-from amlnn.data.series.series import MASK_HINT, Series
+from amlnn.data.series.series import Series
 from amlnn.data.series.time_cells import TimeCells, looks_like_time
 from amlnn.data.series.time_grid import TimeGrid
-from amlnn.data.series.unmeant import telling_pair, unmeant
+from amlnn.data.series.unmeant import is_one_word, telling_pair, unmeant
 from amlnn.errors import DataError
 from amlnn.suggest import did_you_mean
 
-__all__ = ['CSVSeries', 'check_missing']
+__all__ = ['CSVSeries']
 
 
 @DATASETS.register_module()
@@ -201,9 +202,9 @@ class CSVSeries:
         aside, why = self._set_aside(numbers, members,
                                      None if times is None else clock.wall(times))
         notes = [*notes, *filter(None, [written]), *why]
-        doubt = self._check_missing_cells(
-            table, members, {name: numbers[name] for name in numbers if name not in aside})
         names = [name for name in names if name not in aside]
+        doubt = None if self.missing == 'mask' else check_missing_cells(
+            table, members, {name: numbers[name] for name in names})
         values = np.stack([numbers[name] for name in names], axis=1)
         if members:
             static = {name: static_values(table, members, name, style.number) for name in static}
@@ -270,6 +271,9 @@ class CSVSeries:
             if looks_like_time(cells[0]) and looks_like_time(cells[-1]):
                 names.remove(name)
                 notes.append(f'`{name}` holds times too, and is left out')
+            elif is_one_word(cells):
+                names.remove(name)
+                notes.append(f'`{name}` is `{cells[0]}` in all rows, and is left out')
         if not names:
             raise DataError(f'`{self.path}` has no column of numbers',
                             hint='columns chooses them; date_column=None if there are no times')
@@ -340,30 +344,6 @@ class CSVSeries:
             f'{table.where(row)}: column `{name}` holds `{cell}`, {what}',
             hint=f'{hint}columns={good[:8] or "[...]"}{" ..." * (len(good) > 8)}')
 
-    def _check_missing_cells(self, table: CSVTable, members: Members | None,
-                             numbers: dict[str, np.ndarray]) -> DataError | None:
-        """Refuse missing cells; of the last rows alone, what is wrong unless they are to come."""
-        doubt = None
-        ends = members.bounds[1:] if members else np.array([len(table.lines)])
-        for name, values in numbers.items():
-            rows = np.flatnonzero(np.isnan(values))
-            if self.missing == 'mask' or not len(rows):
-                continue
-            cells = table.column(name)
-            more = f', the first of {len(rows)} cells' if len(rows) > 1 else ''
-            hint = MASK_HINT
-            last = _are_last(rows, ends)
-            if len(rows) > 1 and last:
-                cut = f', or rows=(0, {rows[0]})' if not members else ''
-                hint = f'are these {len(rows)} rows still to come? take them out{cut}, or name ' \
-                       f'what is known of them: known=[...] of the data set; else {hint}'
-            error = DataError(f'{table.where(rows[0])}: column `{name}` is missing '
-                              f'(`{cells[rows[0]]}`){more}', hint=hint)
-            if not last:
-                raise error
-            doubt = doubt or error
-        return doubt
-
     def _times(self, table: CSVTable, order: RowOrder,
                members: Members | None) -> tuple[np.ndarray, Clock, list[str]]:
         """[T] datetime64[s], strictly rising in a series; their clock; what was concluded."""
@@ -382,15 +362,3 @@ class CSVSeries:
         if members or self.id_columns != [AUTO]:
             order.check_rising(members, times, clock)
         return times, clock, notes
-
-def check_missing(missing: str) -> None:
-    """Refuse a value of `missing` that means nothing."""
-    if missing not in ('error', 'mask'):
-        raise DataError(f"missing={missing!r}", hint="missing is 'error' or 'mask'")
-
-
-def _are_last(rows: np.ndarray, ends: np.ndarray) -> bool:
-    """Whether these rows are, in every series that has some, its last ones."""
-    place = np.searchsorted(ends, rows, side='right')
-    counts = np.bincount(place, minlength=len(ends))
-    return bool((rows >= (ends - counts)[place]).all())

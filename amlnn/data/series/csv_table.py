@@ -157,7 +157,8 @@ class CSVTable:
             return hint + f'the file has one column: is `{delimiter}` between its cells? ' \
                           'see delimiter'
         if name != self.date_column:
-            return hint + 'columns takes names of the first line'
+            return hint + 'columns of the source, in a forecast those of the training, are ' \
+                          'names of the first line'
         times = [other for place, other in enumerate(self.header)
                  if len(sample) > 1 and place < len(sample[1][0])
                  and looks_like_time(sample[1][0][place])]
@@ -214,4 +215,5 @@ class _Cells:
 def absent_file(path: Path) -> DataError:
     """The error of a file that is not there."""
     return DataError(f'no file at `{path}`', hint=download_command(path) or
-                     '`path` of the source is looked up from the working folder')
+                     '--data FILE names another; `path` of the source is looked up from the '
+                     'working folder')

@@ -11,7 +11,7 @@ import numpy as np
 from amlnn.data.series.chosen import check_end, future_rows, rows_since_last, without_future
 from amlnn.data.series.continuation import trained_grid
 from amlnn.data.series.known import KnownColumns
-from amlnn.data.series.scaling import SeriesScaler, StandardScaler
+from amlnn.data.series.scaling import SeriesScaler, fit_scaler
 from amlnn.data.series.series import Series
 from amlnn.errors import DataError
 
@@ -74,7 +74,7 @@ def last_windows(series: Series, info: dict, future: Series | None = None,
     values, observed = series.select(names)
     _check_targets(series, info, observed)
     notes += _ends_early(series, info['columns'])
-    codes, mean, deviation = _scales(series, info, values, observed, names)
+    codes, mean, deviation = _scales(series, info, names)
     if (codes < 0).any():
         first = series.ids[int((codes < 0).argmax())]
         notes.append(f'{int((codes < 0).sum()):,} series that training had not are scaled by their '
@@ -113,33 +113,15 @@ def _long_enough(series: Series, info: dict, short: str) -> np.ndarray:
     return np.flatnonzero(lengths >= need)
 
 
-def _scales(series: Series, info: dict, values: np.ndarray, observed: np.ndarray,
-            names: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _scales(series: Series, info: dict, names: list[str]
+            ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Code [S], mean [S, C + E] and deviation of each series; of an unseen one its own rows'."""
-    state = info['scaler']
-    if not series.ids:
-        if 'ids' in state:
-            raise DataError(
-                f'the model was trained on {len(state["ids"]):,} series, and `{series.path}` is '
-                'read as one', hint='id_column of the source names the column that tells series '
-                'apart, in training and here')
-        alone = StandardScaler.from_dict(state)
-        return np.zeros(1, np.int64), alone.mean[None], alone.deviation[None]
-    if 'ids' not in state:
-        raise DataError(f'the model was trained on one series, and `{series.path}` has '
-                        f'{len(series.ids):,}', hint='give it a file of one, or train on many')
-    known = SeriesScaler.from_dict(state)
-    places = {name: place for place, name in enumerate(known.ids)}
-    codes = np.array([places.get(name, -1) for name in series.ids])
-    scaler = known
-    if (codes < 0).any():
-        fresh = series.members(np.flatnonzero(codes < 0))
-        mine, seen = fresh.select(names)
-        scaler = known.with_more(SeriesScaler.fit(
-            fresh, mine, seen, np.ones(len(mine), dtype=bool), names))
-        places = {name: place for place, name in enumerate(scaler.ids)}
-    own = [places[name] for name in series.ids]
-    return codes, scaler.mean[own], scaler.deviation[own]
+    every = np.ones(len(series.values), dtype=bool)
+    scaler, _ = fit_scaler(series, every, every, names, True, info['scaler'])
+    if not isinstance(scaler, SeriesScaler):
+        return np.zeros(1, np.int64), scaler.mean[None], scaler.deviation[None]
+    codes, known = scaler.places(series.ids), len(info['scaler']['ids'])
+    return np.where(codes < known, codes, -1), scaler.mean[codes], scaler.deviation[codes]
 
 
 def _check_targets(series: Series, info: dict, observed: np.ndarray) -> None:
@@ -163,6 +145,7 @@ def _check_targets(series: Series, info: dict, observed: np.ndarray) -> None:
 def _ends_early(series: Series, columns: list[str]) -> list[str]:
     """A note where a column ends before its series does, and its forecast does not follow it."""
     since_SC = rows_since_last(series, columns)
+    since_SC = np.where(since_SC == np.diff(series.bounds)[:, None], 0, since_SC)
     place, column = np.unravel_index(int(since_SC.argmax()), since_SC.shape)
     count = int(since_SC[place, column])
     if not count:

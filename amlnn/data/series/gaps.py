@@ -57,7 +57,7 @@ def _lay_panel(series: Series, gaps: str, grid: TimeGrid | None) -> Series:
         try:
             if grid is None:
                 _check_step(series, member, place, longest, found)
-                _check_change(member, found)
+                _check_change(member, found, alone=False)
             laid[int(place)] = _lay(member, gaps, found)
         except DataError as error:
             if error.message.startswith(f'`{series.path}`: series'):
@@ -176,7 +176,7 @@ def _refuse_irregular(series: Series, grid: TimeGrid, positions: np.ndarray,
         'names the right one if it is another; date_column=None counts rows instead of time')
 
 
-def _check_change(series: Series, grid: TimeGrid) -> None:
+def _check_change(series: Series, grid: TimeGrid, alone: bool = True) -> None:
     """Refuse a step that changes for good: the other one would look like one gap after another."""
     if grid.unit in ('weekday', 'month', 'daytime'):
         return
@@ -192,7 +192,8 @@ def _check_change(series: Series, grid: TimeGrid) -> None:
                 f'{series.where(start)}: the rows are {_in_words(before)} apart up to '
                 f'`{series.shown(start)}`, and {_in_words(after)} from there on',
                 hint=f'rows=(0, {start + 1}) of the source reads the first part; or bring all rows '
-                'to one step')
+                'to one step' if alone else "step='7 days' and resample='mean' of the source, say, "
+                'bring all series to one step; or leave this one out of the file')
 
 
 def _in_words(seconds: int) -> str:

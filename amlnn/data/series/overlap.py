@@ -3,6 +3,7 @@
 Axes: T rows of the series, N windows, K windows with a copy.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,16 +27,21 @@ class OverlapReport:
         """Test windows with a copy."""
         return len(self.test_rows)
 
-    def describe(self) -> str:
+    def describe(self, names: Callable[[np.ndarray], list[str]] | None = None) -> str:
         """One sentence.
+
+        Args:
+            names: What rows [N] are called; None for their numbers.
 
         >>> OverlapReport(20, np.array([80, 81]), np.array([0, 1])).describe()
         '2 of 20 test windows occur in the training part too: the one at row 80 is also at row 0'
         """
         if not self.count:
             return f'none of {self.windows} test windows occurs in the training part'
+        rows = np.array([self.test_rows[0], self.train_rows[0]])
+        test, train = names(rows) if names else (f'row {row}' for row in rows)
         return (f'{self.count} of {self.windows} test windows occur in the training part too: the '
-                f'one at row {self.test_rows[0]} is also at row {self.train_rows[0]}')
+                f'one at {test} is also at {train}')
 
 
 def find_copies(rows: np.ndarray, test: np.ndarray, length: int,

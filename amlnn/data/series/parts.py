@@ -4,15 +4,16 @@ S series, N windows.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from amlnn.config.kind import PARTS
+from amlnn.data.series.series import Series
 from amlnn.errors import DataError
 
-__all__ = ['PART_NAMES', 'Division', 'split_borders']
+__all__ = ['PART_NAMES', 'Division', 'divide_panel', 'split_borders']
 
 PART_NAMES = {'train': 'training', 'val': 'validation', 'test': 'test'}
 
@@ -100,6 +101,11 @@ class Division:
         lengths = np.diff(self.bounds)
         return (rows >= np.repeat(begins, lengths)) & (rows < np.repeat(ends, lengths))
 
+    def before(self, part: str) -> np.ndarray:
+        """[T] bool, which rows lie before a part; of the training part, those in it."""
+        earlier = PARTS[:PARTS.index(part)] or PARTS[:1]
+        return np.any([self.in_part(each) for each in earlier], axis=0)
+
     def starts(self, part: str, look_back: int, horizon: int, stride: int) -> np.ndarray:
         """[N] int64, rows of all series at which the windows of a part begin."""
         begins, ends = self._part(PARTS.index(part))
@@ -128,3 +134,39 @@ class Division:
     def _part(self, place: int) -> tuple[np.ndarray, np.ndarray]:
         begins = self.ends[:, place - 1] if place else np.zeros(len(self.ends), dtype=np.int64)
         return begins, self.ends[:, place]
+
+
+def divide_panel(series: Series, look_back: int, horizon: int, borders: Sequence[int] | None,
+                 ratios: Sequence[float], short: str) -> tuple[Series, Division]:
+    """Parts of a panel, without the series that are too short if they are to be left out.
+
+    Args:
+        series: The panel.
+        look_back: Rows of input.
+        horizon: Rows of targets.
+        borders: Of one series, so None.
+        ratios: Shares of the three parts.
+        short: What becomes of a series without a training window: 'error', or 'drop'.
+
+    Raises:
+        DataError: there are borders, or series are too short and not to be left out, or all are.
+    """
+    if borders is not None:
+        raise DataError(f'borders={tuple(borders)} are rows of one series, and there are '
+                        f'{len(series.ids):,}', hint='ratios=(0.7, 0.1, 0.2): of each series')
+    division = Division.of_panel(series.bounds, ratios, horizon)
+    need = look_back + horizon
+    few = division.ends[:, 0] < need
+    if not few.any():
+        return series, division
+    shortest = [series.ids[place] for place in np.flatnonzero(few)[:3]]
+    shown = ', '.join(f'`{name}`' for name in shortest) + (', ...' if few.sum() > 3 else '')
+    told = f'{int(few.sum()):,} of {len(few):,} series have no training window of look_back ' \
+           f'{look_back} + horizon {horizon} = {need} rows ({shown})'
+    if short == 'error' or few.all():
+        raise DataError(
+            f'`{series.path}`: {told}', hint='shorten look_back or horizon'
+            + ("; short='drop' of the data set leaves these out" if not few.all() else ''))
+    kept = replace(series.members(np.flatnonzero(~few)),
+                   notes=[*series.notes, f'{told}: left out'])
+    return kept, Division.of_panel(kept.bounds, ratios, horizon)

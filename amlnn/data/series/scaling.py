@@ -12,7 +12,7 @@ from amlnn.formulas.scales import unscaled
 if TYPE_CHECKING:
     from amlnn.data.series.series import Series
 
-__all__ = ['SeriesScaler', 'StandardScaler']
+__all__ = ['SeriesScaler', 'StandardScaler', 'fit_scaler']
 
 
 @dataclass
@@ -102,20 +102,21 @@ class SeriesScaler:
     """What was concluded, a sentence each."""
 
     @classmethod
-    def fit(cls, series: 'Series', values: np.ndarray, observed: np.ndarray, training: np.ndarray,
-            columns: Sequence[str]) -> 'SeriesScaler':
+    def fit(cls, series: 'Series', training: np.ndarray, columns: Sequence[str],
+            usual: np.ndarray | None = None) -> 'SeriesScaler':
         """Learn from the training rows of each series.
 
         Args:
             series: The panel.
-            values: [T, C].
-            observed: [T, C] bool; what is False is left out.
             training: [T] bool, rows of the training parts.
-            columns: The C names, for errors.
+            columns: The C names.
+            usual: [C], the deviation of a column that never changes in a series; None for the
+                median of the others.
 
         Raises:
             DataError: a column never changes in any series, or has no value in one.
         """
+        values, observed = series.select(columns)
         counted = observed & training[:, None]
         starts = series.bounds[:-1]
 
@@ -137,11 +138,12 @@ class SeriesScaler:
                      ((np.minimum.reduceat, np.inf), (np.maximum.reduceat, -np.inf)))
         still, notes = low == high, []
         for column, name in enumerate(columns):
-            if still[:, column].all():
+            if usual is None and still[:, column].all():
                 raise DataError(f'column `{name}` never changes in the training rows of any series',
                                 hint=f'leave `{name}` out (columns of the source, targets), or set '
                                 'scale=False')
-            deviation[still[:, column], column] = np.median(deviation[~still[:, column], column])
+            deviation[still[:, column], column] = usual[column] if usual is not None \
+                else np.median(deviation[~still[:, column], column])
             if still[:, column].any():
                 shown = series.ids[int(still[:, column].argmax())]
                 notes.append(f'`{name}` never changes in the training rows of '
@@ -164,14 +166,83 @@ class SeriesScaler:
         """Plain lists, for a checkpoint."""
         return {'ids': self.ids, 'mean': self.mean.tolist(), 'deviation': self.deviation.tolist()}
 
-    def with_more(self, other: 'SeriesScaler') -> 'SeriesScaler':
-        """This one, and the series that only another one knows behind them."""
-        known = set(self.ids)
-        more = [place for place, name in enumerate(other.ids) if name not in known]
-        return SeriesScaler([*self.ids, *(other.ids[place] for place in more)],
-                            np.concatenate([self.mean, other.mean[more]]),
-                            np.concatenate([self.deviation, other.deviation[more]]))
+    def places(self, ids: Sequence[str]) -> np.ndarray:
+        """[S] int64, the place of each of these names, -1 of one that is not known."""
+        known = {name: place for place, name in enumerate(self.ids)}
+        return np.array([known.get(name, -1) for name in ids], dtype=np.int64)
+
+    def with_unseen(self, series: 'Series', past: np.ndarray,
+                    columns: Sequence[str]) -> 'SeriesScaler':
+        """This one, and behind its series those of a file that it does not know.
+
+        Each has the scale of its own rows before what is forecast; a column that stands still in
+        these has the median deviation of the training's series. Where the training scaled nothing,
+        nothing is.
+
+        Args:
+            series: The panel.
+            past: [T] bool, which of its rows lie before what is forecast.
+            columns: The C names.
+
+        Raises:
+            DataError: a column has no value in the past of a series.
+        """
+        unseen = np.flatnonzero(self.places(series.ids) < 0)
+        if not len(unseen):
+            return self
+        fresh = series.members(unseen)
+        if not self.mean.any() and (self.deviation == 1).all():
+            more = SeriesScaler.identity(fresh.ids, len(columns))
+        else:
+            more = SeriesScaler.fit(fresh, past[np.isin(series.series_of_rows, unseen)], columns,
+                                    np.median(self.deviation, axis=0))
+        return SeriesScaler([*self.ids, *more.ids], np.concatenate([self.mean, more.mean]),
+                            np.concatenate([self.deviation, more.deviation]), more.notes)
 
     def transform_rows(self, values: np.ndarray, codes: np.ndarray) -> np.ndarray:
         """[T, C] in the scale of the data to scaled; `codes` [T] are places in `ids`."""
         return (values - self.mean[codes]) / self.deviation[codes]
+
+
+def fit_scaler(series: 'Series', training: np.ndarray, past: np.ndarray, columns: Sequence[str],
+               scale: bool, state: dict | None
+               ) -> tuple[StandardScaler | SeriesScaler, list[str]]:
+    """The scale of one series or of many, and what was concluded, a sentence each.
+
+    Args:
+        series: One or many.
+        training: [T] bool, rows of the training parts.
+        past: [T] bool, rows before what is forecast, by which series are scaled that `state` does
+            not know.
+        columns: The C names.
+        scale: False leaves values as they are.
+        state: `to_dict` of a checkpoint's scaler, which then counts instead of the training rows.
+
+    Raises:
+        DataError: the checkpoint is of one series and the file of many, or the other way round; or
+            there is nothing to learn a scale from.
+    """
+    if state is not None and bool(series.ids) != ('ids' in state):
+        raise _other_number(series, state)
+    if not series.ids:
+        if state is not None:
+            return StandardScaler.from_dict(state), []
+        if not scale:
+            return StandardScaler.identity(len(columns)), []
+        values, observed = (each[training] for each in series.select(columns))
+        return StandardScaler.fit(values, observed, columns), []
+    if state is None:
+        found = SeriesScaler.fit(series, training, columns) if scale \
+            else SeriesScaler.identity(series.ids, len(columns))
+    else:
+        found = SeriesScaler.from_dict(state).with_unseen(series, past, columns)
+    return found, found.notes
+
+
+def _other_number(series: 'Series', state: dict) -> DataError:
+    if series.ids:
+        return DataError(f'the model was trained on one series, and `{series.path}` has '
+                         f'{len(series.ids):,}', hint='give it a file of one, or train on many')
+    return DataError(f'the model was trained on {len(state["ids"]):,} series, and '
+                     f'`{series.path}` is read as one', hint='id_column of the source names the '
+                     'column that tells series apart, in training and here')

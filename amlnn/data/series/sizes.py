@@ -59,13 +59,22 @@ def conclude_calendar(grid: TimeGrid | None, days: float) -> list[str]:
 
     >>> conclude_calendar(TimeGrid.parse('1 hour'), 400), conclude_calendar(None, 0)
     (['hour', 'weekday'], [])
+    >>> conclude_calendar(TimeGrid.parse('1 hour'), 800)
+    ['hour', 'weekday', 'year']
     """
     if grid is None:
         return []
     found = ['hour'] if grid.unit in ('second', 'daytime') else []
     if grid.unit in ('second', 'daytime', 'weekday') or (grid.unit == 'day' and grid.count % 7):
         found.append('weekday')
-    return found + (['year'] if days >= 2 * 365 and grid.count < 12 else [])
+    return found + (['year'] if days >= 2 * 365 and _steps_a_year(grid) > 1 else [])
+
+
+def _steps_a_year(grid: TimeGrid) -> float:
+    """About how many rows a year has."""
+    if grid.unit == 'month':
+        return 12 / grid.count
+    return 366 * 86400 / (grid.seconds or 86400)
 
 
 def _usual(grid: TimeGrid | None) -> tuple[int, int]:

@@ -11,8 +11,9 @@ from itertools import combinations
 import numpy as np
 
 from amlnn.data.series.csv_table import NO_NAME
+from amlnn.data.series.number_cells import MISSING, looks_like_number
 
-__all__ = ['SeveralSeries', 'several_series', 'telling_pair', 'unmeant']
+__all__ = ['SeveralSeries', 'is_one_word', 'several_series', 'telling_pair', 'unmeant']
 
 _PART_OF_TIME = re.compile(r'(?i).*(hour|time|stunde|zeit|minute|period|interval|month|day)s?')
 _TIME_OF_DAY = re.compile(r'\d{1,2}:\d{2}(:\d{2})?( ?[AaPp][Mm])?')
@@ -47,6 +48,16 @@ def unmeant(name: str, values: np.ndarray, times: np.ndarray | None) -> str | No
         if np.array_equal(values, derived):
             return f'is the {what} of the date'
     return None
+
+
+def is_one_word(cells: Sequence[str]) -> bool:
+    """Whether all cells of a column are one word, as its currency, or the one series of a file.
+
+    >>> is_one_word(['EUR', 'EUR']), is_one_word(['', '']), is_one_word(['1', '1'])
+    (True, False, False)
+    """
+    return len(cells) > 1 and cells[0] == cells[-1] and len(set(cells)) == 1 \
+        and cells[0].strip().lower() not in MISSING and not looks_like_number(cells[0])
 
 
 @dataclass(frozen=True)
@@ -138,15 +149,16 @@ def _says_time(name: str, cells: Sequence[str]) -> bool:
 
 def _names_things(cells: list[str]) -> bool:
     """Whether cells may be ids: words, or whole numbers."""
-    if not _are_numbers(cells):
-        return all(cells)
-    numbers = np.array(cells, dtype=np.float64)
+    filled = [cell for cell in cells if cell]  # that a row has no name is said afterwards
+    if not filled or not _are_numbers(filled):
+        return bool(filled)
+    numbers = np.array(filled, dtype=np.float64)
     return bool(np.isfinite(numbers).all() and (numbers == np.round(numbers)).all())
 
 
 def _are_numbers(cells: list[str]) -> bool:
     try:
-        np.array(cells, dtype=np.float64)
+        np.array([cell for cell in cells if cell], dtype=np.float64)
     except ValueError:
         return False
     return True

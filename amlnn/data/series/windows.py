@@ -15,8 +15,8 @@ from torch import Tensor
 
 from amlnn.config.kind import PARTS
 from amlnn.data.series.chosen import (
+    check_all_end,
     check_end,
-    check_ends_together,
     choose_columns,
     conclude_known,
     without_future,
@@ -24,8 +24,8 @@ from amlnn.data.series.chosen import (
 from amlnn.data.series.csv_columns import AUTO
 from amlnn.data.series.known import KnownColumns
 from amlnn.data.series.overlap import OverlapReport, find_copies
-from amlnn.data.series.parts import PART_NAMES, Division
-from amlnn.data.series.scaling import SeriesScaler, StandardScaler
+from amlnn.data.series.parts import PART_NAMES, Division, divide_panel
+from amlnn.data.series.scaling import SeriesScaler, StandardScaler, fit_scaler
 from amlnn.data.series.series import Series
 from amlnn.data.series.sizes import conclude_calendar, conclude_sizes
 from amlnn.data.series.time_grid import infer_grid
@@ -49,8 +49,8 @@ class SeriesWindows:
     columns, 0 where missing; `targets` float32 [B, P, C]; `index` int64 [B], the windows' numbers;
     with known columns `known` float32 [B, P, K], what is known of the steps to come; if the series
     has missing values anywhere, `observed` bool [B, L, C + E + K] and `target_observed` bool
-    [B, P, C]; and of a panel `series` int64 [B], the place of each window's series in the ids that
-    the scaler knows, -1 of one that it does not.
+    [B, P, C]; and of a panel `series` int64 [B], the place of each window's series in the ids of
+    the scaler: those of the training first, then any that it had not.
 
     Args:
         source: The series: a dict that DATASETS builds, or an object with `read()`.
@@ -128,8 +128,9 @@ class SeriesWindows:
                 look_back, horizon, self._grid, int(np.median(np.diff(series.bounds))),
                 self.season)
             series = replace(series, notes=[*series.notes, self._sizes_in_words()])
-        if concluded and targets is None:
-            check_ends_together(series, self.columns, self.horizon)
+        if targets is None and series.truth is None:
+            series = replace(series, notes=[*series.notes, *check_all_end(
+                series, self.columns, self.horizon, ask=concluded)])
         if calendar == AUTO:
             days = 0 if series.times is None else np.ptp(series.times.astype(np.int64)) / 86400
             calendar = conclude_calendar(self._grid, days)
@@ -137,7 +138,8 @@ class SeriesWindows:
                 series = replace(series, notes=[
                     *series.notes, f'known ahead of the calendar: {", ".join(calendar)}'])
         if series.ids:
-            series, self._division = self._divide(series, borders, ratios, short)
+            series, self._division = divide_panel(series, self.look_back, self.horizon, borders,
+                                                  ratios, short)
         else:
             self._division = Division.of_one(len(series.values), borders, ratios)
             for part in PARTS:
@@ -159,15 +161,14 @@ class SeriesWindows:
             check_end(series, self.columns)
         self._notes = list(series.notes)
         training = self._division.in_part('train')
-        self.scaler: StandardScaler | SeriesScaler
+        self.scaler, said = fit_scaler(series, training, self._division.before(split), names, scale,
+                                       scaler)
+        self._notes += said
         self._codes = None
-        if series.ids:
-            self.scaler = self._fit_panel(series, values, observed, training, names, scale, scaler)
-            places = {name: place for place, name in enumerate(self.scaler.ids)}
-            self._codes = np.array([places[name] for name in series.ids])[series.series_of_rows]
+        if isinstance(self.scaler, SeriesScaler):
+            self._codes = self.scaler.places(series.ids)[series.series_of_rows]
             scaled = np.where(observed, self.scaler.transform_rows(values, self._codes), 0)
         else:
-            self.scaler = self._fit_one(values, observed, names, scale, scaler)
             scaled = np.where(observed, self.scaler.transform(values), 0)
         self._known = None
         if known or calendar or holidays or series.static or known_scales:
@@ -349,66 +350,17 @@ class SeriesWindows:
             rows = np.concatenate([rows, self._division_codes()[:, None]], axis=1)
         return find_copies(rows, self._starts['test'], length, allowed)
 
+    def copies_in_words(self) -> str | None:
+        """How many test windows also lie in the training part, and where the first one does; None
+        without any.
+        """
+        found = self.overlap()
+        if not found.count:
+            return None
+        return found.describe(None if self.times is None and not self.ids else self.time_names)
+
     def _division_codes(self) -> np.ndarray:
         return np.repeat(np.arange(len(self.ids), dtype=np.float32), np.diff(self._bounds))
-
-    def _divide(self, series: Series, borders: Sequence[int] | None, ratios: Sequence[float],
-                short: str) -> tuple[Series, Division]:
-        """Parts of a panel, without the series that are too short if they are to be left out."""
-        if borders is not None:
-            raise DataError(f'borders={tuple(borders)} are rows of one series, and there are '
-                            f'{len(series.ids):,}', hint='ratios=(0.7, 0.1, 0.2): of each series')
-        division = Division.of_panel(series.bounds, ratios, self.horizon)
-        need = self.look_back + self.horizon
-        few = division.ends[:, 0] < need
-        if not few.any():
-            return series, division
-        shortest = [series.ids[place] for place in np.flatnonzero(few)[:3]]
-        shown = ', '.join(f'`{name}`' for name in shortest) + (', ...' if few.sum() > 3 else '')
-        told = f'{int(few.sum()):,} of {len(few):,} series have no training window of look_back ' \
-               f'{self.look_back} + horizon {self.horizon} = {need} rows ({shown})'
-        if short == 'error' or few.all():
-            raise DataError(
-                f'`{series.path}`: {told}', hint='shorten look_back or horizon'
-                + ("; short='drop' of the data set leaves these out" if not few.all() else ''))
-        kept = replace(series.members(np.flatnonzero(~few)),
-                       notes=[*series.notes, f'{told}: left out'])
-        return kept, Division.of_panel(kept.bounds, ratios, self.horizon)
-
-    def _fit_one(self, values: np.ndarray, observed: np.ndarray, names: list[str], scale: bool,
-                 state: dict | None) -> StandardScaler:
-        if state is not None and 'ids' in state:
-            raise DataError(
-                f'the model was trained on {len(state["ids"]):,} series, and '
-                f'`{self._path}` is read as one', hint="id_column='store' of the source, say, "
-                'names the column that tells series apart')
-        if state is not None:
-            return StandardScaler.from_dict(state)
-        if not scale:
-            return StandardScaler.identity(len(names))
-        train_end = self.borders[0]
-        return StandardScaler.fit(values[:train_end], observed[:train_end], names)
-
-    def _fit_panel(self, series: Series, values: np.ndarray, observed: np.ndarray,
-                   training: np.ndarray, names: list[str], scale: bool,
-                   state: dict | None) -> SeriesScaler:
-        if state is not None and 'ids' not in state:
-            raise DataError(
-                f'the model was trained on one series, and `{self._path}` has '
-                f'{len(series.ids):,}', hint='train on many, or give it a file of one')
-        if state is not None:
-            known = SeriesScaler.from_dict(state)
-            unseen = ~np.isin(series.ids, known.ids)
-            if not unseen.any():
-                return known
-            # A series that training had not: its own rows before the test part say its scale.
-            return known.with_more(SeriesScaler.fit(
-                series, values, observed, self._division.in_part('train'), names))
-        if not scale:
-            return SeriesScaler.identity(series.ids, len(names))
-        found = SeriesScaler.fit(series, values, observed, training, names)
-        self._notes += found.notes
-        return found
 
     def _sizes_in_words(self) -> str:
         season = f', season {self.season}' if self.season else ''

@@ -14,8 +14,7 @@ from mmengine.registry import DATASETS
 
 from amlnn.atomic import write_text
 from amlnn.config.kind import PARTS
-from amlnn.data.series.continuation import lay_on_trained_grid, trained_grid
-from amlnn.data.series.csv_columns import AUTO
+from amlnn.data.series.continuation import lay_on_trained_grid, trained_columns, trained_grid
 from amlnn.data.series.ends import LastWindows, last_windows
 from amlnn.data.series.series import Series
 from amlnn.engine.options import PredictOptions
@@ -111,6 +110,7 @@ def forecast_ends(sections: SeriesSections, options: PredictOptions, intervals: 
     section = next(sections.section(part) for part in PARTS
                    if sections.config.get(f'{part}_dataloader'))
     windows = last_windows(series, info, future, section.get('short', 'error'))
+    sections.check_models(windows.series.ids)
     point, quantiles = forecast(windows)
     codes = windows.codes if windows.series.ids else None
     mean, deviation = windows.mean[:, None], windows.deviation[:, None]
@@ -145,18 +145,7 @@ def _source(sections: SeriesSections, path: Path) -> dict:
         name = 'ArraySeries' if path.suffix in ('.npy', '.npz') else 'CSVSeries'
         source = {'type': name, 'missing': 'mask'}
     source.pop('rows', None)  # the end of the file counts
-    return {**source, **_trained_columns(source, sections.trained), 'path': str(path)}
-
-
-def _trained_columns(source: dict, info: dict) -> dict:
-    """What need not be found out again: a file of few series, or of few rows, may not show it."""
-    if source.get('id_column') != AUTO or not info.get('id_columns'):
-        return {}
-    known = info.get('known') or {}
-    found = dict(id_column=info['id_columns'], static=list(known.get('static') or ()))
-    if not source.get('columns'):
-        found['columns'] = [*info['columns'], *info['extra_columns'], *known.get('columns', ())]
-    return found
+    return {**source, **trained_columns(source, sections.trained), 'path': str(path)}
 
 
 def _read(sections: SeriesSections, path: Path) -> tuple[Series, str]:

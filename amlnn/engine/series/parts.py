@@ -17,7 +17,7 @@ from mmengine.registry import DATASETS, MODELS
 from torch import nn
 
 from amlnn.config.kind import PARTS
-from amlnn.data.series.continuation import check_step
+from amlnn.data.series.continuation import check_step, trained_columns
 from amlnn.data.series.csv_columns import AUTO
 from amlnn.data.series.series import Series
 from amlnn.data.series.window_loader import WindowLoader
@@ -38,6 +38,9 @@ from amlnn.formulas.forecast_errors import seasonal_naive_error
 from amlnn.models.weights_path import find_path
 
 __all__ = ['FirstBatch', 'SeriesParts', 'naive_error']
+
+_SHOWN = 5  # columns to forecast that are named before a training
+
 
 @dataclass
 class SeriesParts(SeriesSections):
@@ -83,6 +86,7 @@ class SeriesParts(SeriesSections):
             if self.trained:
                 self.check_fits(dataset.metainfo)
                 check_step(dataset.metainfo, self.trained, self.checkpoint)
+                self.check_models(dataset.ids)
             for other, known in self._datasets.items():
                 self._check_same(part, dataset.metainfo, other, known.metainfo)
             self._datasets[part] = dataset
@@ -169,8 +173,11 @@ class SeriesParts(SeriesSections):
     def section(self, part: str) -> dict:
         """See `SeriesSections`; its source is read once, whatever the number of parts."""
         section = super().section(part)
-        if section.get('source'):
-            section['source'] = _ReadOnce(section['source'], self._read)
+        source = section.get('source')
+        if source:
+            if self.trained:
+                source = {**source, **trained_columns(source, self.trained)}
+            section['source'] = _ReadOnce(source, self._read)
         return section
 
     @property
@@ -187,19 +194,20 @@ class SeriesParts(SeriesSections):
         """Columns and sizes, in words."""
         info = self.metainfo
         count = len(info['columns'])
+        named = f' ({", ".join(info["columns"])})' if count <= _SHOWN else ''
         more = [f'{len(info[name])} {word}' for name, word in (
             ('extra_columns', 'extra'), ('known_columns', 'known')) if info.get(name)]
         extra = ''.join(f' and {each}' for each in more)
         many = f' of {len(info["ids"]):,} series' if info.get('ids') else ''
-        return (f'{count} column{"s" * (count != 1)}{extra}{many}, {info["look_back"]} rows back, '
-                f'{info["horizon"]} ahead')
+        return (f'{count} column{"s" * (count != 1)}{named}{extra}{many}, '
+                f'{info["look_back"]} rows back, {info["horizon"]} ahead')
 
     def warnings(self) -> list[str]:
         """What makes an error of this data look better than it is."""
         if not self._datasets:
             return []
-        found = next(iter(self._datasets.values())).overlap()
-        return [found.describe()] if found.count else []
+        found = next(iter(self._datasets.values())).copies_in_words()
+        return [found] if found else []
 
     def data_hash(self) -> str:
         """SHA-256 of the numbers that were read, their columns and the parts' borders."""

@@ -5,7 +5,7 @@ A forecast that needs no network is made without torch, so nothing here imports 
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,21 @@ class SeriesSections:
                     f'`{checkpoint}` was trained with {name} {was}, and the config has {now}',
                     hint='give the config that the checkpoint was trained with; it is config.py in '
                     'the run folder')
+
+    def check_models(self, ids: Sequence[str]) -> None:
+        """Refuse series that have no model, where each of the training's has one of its own.
+
+        Raises:
+            CheckpointError: counts them, and names the first.
+        """
+        trained = set((self.trained or {}).get('ids', ids))
+        new = [name for name in ids if name not in trained]
+        if new and self.config['model'].get('per_series'):
+            raise CheckpointError(
+                f'`{self.checkpoint}` has a model for each series of its training, and none for '
+                f'`{new[0]}`' + (f', the first of {len(new):,}' if len(new) > 1 else ''),
+                hint='leave it out of the file, or train with model.per_series=False: a model of '
+                'all series forecasts new ones too')
 
     def check_sizes(self) -> None:
         """Compare what the config says with the checkpoint, without reading any data."""

@@ -239,7 +239,7 @@ class SeriesTask(Task):
         """See `Task`."""
         show_rows(record, self.plan.loaded.name, console)
         if record.repeated_windows:
-            say(console, self.parts.dataset(record.split).overlap().describe(), 'warning')
+            say(console, self.parts.dataset(record.split).copies_in_words(), 'warning')
 
     def check_predict(self, options) -> None:
         """See `Task`."""

@@ -58,7 +58,7 @@ class SimpleForecaster(BaseModel):
             raise ConfigError('SimpleForecaster got no look_back, horizon or channels',
                               hint='a training run takes them from the data set')
         self.look_back, self.horizon, self.channels = look_back, horizon, channels
-        self.season = season
+        self.season, self.series_count = season, series_count or 1
         kind = MODELS.get(str(method.get('type')))
         if not (isinstance(kind, type) and issubclass(kind, Baseline)):
             raise ConfigError(f'`model.method` is {method.get("type")}, which is no simple method',
@@ -68,7 +68,7 @@ class SimpleForecaster(BaseModel):
         self.head = PointHead()
         self.learnt = nn.ParameterDict({
             name: nn.Parameter(torch.zeros(shape, dtype=torch.float64), requires_grad=False)
-            for name, shape in self.method.shapes(series_count or 1, known_channels or 0).items()})
+            for name, shape in self.method.shapes(self.series_count, known_channels or 0).items()})
 
     def fit(self, data: FittingData) -> None:
         """Learn from the rows of the training part.
@@ -108,6 +108,8 @@ class SimpleForecaster(BaseModel):
                 hint='the data set gives other windows or columns than the model was made for')
         self.method.take({name: value.detach().cpu().numpy()
                           for name, value in self.learnt.items()})
+        if series is not None:  # those that training had not come behind its own
+            series = torch.where(series < self.series_count, series, -1)
         given = {name: value.cpu().numpy() for name, value in dict(
             observed=observed, known=known, series=series).items() if value is not None}
         forecast_BPC = self.method.predict(inputs.cpu().numpy(), **given)

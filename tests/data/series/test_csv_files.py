@@ -286,7 +286,11 @@ def test_the_future_has_no_target_and_is_refused(write):
     refused(CSVSeries(path), ':202`', 'still to come', 'rows=(0, 200)')
     known = CSVSeries(path, missing='mask', rows=(0, 200))
     assert SeriesWindows(known, 24, 6, 'train', targets=['y'], extra=['temp']).borders[2] == 200
-    assert SeriesWindows(source, 24, 6, 'train').columns == ['y', 'temp']  # one of them is known
+    both = SeriesWindows(source, 24, 6, 'train')
+    assert both.columns == ['y', 'temp']  # one of them is known
+    assert ':202`: `y` has no value from here on, and `temp` has' in both.notes[-1]
+    assert not any('from here on' in note for note in SeriesWindows(
+        source, 24, 6, 'train', targets=['y', 'temp']).notes)
 
 
 def test_windows_say_the_step_and_name_rows_with_their_offset(write):

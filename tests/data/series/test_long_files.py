@@ -306,18 +306,6 @@ def test_the_calendar_is_told_for_rows_to_come(tmp_path):
     assert ends.known[0].argmax(1).tolist() == [4, 5, 6]  # from Friday, the 1st of March, on
 
 
-def test_a_series_that_training_had_not_has_the_scale_of_its_own_rows(tmp_path):
-    info = windows(long_file(tmp_path / 'a.csv', [60, 60])).metainfo
-    other = tmp_path / 'b.csv'
-    other.write_text('date,store,sales\n' + ''.join(
-        f'{DAY + timedelta(days=row)},new,{row * 10}\n' for row in range(20)))
-    ends = last_windows(CSVSeries(str(other), id_column='store').read(), info)
-    values = np.arange(20) * 10.0
-    assert ends.codes.tolist() == [-1]
-    np.testing.assert_allclose(ends.inputs[0, :, 0], (values[-7:] - values.mean()) / values.std(),
-                               rtol=1e-6)
-
-
 def test_rows_at_uneven_times_are_brought_to_one_step(tmp_path):
     path = tmp_path / 'a.csv'
     rng = np.random.default_rng(0)
@@ -344,61 +332,6 @@ def test_a_panel_of_one_has_the_windows_of_the_series_alone(tmp_path):
         assert batches[0][name].equal(batches[1][name])
 
 
-def open_days(first, last, days, minutes=30):
-    """Times every half hour from `first` to `last`, hours, on these days."""
-    return [DAY + timedelta(days=day, minutes=minute) for day in days
-            for minute in range(60 * first, 60 * last + 1, minutes)]
-
-
-def test_rows_of_opening_hours_follow_each_other_from_day_to_day(tmp_path):
-    path = tmp_path / 'a.csv'
-    times = open_days(8, 16, range(20))
-    path.write_text('at,y\n' + ''.join(f'{when},{row % 7}\n' for row, when in enumerate(times)))
-    series = CSVSeries(str(path), 'at').read()
-    assert series.grid.name == '30 minutes from 08:00 to 16:00'
-    assert series.season == 17
-    assert len(series.values) == len(times)
-    ahead = series.grid.ahead(series.times[-1], 18)
-    assert [str(time) for time in ahead[[0, 16, 17]]] == [
-        '2024-01-21T08:00:00', '2024-01-21T16:00:00', '2024-01-22T08:00:00']
-    assert TimeGrid.parse(series.grid.name) == series.grid
-
-
-def test_hours_of_business_days_skip_the_weekend(tmp_path):
-    path = tmp_path / 'a.csv'
-    times = open_days(9, 17, [day for day in range(28) if day % 7 < 5], minutes=60)
-    path.write_text('at,y\n' + ''.join(f'{when},{row % 7}\n' for row, when in enumerate(times)))
-    series = CSVSeries(str(path), 'at').read()
-    assert series.grid.name == '1 hour from 09:00 to 17:00, business days'
-    assert str(series.grid.ahead(series.times[-1], 1)[0]) == '2024-01-29T09:00:00'  # a Monday
-
-
-def test_an_hour_that_is_missing_of_opening_hours_is_a_gap(tmp_path):
-    path = tmp_path / 'a.csv'
-    times = open_days(8, 16, range(20))
-    del times[100]
-    path.write_text('at,y\n' + ''.join(f'{when},{row % 7}\n' for row, when in enumerate(times)))
-    said(lambda: CSVSeries(str(path), 'at').read(), 'a row of 30 minutes from 08:00 to 16:00')
-    assert len(CSVSeries(str(path), 'at', gaps='mask').read().values) == 340
-
-
-def test_series_that_are_open_longer_share_the_grid_of_all(tmp_path):
-    path = tmp_path / 'a.csv'
-    rows = [(when, name, row % 7) for name, last in (('s0', 16), ('s1', 18))
-            for row, when in enumerate(open_days(8, last, range(20)))]
-    path.write_text('date,store,sales\n' + ''.join(f'{a},{b},{c}\n' for a, b, c in rows))
-    series = CSVSeries(str(path), id_column='store', gaps='mask').read()
-    assert series.grid.name == '30 minutes from 08:00 to 18:00'
-    assert np.diff(series.bounds).tolist() == [20 * 21 - 4, 20 * 21]
-
-
-def test_a_day_and_night_with_few_gaps_has_no_opening_hours(tmp_path):
-    path = tmp_path / 'a.csv'
-    times = open_days(0, 23, range(20), minutes=60)
-    path.write_text('at,y\n' + ''.join(f'{when},{row % 7}\n' for row, when in enumerate(times)))
-    assert CSVSeries(str(path), 'at').read().grid.name == '1 hour'
-
-
 def test_a_step_that_changes_within_a_series_is_refused(tmp_path):
     path = tmp_path / 'a.csv'
     steady = [DAY + timedelta(hours=row) for row in range(300)]
@@ -406,5 +339,39 @@ def test_a_step_that_changes_within_a_series_is_refused(tmp_path):
     path.write_text('date,store,sales\n' + ''.join(
         f'{when},{name},{row % 7}\n' for name, whens in (('s0', steady), ('s1', changed))
         for row, when in enumerate(whens)))
-    said(lambda: CSVSeries(str(path), id_column='store', gaps='mask').read(), 'series `s1`',
-         '1 hour apart', '3 hours from there on')
+    text = said(lambda: CSVSeries(str(path), id_column='store', gaps='mask').read(), 'series `s1`',
+                '1 hour apart', '3 hours from there on')
+    assert 'rows=(' not in text  # those of the file are of other series too
+
+
+def test_a_copy_of_a_test_window_is_named_by_its_series_and_times(tmp_path):
+    path = long_file(tmp_path / 'a.csv', [50, 50])
+    lines = Path(path).read_text().splitlines()
+    for row in range(10):  # the first test window of s1, from row 33 on, is its rows from 20 on
+        when = lines[1 + 50 + 33 + row].split(',')[0]
+        lines[1 + 50 + 33 + row] = f'{when},s1,{1020 + row}'
+    Path(path).write_text('\n'.join(lines) + '\n')
+    part = windows(path, 'test', ratios=(0.6, 0.2, 0.2))
+    assert part.copies_in_words() == (
+        '1 of 16 test windows occur in the training part too: the one at s1 2024-02-03 00:00:00 '
+        'is also at s1 2024-01-21 00:00:00')
+    assert windows(long_file(tmp_path / 'b.csv', [50]), 'test').copies_in_words() is None
+
+
+def test_a_word_that_is_the_same_in_all_rows_is_left_out(tmp_path):
+    path = long_file(tmp_path / 'a.csv', [60, 60], more=columns('currency')(
+        lambda place, row: ',EUR'))
+    series = CSVSeries(path, id_column='auto').read()
+    assert (series.ids, series.columns, series.static) == (['s0', 's1'], ['sales'], {})
+    assert '`currency` is `EUR` in all rows, and is left out' in series.notes
+    alone = CSVSeries(long_file(tmp_path / 'b.csv', [60]), id_column='auto').read()
+    assert (alone.ids, alone.columns) == ([], ['sales'])
+
+
+@pytest.mark.parametrize('by_time', [False, True])
+def test_a_row_without_the_name_of_its_series_is_named(tmp_path, by_time):
+    path = long_file(tmp_path / 'a.csv', [60, 60], by_time)
+    lines = Path(path).read_text().splitlines()
+    lines[17] = lines[17].replace('s0', '').replace('s1', '')
+    Path(path).write_text('\n'.join(lines) + '\n')
+    said(lambda: CSVSeries(path, id_column='auto').read(), 'a.csv:18', '`store` is empty')

@@ -113,6 +113,21 @@ def test_a_ridge_forecasts_from_the_command_without_importing_torch(fitted, data
     assert len((tmp_path / 'out.csv').read_text().splitlines()) == 22
 
 
+def test_series_that_training_had_not_are_tested_and_forecast_too(fitted, tmp_path, run_tool):
+    config, run = fitted('TrainMean', 'shops')
+    text = write_shops(tmp_path / 'new.csv').read_text()
+    (tmp_path / 'new.csv').write_text(text.replace(',s1,', ',t1,').replace(',s2,', ',t2,'))
+    other = write_config(tmp_path / 'own.py', tmp_path / 'new.csv', 'TrainMean', SHOPS)
+    status, _, errors = run_tool('test', other, run / 'best.pth')
+    assert status == 0, errors
+    status, out, errors = run_tool('predict', config, run / 'best.pth', tmp_path / 'new.csv')
+    rows = [line.split(',') for line in out.splitlines()[1:]]
+    assert [rows[place][0] for place in (0, 7, 14)] == ['s0', 't1', 't2']
+    # The mean of its training part where that is known, of the look-back where it is not.
+    assert {float(row[3]) // 100 for row in rows[:7]} == {1}
+    assert {float(row[3]) // 100 for row in rows[14:]} == {3}
+
+
 def test_what_is_wrong_with_a_checkpoint_is_said_as_for_a_network(fitted, data, tmp_path):
     config, run = fitted('Ridge', 'alone')
     loaded = load_config(config)

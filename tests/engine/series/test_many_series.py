@@ -164,9 +164,11 @@ def test_a_model_a_series_forecasts_its_own_and_no_other(shops, run_tool, tmp_pa
     assert run_tool('predict', local, run / 'best.pth', file, '--out', out)[0] == 0
     other = tmp_path / 'other.csv'
     other.write_text(file.read_text().replace(',s1,', ',new,'))
-    status, _, errors = run_tool('predict', local, run / 'best.pth', other)
-    assert status == 2
-    assert 'per_series=False' in errors
+    for words in (('predict', local, run / 'best.pth', other),
+                  ('test', local, run / 'best.pth', '--data', other)):
+        status, _, errors = run_tool(*words)
+        assert (status, len(errors.strip().splitlines())) == (2, 2)
+        assert '`new`' in errors and 'per_series=False' in errors
 
 
 def test_one_file_and_many_are_not_taken_for_each_other(shops, run_tool, tmp_path):
@@ -195,6 +197,11 @@ def test_a_spreadsheet_is_trained_tested_and_forecast_without_a_word_about_it(ru
     best = tmp_path / 'runs/latest/best.pth'
     status, out, errors = run_tool('test', *words[:1], best, *words[1:])
     assert status == 0, errors
+    # What the command line says is in the run's own config: the next command is whole.
+    line = next(line for line in said.splitlines() if ' tools/test.py ' in line)
+    status, again, errors = run_tool('test', *line.split()[2:])
+    assert status == 0, errors
+    assert again.splitlines()[2:5] == out.splitlines()[2:5]
     status, out, errors = run_tool('predict', words[0], best, file, '--out', tmp_path / 'f.csv')
     assert status == 0, errors
     assert len(rows_of(tmp_path / 'f.csv')) == 2 * 9  # a twentieth of the shorter half
@@ -223,6 +230,16 @@ def test_files_that_show_less_are_read_as_the_training_file_was(run_tool, tmp_pa
     # One shop alone: no time repeats, and nothing shows that size is static.
     one = write('one.csv', [head, *(line for line in lines if ',s1,' in line)])
     assert forecast('f1.csv', one)[0] == [row for row in both if row['shop'] == 's1']
+    run = tmp_path / 'runs/latest'
+    measured = []
+    for data in (file, one):
+        status, _, errors = run_tool('test', run / 'config.py', run / 'best.pth', '--data', data,
+                                     '--out', tmp_path / 'test.json')
+        assert status == 0, errors
+        measured.append(json.loads((tmp_path / 'test.json').read_text()))
+    assert measured[1]['series_errors']['ridge'][1]['windows'] == measured[1]['samples']
+    for method in ('this model', 'repeat last'):
+        assert measured[0]['series_errors'][method][1] == measured[1]['series_errors'][method][1]
     # Rows to come by time, not by shop.
     past = write('past.csv', [head, *(line for line in lines if line.split(',')[2])])
     ahead = sorted(','.join((when, shop, holiday)) for when, shop, sales, holiday, _ in (
@@ -236,3 +253,19 @@ def test_files_that_show_less_are_read_as_the_training_file_was(run_tool, tmp_pa
     found, errors = forecast('f4.csv', new)
     assert len(found) == 10
     assert '1 series that training had not' in errors and '`new`' in errors
+
+
+def test_a_column_that_goes_on_behind_all_series_is_no_target_unless_chosen(run_tool, tmp_path):
+    file = write_sales(tmp_path / 'mine.csv', [200, 180], holiday=0.1, future=12)
+    words = ['amlnn::series/own.py', '--data', file, '--work-dir', tmp_path / 'runs', '--dry-run']
+    status, out, errors = run_tool('train', *words)
+    assert status == 0 and '1 column (sales) and' in out, errors  # a flag is known ahead
+    nothing = ['--cfg-options', 'train_dataloader.dataset.known=[]']
+    status, _, errors = run_tool('train', *words, *nothing)
+    assert (status, len(errors.strip().splitlines())) == (2, 2)
+    for piece in ('mine.csv:202', 'series `s0`', '`sales`', '`holiday`', 'known="[\'holiday\']"'):
+        assert piece in errors
+    for more in ("known=['holiday']", "targets=['sales','holiday']"):
+        status, _, errors = run_tool('train', *words, '--cfg-options',
+                                     f'train_dataloader.dataset.{more}')
+        assert status == 0, errors
