@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -16,7 +17,7 @@ __all__ = ['STOPPING', 'WorkerStart', 'raise_on_sigterm', 'signals_wait']
 # So long a process that was told to end with its group waits for the one that it works for.
 _GRACE = 10
 
-# So many seconds after an exception was ignored its signal is sent anew.
+# So many seconds after an exception was ignored, or could do harm, its signal is sent anew.
 _PAUSE = 0.05
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -98,15 +99,53 @@ def raise_on_sigterm() -> None:
     owner = os.getpid()
     if not isinstance(sys.unraisablehook, _SentAnew):
         sys.unraisablehook = _SentAnew(sys.unraisablehook)
+    after_imports = _AfterImports()
 
-    def handler(number: int, frame: FrameType | None) -> None:
+    def terminate(number: int, frame: FrameType | None) -> None:
         if os.getpid() == owner:
-            raise Terminated
-        if hasattr(signal, 'alarm'):
+            if not after_imports.waits(number, frame):
+                raise Terminated
+        elif hasattr(signal, 'alarm'):
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(_GRACE)
 
-    signal.signal(signal.SIGTERM, handler)
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != owner or not after_imports.waits(number, frame):
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, terminate)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # it may be ignored
+        signal.signal(signal.SIGINT, interrupt)
+
+
+class _AfterImports:
+    """Lets a signal wait while modules are imported, which takes seconds and leaves nothing.
+
+    An exception that comes out of Python into torch's C++, as it imports its parts, aborts.
+    """
+
+    def __init__(self) -> None:
+        self._until: float | None = None
+
+    def waits(self, number: int, frame: FrameType | None) -> bool:
+        """Whether the signal is sent anew later; a module that hangs is not waited for."""
+        while frame is not None and frame.f_code.co_filename != '<frozen importlib._bootstrap>':
+            frame = frame.f_back
+        if frame is None:
+            return False
+        if self._until is None:
+            self._until = time.monotonic() + _GRACE
+        if time.monotonic() > self._until:
+            return False
+        _send_later(number)
+        return True
+
+
+def _send_later(number: int) -> None:
+    """Send this process a signal from a thread, when what is under way may be over."""
+    again = threading.Timer(_PAUSE, os.kill, (os.getpid(), number))
+    again.daemon = True
+    again.start()
 
 
 class _SentAnew:
@@ -128,7 +167,4 @@ class _SentAnew:
         if not issubclass(ignored.exc_type, KeyboardInterrupt) or os.getpid() != self._owner:
             self._before(ignored)
             return
-        # Later, from a thread: an exception in this hook, or in the rest of that place, is ignored.
-        again = threading.Timer(_PAUSE, os.kill, (self._owner, number))
-        again.daemon = True
-        again.start()
+        _send_later(number)  # an exception in this hook, or in the rest of that place, is ignored

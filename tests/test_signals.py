@@ -66,6 +66,24 @@ def test_a_signal_is_not_lost_where_exceptions_are_ignored(place, number, said):
     assert done.stderr == '' and done.returncode == 0
 
 
+@pytest.mark.parametrize(('number', 'said'), [('SIGTERM', 'terminated'), ('SIGINT', 'interrupted')])
+def test_a_signal_waits_for_an_import_and_not_for_one_that_hangs(number, said, tmp_path):
+    (tmp_path / 'slow.py').write_text('come()\ntime.sleep(0.3)\nprint("imported")\n')
+    (tmp_path / 'hanging.py').write_text('come()\nwhile True:\n    time.sleep(0.1)\n')
+    for name, shown in (('slow', ['imported', said]), ('hanging', [said])):
+        place = f"""
+    import builtins, sys
+    import amlnn.signals
+    amlnn.signals._GRACE = 1
+    builtins.come, builtins.time = come, time
+    sys.path.insert(0, {str(tmp_path)!r})
+    import {name}
+    time.sleep(5)"""
+        done = subprocess.run([sys.executable, '-c', PROGRAM.format(place=place, number=number)],
+                              capture_output=True, text=True, timeout=20)
+        assert done.stdout.split() == shown and done.stderr == ''
+
+
 def test_other_exceptions_that_are_ignored_are_printed_as_ever():
     program = '''
 from amlnn.signals import raise_on_sigterm

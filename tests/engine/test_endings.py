@@ -75,13 +75,48 @@ def ends_rightly(config: Path, work_dir: Path, epoch: int, delay: float) -> None
     assert process.returncode == 143, output
     assert output.strip().splitlines()[-1] == 'terminated' and 'error' not in output.lower()
     run = run_in(work_dir)
-    assert read_run(run).status == 'interrupted' and f'--resume {run}' in output
+    record = read_run(run)
+    assert record.status == 'interrupted' and f'--resume {run}' in output
     assert_gone(process.pid)
+    again = start(config, work_dir, '--resume', str(run), '--cfg-options',
+                  f'train_cfg.max_epochs={len(record.epochs) + 1}')
+    output, _ = again.communicate(timeout=240)
+    assert again.returncode == 0, output
+    assert read_run(run).status == 'done'
+    assert [epoch.epoch for epoch in read_run(run).epochs] == [
+        *(epoch.epoch for epoch in record.epochs), len(record.epochs) + 1]
 
 
 def test_sigterm_to_the_group_of_a_run_with_workers_ends_it_as_interrupted(tmp_path, data_set):
     config = write_tiny_config(tmp_path / 'c.py', data_set, WORKERS, epochs=2000)
     ends_rightly(config, tmp_path / 'w', 1, 0.03)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('number', range(8))
+def test_sigterm_to_the_group_before_a_run_has_begun_leaves_nothing_half(number, tmp_path,
+                                                                         data_set):
+    config = write_tiny_config(tmp_path / 'c.py', data_set, WORKERS, epochs=1)
+    work_dir = tmp_path / 'w'
+    begin = time.monotonic()
+    whole = start(config, tmp_path / 'whole')
+    wait_for(lambda: epochs_of(tmp_path / 'whole') >= 0, whole)
+    took = time.monotonic() - begin
+    output, _ = whole.communicate(timeout=240)
+    assert whole.returncode == 0, output
+    process = start(config, work_dir)
+    time.sleep(took * number / 8)
+    os.killpg(process.pid, signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    # Python ends of the signal itself until the command has begun.
+    assert process.returncode in (143, -signal.SIGTERM), output
+    assert 'Traceback' not in output and 'error' not in output.lower()
+    assert_gone(process.pid)
+    again = start(config, work_dir)
+    output, _ = again.communicate(timeout=240)
+    assert again.returncode == 0, output
+    statuses = [read_run(path).status for path in work_dir.glob('2*Z-*')]
+    assert statuses.count('done') == 1 and set(statuses) <= {'done', 'interrupted'}
 
 
 @pytest.mark.slow
