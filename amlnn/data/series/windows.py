@@ -169,6 +169,7 @@ class SeriesWindows:
         if known or calendar or holidays or series.static or known_scales:
             self._known = KnownColumns.from_dict(known_scales) if known_scales else \
                 KnownColumns.fit(series, training, known, calendar, holidays, scale)
+            self._notes += self._known.gaps_in_words(series)
         more = len(self._known.names) if self._known else 0
         # Column by column: a window is then copied in long runs, and a model that treats columns as
         # series of their own folds them into its batch without another copy.
