@@ -121,7 +121,7 @@ class SeriesWindows:
         if AUTO in (look_back, horizon):
             self.look_back, self.horizon = conclude_sizes(
                 look_back, horizon, self._grid, int(np.median(np.diff(series.bounds))),
-                self.season)
+                self.season, bool(series.ids))
             series = replace(series, notes=[*series.notes, self._sizes_in_words()])
         if targets is None and series.truth is None:
             series = replace(series, notes=[
