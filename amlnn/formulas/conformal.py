@@ -201,8 +201,8 @@ def margins_by_series(pooled: Sequence[Conformal], series: np.ndarray, count: in
         own = fit_intervals(target[rows], point[rows],
                             None if quantiles is None else quantiles[rows], levels,
                             None if observed is None else observed[rows])
-        for fit in own:
-            for each, margins in zip(pooled, found, strict=True):
-                if each.level == fit.level:
-                    margins[place] = fit.margin
+        if len(own) < len(pooled):  # too few observed: 95 % of all may be less than 80 % of its own
+            continue
+        for fit, margins in zip(own, found, strict=True):
+            margins[place] = fit.margin
     return found

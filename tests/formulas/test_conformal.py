@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from amlnn.errors import DataError
-from amlnn.formulas.conformal import conformal_rank, fit_conformal, fit_intervals
+from amlnn.formulas.conformal import conformal_rank, fit_conformal, fit_intervals, margins_by_series
 
 
 @pytest.mark.parametrize('count, level, rank', [
@@ -107,3 +107,20 @@ def test_a_level_that_takes_more_windows_has_no_interval():
     observed = np.ones((10, 1, 1), bool)
     observed[3:] = False
     assert fit_intervals(target, target * 0, observed=observed) == []
+
+
+def test_a_series_has_margins_of_its_own_at_all_levels_or_at_none():
+    rng = np.random.default_rng(0)
+    series = np.repeat([0, 1, 2], 60)
+    # The second series errs ten times as much, and has a value in 12 of its windows alone: enough
+    # for 80 %, too few for 95 %.
+    target = rng.normal(size=(180, 2, 1)) * np.where(series == 1, 10, 1)[:, None, None]
+    observed = np.ones(target.shape, dtype=bool)
+    observed[72:120] = False
+    pooled = fit_intervals(target, np.zeros_like(target), observed=observed)
+    low, high = margins_by_series(pooled, series, 3, target, np.zeros_like(target),
+                                  observed=observed)
+    assert (low <= high).all()
+    assert low[1].tolist() == pooled[0].margin.tolist()
+    own = np.sort(np.abs(target[:60, 0, 0]))  # ranks by hand: ceil(61 * 0.8), ceil(61 * 0.95)
+    assert (low[0, 0, 0], high[0, 0, 0]) == (own[49 - 1], own[58 - 1])

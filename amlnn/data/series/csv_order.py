@@ -11,10 +11,10 @@ from amlnn.data.series.clock import Clock
 from amlnn.data.series.csv_panel import Members
 from amlnn.data.series.csv_table import CSVTable
 from amlnn.data.series.time_cells import TimeCells, looks_like_time
-from amlnn.data.series.unmeant import SeveralSeries, several_series
+from amlnn.data.series.unmeant import SeveralSeries, in_turns, several_series
 from amlnn.errors import DataError
 
-__all__ = ['RowOrder']
+__all__ = ['RowOrder', 'is_in_order']
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,8 @@ class RowOrder:
     def refuse_several(self, times: np.ndarray | None, named_so: bool = False) -> None:
         """Refuse series one below the other, and name the column that tells them apart."""
         found = self.find_several(times)
+        if found is None and not named_so and times is not None and is_in_order(times):
+            self._refuse_turns(times)
         if found is None or (named_so and not found.named_so):
             return
         if found.part_of_time:
@@ -121,6 +123,16 @@ class RowOrder:
             f'`{self.table.path}`: `{found.column}` names {len(found.names):,} series ({shown}) in '
             'one column',
             hint=f'id_column={found.column!r} of the source reads each as a series of its own')
+
+    def _refuse_turns(self, times: np.ndarray) -> None:
+        found = in_turns(self.other_columns(), times, surely=False)
+        if found is None:
+            return
+        raise DataError(
+            f'`{self.table.path}`: `{found.column}` names {len(found.names):,} things in turn '
+            f'({", ".join(found.names[:3])}{", ..." * (len(found.names) > 3)}): is each a series?',
+            hint=f'id_column={found.column!r} of the source reads them so; columns=[...], without '
+            f'`{found.column}`, makes one series of all')
 
     def _hint_for_repeated(self, times: np.ndarray, clock: Clock) -> str:
         for name in self.table.header:
@@ -141,3 +153,8 @@ class RowOrder:
                    'else keep one row for each time'
         return 'keep one row for each time; where rows are of several series, id_column of the ' \
                'source is the column that tells them apart'
+
+
+def is_in_order(times: np.ndarray) -> bool:
+    """Whether none of the times [T] comes after a later one."""
+    return bool((np.diff(times) >= np.timedelta64(0, 's')).all())

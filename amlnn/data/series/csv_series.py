@@ -9,7 +9,7 @@ from mmengine.registry import DATASETS
 from amlnn.data.series.clock import Clock, find_zone
 from amlnn.data.series.csv_columns import AUTO, conclude_date_column
 from amlnn.data.series.csv_missing import check_missing, check_missing_cells
-from amlnn.data.series.csv_order import RowOrder
+from amlnn.data.series.csv_order import RowOrder, is_in_order
 from amlnn.data.series.csv_panel import (
     Members,
     constant_columns,
@@ -30,7 +30,7 @@ from amlnn.data.series.resampling import check_way, is_about, resample
 from amlnn.data.series.series import Series
 from amlnn.data.series.time_cells import TimeCells, looks_like_time
 from amlnn.data.series.time_grid import TimeGrid
-from amlnn.data.series.unmeant import is_one_word, telling_pair, unmeant
+from amlnn.data.series.unmeant import in_turns, is_one_word, telling_pair, unmeant
 from amlnn.errors import DataError
 from amlnn.suggest import did_you_mean
 
@@ -223,11 +223,16 @@ class CSVSeries:
     def _conclude_members(self, table: CSVTable, order: RowOrder, times: np.ndarray,
                           notes: list[str]) -> Members | None:
         """The series that a column tells apart, where times do not simply rise."""
-        if (np.diff(times) > np.timedelta64(0, 's')).all():
+        names, rises = [], (np.diff(times) > np.timedelta64(0, 's')).all()
+        if not rises:
+            found = order.find_several(times)
+            names = [] if found is None or found.part_of_time else [found.column]
+            names = telling_pair(order.other_columns(), times, names) or names
+        if not names and is_in_order(times):
+            turns = in_turns(order.other_columns(), times)
+            names = [turns.column] if turns else []
+        if rises and not names:
             return None
-        found = order.find_several(times)
-        names = [] if found is None or found.part_of_time else [found.column]
-        names = telling_pair(order.other_columns(), times, names) or names
         if not names:
             order.refuse_unsorted(times)
             order.refuse_repeated(times)

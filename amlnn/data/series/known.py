@@ -122,7 +122,7 @@ class KnownColumns:
             scale: False leaves columns of the file as they are.
 
         Raises:
-            DataError: a name means nothing, or a static column has too many words.
+            DataError: a name means nothing, a column has no value, or a static one too many words.
         """
         for name in calendar:
             if name not in CALENDAR:
@@ -135,9 +135,12 @@ class KnownColumns:
         scaler = None
         if columns:
             scaler = StandardScaler.identity(len(columns))
-            for place in range(len(columns) if scale else 0):
+            for place, name in enumerate(columns):
                 known = values[training & observed[:, place], place]
-                if len(known) and known.min() < known.max():
+                if not len(known):
+                    raise DataError(f'known column `{name}` has no value in the training rows',
+                                    hint=f'fill it in, or take `{name}` out of known')
+                if scale and known.min() < known.max():
                     scaler.mean[place], scaler.deviation[place] = known.mean(), known.std()
         static = {name: _static_state(name, each) for name, each in series.static.items()}
         return cls(list(columns), scaler, list(calendar), holidays, static)
@@ -152,6 +155,13 @@ class KnownColumns:
         """Plain lists, for a checkpoint."""
         return dict(columns=self.columns, scaler=self.scaler and self.scaler.to_dict(),
                     calendar=self.calendar, holidays=self.holidays, static=self.static)
+
+    def gaps_in_words(self, series: Series) -> list[str]:
+        """What is missing of the columns of a file, and how it is read: a sentence for each."""
+        observed = series.select(self.columns)[1] if self.columns else np.ones((0, 0), dtype=bool)
+        missing = (~observed).sum(axis=0).tolist()
+        return [f'`{name}` is missing in {count:,} rows, and read there as in the row before'
+                for name, count in zip(self.columns, missing, strict=True) if count]
 
     @property
     def names(self) -> list[str]:

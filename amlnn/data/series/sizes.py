@@ -15,7 +15,7 @@ _ELSE = (96, 24)
 
 
 def conclude_sizes(look_back: int | str, horizon: int | str, grid: TimeGrid | None, rows: int,
-                   season: int | None) -> tuple[int, int]:
+                   season: int | None, many: bool = False) -> tuple[int, int]:
     """Look-back and horizon, where they are 'auto', by the step and the length of the series.
 
     A look-back is a multiple of the season where one fits, and short enough for ten times as many
@@ -27,6 +27,7 @@ def conclude_sizes(look_back: int | str, horizon: int | str, grid: TimeGrid | No
         grid: What the rows lie on, None without times.
         rows: Of the series; of a panel, those of the median.
         season: Rows of the main cycle, if there is one.
+        many: Whether it is a panel, for messages.
 
     Raises:
         DataError: the series is too short for anything.
@@ -44,7 +45,8 @@ def conclude_sizes(look_back: int | str, horizon: int | str, grid: TimeGrid | No
         if season and look_back > season:
             look_back -= look_back % season
     if look_back + horizon >= rows:
-        raise DataError(f'the series has {rows} rows, too few for a look-back of {look_back} and '
+        which = 'half of the series have at most' if many else 'the series has'
+        raise DataError(f'{which} {rows} rows, too few for a look-back of {look_back} and '
                         f'a horizon of {horizon}', hint='take a longer series, or set look_back '
                         'and horizon of the data set lower')
     return look_back, horizon

@@ -13,7 +13,7 @@ import numpy as np
 from amlnn.data.series.csv_table import NO_NAME
 from amlnn.data.series.number_cells import MISSING, looks_like_number
 
-__all__ = ['SeveralSeries', 'is_one_word', 'several_series', 'telling_pair', 'unmeant']
+__all__ = ['SeveralSeries', 'in_turns', 'is_one_word', 'several_series', 'telling_pair', 'unmeant']
 
 _PART_OF_TIME = re.compile(r'(?i).*(hour|time|stunde|zeit|minute|period|interval|month|day)s?')
 _TIME_OF_DAY = re.compile(r'\d{1,2}:\d{2}(:\d{2})?( ?[AaPp][Mm])?')
@@ -105,6 +105,61 @@ def several_series(columns: Sequence[tuple[str, list[str]]], times: np.ndarray,
             found.append((not words, not id_name, len(found), SeveralSeries(
                 name, list(dict.fromkeys(cells)), words or id_name)))
     return min(found, key=lambda each: each[:3])[-1] if found else None
+
+
+def in_turns(columns: Sequence[tuple[str, list[str]]], times: np.ndarray,
+             surely: bool = True) -> SeveralSeries | None:
+    """The column whose series take turns: each goes on in steps of its own, all together in none.
+
+    Sensors that are read one after the other are so: no time of the file comes twice.
+
+    Args:
+        columns: Names and cells [T] of all columns but the times.
+        times: [T] datetime64[s], rising.
+        surely: False for what may be so too: all together go on in one step, from word to word.
+
+    >>> when = np.datetime64('2024-01-01', 's') + np.arange(60) // 2 * 600 + np.arange(60) % 2 * 97
+    >>> in_turns([('sensor', list('ab') * 30)], when).names
+    ['a', 'b']
+    >>> in_turns([('sensor', list('ab') * 30)], when[0] + np.arange(60) * 300)
+    """
+    if len(times) < 2 * _LEAST:
+        return None
+    seconds = times.astype(np.int64)
+    steady = _steadiness(np.diff(seconds))
+    for name, cells in columns:
+        names, codes = np.unique(np.array(cells), return_inverse=True)
+        counts = np.bincount(codes)
+        # Of sensors that are read together, a step in as many as they are is a longer one.
+        turns = np.mean(np.diff(codes) != 0) >= 0.9
+        if surely and not (steady <= 0.7 or (turns and steady < 1 - 0.5 / len(names))):
+            continue
+        if not surely and (not turns or _are_numbers(cells)):
+            continue
+        if len(names) < 2 or counts.min() < _LEAST or not _names_things(cells) \
+                or _says_time(name, names.tolist()) or _follows_calendar(codes, times):
+            continue
+        order = np.argsort(codes, kind='stable')
+        parts = np.split(seconds[order], np.cumsum(counts)[:-1])
+        if all(_steadiness(np.diff(part)) >= 0.9 for part in parts):
+            return SeveralSeries(name, list(dict.fromkeys(cells)), True)
+    return None
+
+
+def _steadiness(steps: np.ndarray) -> float:
+    """The share of steps that are about as long as most."""
+    usual = np.median(steps)
+    return float(np.mean(np.abs(steps - usual) <= usual / 4))
+
+
+def _follows_calendar(codes: np.ndarray, times: np.ndarray) -> bool:
+    """Whether the time says which name a row has: then it is a part of the day, the week, ..."""
+    for what, each in _calendar(times):
+        kinds, places = np.unique(each, return_inverse=True)
+        pairs = len(np.unique(places * (codes.max() + 1) + codes))
+        if what != 'minute' and 1 < len(kinds) <= 31 and pairs == len(kinds):
+            return True
+    return False
 
 
 def telling_pair(columns: Sequence[tuple[str, list[str]]], times: np.ndarray,

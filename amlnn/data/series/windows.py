@@ -126,7 +126,7 @@ class SeriesWindows:
         if AUTO in (look_back, horizon):
             self.look_back, self.horizon = conclude_sizes(
                 look_back, horizon, self._grid, int(np.median(np.diff(series.bounds))),
-                self.season)
+                self.season, bool(series.ids))
             series = replace(series, notes=[*series.notes, self._sizes_in_words()])
         if targets is None and series.truth is None:
             series = replace(series, notes=[*series.notes, *check_all_end(
@@ -174,6 +174,7 @@ class SeriesWindows:
         if known or calendar or holidays or series.static or known_scales:
             self._known = KnownColumns.from_dict(known_scales) if known_scales else \
                 KnownColumns.fit(series, training, known, calendar, holidays, scale)
+            self._notes += self._known.gaps_in_words(series)
         more = len(self._known.names) if self._known else 0
         # Column by column: a window is then copied in long runs, and a model that treats columns as
         # series of their own folds them into its batch without another copy.

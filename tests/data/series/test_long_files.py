@@ -266,6 +266,20 @@ def test_rows_with_known_columns_alone_are_the_future_and_no_history(tmp_path):
     assert str(ends.times[0][0])[:10] == '2024-02-27'  # 57 days after the 1st of January
 
 
+def test_what_is_missing_of_a_known_column_is_as_in_the_row_before_and_said(tmp_path):
+    path = long_file(tmp_path / 'a.csv', [60, 60], more=columns('price')(
+        lambda place, row: f',{"" if row in (0, 20, 55) else row}'))
+    part = windows(path, known=['price'], source=dict(missing='mask'), scale=False)
+    assert '`price` is missing in 6 rows, and read there as in the row before' in part.notes
+    batch = part.__getitems__([0, 13])
+    assert batch['inputs'][0, :3, 1].tolist() == [0, 1, 2]  # nothing is before the first row: 0
+    assert batch['known'][1, :, 0].tolist() == [19, 21, 22]
+    path = long_file(tmp_path / 'b.csv', [60, 60], more=columns('price')(
+        lambda place, row: f',{row if row > 55 else ""}'))
+    said(lambda: windows(path, known=['price'], source=dict(missing='mask')), '`price`',
+         'no value in the training rows')
+
+
 def test_too_few_rows_to_come_are_refused(tmp_path):
     path = long_file(tmp_path / 'a.csv', [60], more=columns('holiday')(
         lambda place, row: f',{int(row % 7 == 2)}'))
