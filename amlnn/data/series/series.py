@@ -163,7 +163,8 @@ class Series:
         """
         for name in names:
             if name not in self.columns and name not in self.aside:
-                raise DataError(f'the series has no column `{name}`',
+                whose = f'`{self.path}`' if self.path else 'the series'
+                raise DataError(f'{whose} has no column `{name}`',
                                 hint=did_you_mean(name, [*self.columns, *self.aside])
                                 or f'it has {", ".join(self.columns)}')
         if not set(names) & self.aside.keys():
