@@ -242,6 +242,7 @@ class Training:
                         if task.plan.config.get(f'{part}_dataloader')}
         task.plan.notes += rising_again(task.plan.config, len(self.loaders['train']))
         if checkpoint:  # a trunk is a copy of the weights, so they must be those of the run
+            task.check_resumed(checkpoint, self.place.folder)
             self.model.load_state_dict(checkpoint['state_dict'])
         if checkpoint is None:
             self.all.on_first(self.rehearse)
