@@ -267,6 +267,13 @@ class Task(ABC):
     def describe(self, counts: dict[str, int]) -> str:
         """A training's data in words, with so many samples of each part."""
 
+    def check_resumed(self, checkpoint: dict, folder: Path) -> None:
+        """Refuse to go on with data that the model of a run was not made for.
+
+        Raises:
+            AmlnnError: says what differs.
+        """
+
     def warnings(self) -> list[str]:
         """What makes an error on this data look better than it is."""
         return []

@@ -251,6 +251,7 @@ class Training:
         self.all.on_first(lambda: task.check_apart(self.loaders))
         task.plan.notes += rising_again(task.plan.config, len(self.loaders['train']))
         if checkpoint:  # a trunk is a copy of the weights, so they must be those of the run
+            task.check_resumed(checkpoint, self.place.folder)
             self.model.load_state_dict(checkpoint['state_dict'])
         if checkpoint is None:
             self.all.on_first(self.rehearse)

@@ -230,7 +230,7 @@ def _newest(parent: Path, config, data_hash: str | None, same_pretrained: bool, 
 
 def _changed(run: StoredRun, data_hash: str | None) -> DataChanged:
     return DataChanged(
-        f'the data of `{run.folder}` have changed since: {run.other_data(data_hash)}; images that '
+        f'the data of `{run.folder}` have changed since: {run.other_data(data_hash)}; what '
         'it was trained on may be in its test part now',
         hint='put the old ones back, train anew without --resume, or add --data-changed, which is '
         'recorded')

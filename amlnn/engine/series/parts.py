@@ -5,9 +5,7 @@ look-back, horizon, scaler) is its metainfo: a training takes it from the data, 
 from the checkpoint.
 """
 
-import contextlib
 import hashlib
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +23,7 @@ from amlnn.data.series.windows import SeriesWindows
 from amlnn.data.shares import Share
 from amlnn.engine.processes import processes
 from amlnn.engine.run.checkpoint import load_weights, read_checkpoint
+from amlnn.engine.series.naive_error import naive_error
 from amlnn.engine.series.sections import (
     COLUMNS,
     SIZES,
@@ -33,11 +32,11 @@ from amlnn.engine.series.sections import (
     fill_sizes,
     shown,
 )
-from amlnn.errors import ConfigError, DataError, WeightsError
-from amlnn.formulas.forecast_errors import seasonal_naive_error
+from amlnn.errors import CheckpointError, ConfigError, WeightsError
 from amlnn.models.weights_path import find_path
 
-__all__ = ['FirstBatch', 'SeriesParts', 'naive_error']
+__all__ = ['FirstBatch', 'SeriesParts']
+
 
 _SHOWN = 5  # columns to forecast that are named before a training
 
@@ -154,9 +153,28 @@ class SeriesParts(SeriesSections):
                                hint='--pretrained work_dirs/<config name>/latest: those of a run')
         file = find_path(path)
         checkpoint = read_checkpoint(file)
-        self.check_fits(self.metainfo, checkpoint_metainfo(checkpoint, file), file)
+        self.check_source(checkpoint_metainfo(checkpoint, file), file)
         load_weights(model, checkpoint, file)
         return f'begins with all weights of `{path}`'
+
+    def check_source(self, trained: dict, checkpoint: Path) -> None:
+        """Refuse to train on with weights that were made for other columns, sizes or series.
+
+        Args:
+            trained: Metainfo of their checkpoint.
+            checkpoint: Its path, for messages.
+
+        Raises:
+            CheckpointError: names the first thing that differs.
+        """
+        self.check_fits(self.metainfo, trained, checkpoint)
+        ids, now = (list(each.get('ids', [])) for each in (trained, self.metainfo))
+        if self.config['model'].get('per_series') and ids != now:
+            other = sorted(set(ids) ^ set(now))
+            what = f'the series are others, as `{other[0]}`' if other else 'their order is another'
+            raise CheckpointError(
+                f'`{checkpoint}` has a model for each of its {len(ids):,} series in their order, '
+                f'and {what}', hint='give it the same series, or train anew')
 
     def _check_same(self, part: str, info: dict, other: str, known: dict) -> None:
         for name in (*COLUMNS, *SIZES, 'scaler'):
@@ -274,32 +292,3 @@ def _names_and_sizes(section: dict) -> dict:
         if name not in (*extra, *known)]
     return {'columns': list(columns), 'extra_columns': extra,
             **{name: section[name] for name in SIZES}}
-
-
-def naive_error(dataset: SeriesWindows) -> list[float] | np.ndarray:
-    """Mean absolute error of repeating the value of a season ago, in the training rows.
-
-    Args:
-        dataset: Windows of any part.
-
-    Returns:
-        One number a target column, in scaled units; where the season is not known, that of
-        repeating the value before. Of a panel [S, C], for each of the scaler's ids; NaN where
-        there is none.
-    """
-    if dataset.ids:
-        return _naive_errors(dataset)
-    try:
-        return seasonal_naive_error(dataset.training_values, dataset.season or 1).tolist()
-    except DataError:  # a training part shorter than a season: the errors that need it are NaN
-        return [math.nan] * len(dataset.columns)
-
-
-def _naive_errors(dataset: SeriesWindows) -> np.ndarray:
-    found = np.full((len(dataset.scaler.ids), len(dataset.columns)), math.nan)
-    places = {name: place for place, name in enumerate(dataset.scaler.ids)}
-    values, bounds, _ = dataset.part_rows('train')
-    for name, first, stop in zip(dataset.ids, bounds, bounds[1:], strict=False):
-        with contextlib.suppress(DataError):
-            found[places[name]] = seasonal_naive_error(values[first:stop], dataset.season or 1)
-    return found

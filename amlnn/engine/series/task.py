@@ -213,6 +213,10 @@ class SeriesTask(Task):
         shown = ', '.join(f'{count:,} {part}' for part, count in counts.items())
         return f'{shown} windows, {self.parts.describe()}'
 
+    def check_resumed(self, checkpoint: dict, folder: Path) -> None:
+        """See `Task`."""
+        self.parts.check_source(checkpoint_metainfo(checkpoint, folder), folder)
+
     def warnings(self) -> list[str]:
         """Copies of test windows in the training part."""
         return self.parts.warnings()

@@ -171,6 +171,30 @@ def test_a_model_a_series_forecasts_its_own_and_no_other(shops, run_tool, tmp_pa
         assert '`new`' in errors and 'per_series=False' in errors
 
 
+def test_models_of_series_go_on_with_these_series_alone(shops, run_tool, tmp_path):
+    config, _, file = shops
+    mine = tmp_path / 'mine.csv'
+    mine.write_text(file.read_text())
+    local = tmp_path / 'local.py'
+    local.write_text(f'_base_ = {str(config)!r}\nmodel = dict(per_series=True)\n'
+                     f'data = {str(mine)!r}\n')
+    folder = train(TrainOptions(local, work_dir=tmp_path / 'cut', after_epoch=lambda epoch:
+                                'stop' if epoch.epoch == 1 else None))
+    head, *lines = file.read_text().splitlines()
+    new = [line.replace(',s0,', ',new,') for line in lines if ',s0,' in line]
+    turned = sorted(lines, key=lambda line: line.split(',')[1], reverse=True)
+    for changed, piece in (([*lines, *new], '`new`'), (turned, 'their order'),
+                           ([line.replace(',s1,', ',t1,') for line in lines], '`s1`')):
+        mine.write_text('\n'.join([head, *changed]) + '\n')
+        for words in (('--resume', folder, '--data-changed'), ('--pretrained', folder)):
+            status, _, errors = run_tool('train', local, '--work-dir', tmp_path / 'cut', *words)
+            assert (status, len(errors.strip().splitlines())) == (2, 2), errors
+            assert piece in errors
+    mine.write_text(file.read_text())
+    status, _, errors = run_tool('train', local, '--work-dir', tmp_path / 'cut', '--resume', folder)
+    assert status == 0, errors
+
+
 def test_one_file_and_many_are_not_taken_for_each_other(shops, run_tool, tmp_path):
     config, run, file = shops
     one = tmp_path / 'one.csv'
