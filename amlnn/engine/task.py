@@ -244,6 +244,11 @@ class Task(ABC):
 
     # Training.
 
+    @property
+    def fitted_at_once(self) -> bool:
+        """Whether the model is fitted, instead of being trained step by step."""
+        return False
+
     def try_out(self, model: nn.Module, loaders: dict) -> None:
         """Ask of a new model what only this kind asks, before a first step is rehearsed.
 

@@ -87,6 +87,10 @@ def _train(options: TrainOptions, device: str, draw: Draw | None, all_: Processe
     with in_scope(loaded.config):
         task = kind.open(loaded, device, options.seed, options.pretrained)
         task.plan.notes += notes
+        if not loaded.config.get('optim_wrapper') and not task.fitted_at_once:
+            raise ConfigError(
+                f'`{loaded.path}` has no `optim_wrapper`, by which its model is trained',
+                hint=f'inherit a base from {shipped_config("configs/_base_/schedules")}')
         check_parameters(loaded, lambda model: parameter_names(loaded))
         if options.dry_run:
             all_.on_first(lambda: dry_run(task, console))

@@ -198,7 +198,7 @@ class SeriesTask(Task):
 
     @property
     def fitted_at_once(self) -> bool:
-        """Whether the model is fitted, instead of being trained step by step."""
+        """See `Task`."""
         kind = MODELS.get(str(self.plan.config['model'].get('type')))
         return getattr(kind, 'fitted_at_once', False)
 

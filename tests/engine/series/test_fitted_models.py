@@ -182,3 +182,12 @@ def test_what_means_nothing_to_a_fit_or_cannot_be_fitted_is_refused_before_a_run
     assert status == 2 and len(lines) == 2, errors
     assert said in errors
     assert not list((tmp_path / 'runs').glob('2*'))
+
+
+def test_a_network_without_an_optimizer_is_refused_before_a_run(data, tmp_path, run_tool):
+    status, _, errors = run_tool(
+        'train', ROOT / 'configs/series/own.py', '--work-dir', tmp_path / 'runs', '--cfg-options',
+        'optim_wrapper=None', f'train_dataloader.dataset.source.path={data["alone"]}')
+    lines = [line for line in errors.splitlines() if line.startswith(('error', 'hint'))]
+    assert status == 2 and len(lines) == 2 and 'has no `optim_wrapper`' in lines[0], errors
+    assert not list((tmp_path / 'runs').glob('2*'))
