@@ -11,7 +11,7 @@ STAMP := $(VENV)/.ready
 help:
 	@echo "make setup     install everything into .venv"
 	@echo "make demo      predict, train, freeze, test and report on embedded data (under 5 minutes on 2 cores)"
-	@echo "make test      lint and tests (under 5 minutes on 2 cores)"
+	@echo "make test      lint and tests (about a quarter of an hour on 2 cores)"
 	@echo "make test-all  the same, with the slow tests"
 	@echo "make docs      make demo, and its table and picture into the README"
 	@echo "make lock      resolve requirements/constraints.txt afresh"
