@@ -64,6 +64,7 @@ class Task(ABC):
         data_grow: Testing and predicting may want newer data than those of the training.
         plan: What will be built.
         data_root: Folder or file of the data; None where there is none.
+        fitted_at_once: The model is fitted, instead of being trained step by step.
         classes: A classifier's class names, in the order of their numbers; None where unknown.
     """
 
@@ -75,6 +76,7 @@ class Task(ABC):
     data_grow: ClassVar[bool] = False
     data_root: str | None = None
     classes: list[str] | None = None
+    fitted_at_once: bool = False
 
     def __init__(self, plan: Plan):
         self.plan = plan
@@ -243,11 +245,6 @@ class Task(ABC):
         """
 
     # Training.
-
-    @property
-    def fitted_at_once(self) -> bool:
-        """Whether the model is fitted, instead of being trained step by step."""
-        return False
 
     def try_out(self, model: nn.Module, loaders: dict) -> None:
         """Ask of a new model what only this kind asks, before a first step is rehearsed.

@@ -36,9 +36,9 @@ def naive_error(dataset: SeriesWindows) -> list[float] | np.ndarray:
 
 def _naive_errors(dataset: SeriesWindows) -> np.ndarray:
     found = np.full((len(dataset.scaler.ids), len(dataset.columns)), math.nan)
-    places = {name: place for place, name in enumerate(dataset.scaler.ids)}
+    places = dataset.scaler.places(dataset.ids)
     values, bounds, _ = dataset.part_rows('train')
-    for name, first, stop in zip(dataset.ids, bounds, bounds[1:], strict=False):
+    for place, first, stop in zip(places, bounds, bounds[1:], strict=False):
         with contextlib.suppress(DataError):
-            found[places[name]] = seasonal_naive_error(values[first:stop], dataset.season or 1)
+            found[place] = seasonal_naive_error(values[first:stop], dataset.season or 1)
     return found

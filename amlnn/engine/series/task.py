@@ -68,6 +68,9 @@ class SeriesTask(Task):
         self.parts = SeriesParts(plan.loaded, plan.config, *trained, seed=plan.seed)
         self.data_root = self.parts.path
         self.members: list[Member] = []
+        kind = MODELS.get(str(plan.config['model'].get('type')))
+        self.fitted_at_once = getattr(kind, 'fitted_at_once', False)
+        self.of_members = getattr(kind, 'of_members', False)
 
     @classmethod
     def register(cls) -> None:
@@ -195,18 +198,6 @@ class SeriesTask(Task):
     def runner_class(self) -> type[ForecastRunner]:
         """ForecastRunner, or that of what is fitted at once."""
         return FitRunner if self.fitted_at_once else ForecastRunner
-
-    @property
-    def fitted_at_once(self) -> bool:
-        """See `Task`."""
-        kind = MODELS.get(str(self.plan.config['model'].get('type')))
-        return getattr(kind, 'fitted_at_once', False)
-
-    @property
-    def of_members(self) -> bool:
-        """Whether the model is put together from trained ones."""
-        kind = MODELS.get(str(self.plan.config['model'].get('type')))
-        return getattr(kind, 'of_members', False)
 
     def describe(self, counts: dict[str, int]) -> str:
         """See `Task`."""

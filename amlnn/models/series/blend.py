@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
-from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from amlnn.errors import ConfigError, DataError
 from amlnn.formulas.combination import MOST_MEMBERS, blend_weights
 from amlnn.models.series.fitting import FittingData
-from amlnn.models.series.forecast_heads import Forecast, PointHead
+from amlnn.models.series.forecast_heads import PointHead
+from amlnn.models.series.forecasting_model import ForecastingModel
 
 __all__ = ['Blend']
 
 
 @MODELS.register_module()
-class Blend(BaseModel):
+class Blend(ForecastingModel):
     """The weighted mean of what trained forecasters say; nothing of them is trained further.
 
     One weight a member, from 0 on, of sum 1: those with the least squared error on the windows of
@@ -79,21 +79,11 @@ class Blend(BaseModel):
                             hint='give the validation part a share in ratios, and a val_dataloader')
         self.weights.copy_(torch.from_numpy(blend_weights(products_MM.numpy())))
 
-    def forward(self, inputs: Tensor, targets: Tensor | None = None, index: Tensor | None = None,
-                observed: Tensor | None = None, target_observed: Tensor | None = None,
-                known: Tensor | None = None, series: Tensor | None = None, mode: str = 'tensor',
-                ) -> dict[str, Tensor] | Forecast | Tensor:
-        """Forecast a batch, or take its squared error; arguments as of `Forecaster.forward`."""
+    def _output(self, inputs: Tensor, index: Tensor | None, observed: Tensor | None,
+                known: Tensor | None, series: Tensor | None) -> Tensor:
         points_MBPC = self._points(inputs, index, observed, known, series)
         weights_M = self.weights.to(points_MBPC.dtype)
-        output_BPCR = torch.einsum('m,mbpc->bpc', weights_M, points_MBPC).unsqueeze(-1)
-        if mode == 'tensor':
-            return output_BPCR
-        if mode == 'predict':
-            return self.head.forecast(output_BPCR)
-        if mode != 'loss':
-            raise ValueError(f'no mode `{mode}`')
-        return dict(loss=self.head.loss(output_BPCR, targets, target_observed))
+        return torch.einsum('m,mbpc->bpc', weights_M, points_MBPC).unsqueeze(-1)
 
     def _points(self, inputs: Tensor, index: Tensor | None = None, observed: Tensor | None = None,
                 known: Tensor | None = None, series: Tensor | None = None) -> Tensor:

@@ -12,13 +12,12 @@ import copy
 from typing import ClassVar
 
 import torch
-from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from amlnn.errors import ConfigError, DataError
 from amlnn.formulas.gaps import fill_forward
-from amlnn.models.series.forecast_heads import Forecast
+from amlnn.models.series.forecasting_model import ForecastingModel
 from amlnn.models.series.local_forecasters import LocalForecasters
 from amlnn.models.series.normalization import LastValue, RevIN, SeasonalMean, Unchanged
 from amlnn.models.series.recurrent import Task
@@ -27,7 +26,7 @@ __all__ = ['Forecaster', 'KnownEffect']
 
 
 @MODELS.register_module()
-class Forecaster(BaseModel):
+class Forecaster(ForecastingModel):
     """Forecasts all target columns from a window of the past.
 
     **Missing values.** A value that was not observed is replaced by the last one observed before
@@ -124,45 +123,16 @@ class Forecaster(BaseModel):
             del self.encoder, self.normalization, self.effect
             self.members = members
 
-    def forward(self, inputs: Tensor, targets: Tensor | None = None, index: Tensor | None = None,
-                observed: Tensor | None = None, target_observed: Tensor | None = None,
-                known: Tensor | None = None, series: Tensor | None = None, mode: str = 'tensor',
-                ) -> dict[str, Tensor] | Forecast | Tensor:
-        """Forecast a batch, or take its loss.
-
-        Args:
-            inputs: [B, L, C + E + K], targets first, then extra and known columns.
-            targets: [B, P, C], for the loss.
-            index: [B], the windows' numbers, for error messages.
-            observed: [B, L, C + E + K], False where a value is missing.
-            target_observed: [B, P, C], False where a value is missing.
-            known: [B, P, K], the known columns of the future; not read without any.
-            series: [B] int64, which series each window is of, -1 for one that training had not;
-                read with `per_series` alone.
-            mode: 'loss' gives {'loss': scalar}; 'predict' a `Forecast`; 'tensor' the head's output
-                [B, P, C, R], of which `head.loss` and `head.forecast` make the other two.
-
-        Raises:
-            DataError: see the class.
-        """
-        if self.members is None:
-            output_BPCR = self._output(inputs, index, observed, known)
-        else:
-            output_BPCR = self.members(inputs, index, observed, known, series)
-        if mode == 'tensor':
-            return output_BPCR
-        if mode == 'predict':
-            return self.head.forecast(output_BPCR)
-        if mode != 'loss':
-            raise ValueError(f'no mode `{mode}`')
+    def _check_targets(self, targets: Tensor | None, index: Tensor | None,
+                       observed: Tensor | None) -> None:
         self._check_shape('targets', targets, self.horizon, self.channels)
-        if target_observed is None:
+        if observed is None:
             _check_finite(targets, index, 'targets')
-        return dict(loss=self.head.loss(output_BPCR, targets, target_observed))
 
     def _output(self, inputs: Tensor, index: Tensor | None, observed: Tensor | None,
-                known: Tensor | None) -> Tensor:
-        """What the head makes of a batch, [B, P, C, R]."""
+                known: Tensor | None, series: Tensor | None) -> Tensor:
+        if self.members is not None:
+            return self.members(inputs, index, observed, known, series)
         C, K = self.channels, self.known_channels
         self._check_shape('inputs', inputs, self.look_back, C + self.extra_channels + K)
         x_BLD = inputs if observed is None else fill_forward(inputs, observed, xp=torch)

@@ -7,20 +7,20 @@
 from typing import ClassVar
 
 import torch
-from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from amlnn.errors import ConfigError, DataError
 from amlnn.models.series.baseline import Baseline
 from amlnn.models.series.fitting import FittingData
-from amlnn.models.series.forecast_heads import Forecast, PointHead
+from amlnn.models.series.forecast_heads import PointHead
+from amlnn.models.series.forecasting_model import ForecastingModel
 
 __all__ = ['SimpleForecaster']
 
 
 @MODELS.register_module()
-class SimpleForecaster(BaseModel):
+class SimpleForecaster(ForecastingModel):
     """A `Baseline` as a model: nothing is trained step by step, one epoch fits it.
 
     What it learns are parameters without gradients, in double precision; a method that learns
@@ -80,26 +80,8 @@ class SimpleForecaster(BaseModel):
         for name, value in self.method.learnt().items():
             self.learnt[name].copy_(torch.as_tensor(value))
 
-    def forward(self, inputs: Tensor, targets: Tensor | None = None, index: Tensor | None = None,
-                observed: Tensor | None = None, target_observed: Tensor | None = None,
-                known: Tensor | None = None, series: Tensor | None = None, mode: str = 'tensor',
-                ) -> dict[str, Tensor] | Forecast | Tensor:
-        """Forecast a batch, or take its squared error; arguments as of `Forecaster.forward`.
-
-        Raises:
-            DataError: inputs of another shape, or a method that cannot forecast a window.
-        """
-        output_BPCR = self._output(inputs, observed, known, series)
-        if mode == 'tensor':
-            return output_BPCR
-        if mode == 'predict':
-            return self.head.forecast(output_BPCR)
-        if mode != 'loss':
-            raise ValueError(f'no mode `{mode}`')
-        return dict(loss=self.head.loss(output_BPCR, targets, target_observed))
-
-    def _output(self, inputs: Tensor, observed: Tensor | None, known: Tensor | None,
-                series: Tensor | None) -> Tensor:
+    def _output(self, inputs: Tensor, index: Tensor | None, observed: Tensor | None,
+                known: Tensor | None, series: Tensor | None) -> Tensor:
         if inputs.ndim != 3 or inputs.shape[1] != self.look_back \
                 or inputs.shape[2] < self.channels:
             raise DataError(
