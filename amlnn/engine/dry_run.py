@@ -12,7 +12,7 @@ from amlnn.console import say
 from amlnn.engine.announce import announce
 from amlnn.engine.make_runner import make_runner
 from amlnn.engine.new_record import count_samples, new_record
-from amlnn.engine.rehearsal import rehearse
+from amlnn.engine.rehearsal import rehearse, rehearse_evaluation
 from amlnn.engine.run.checkpoint import CheckpointFolder, read_checkpoint
 from amlnn.engine.run.progress import TrainingProgress
 from amlnn.engine.run.recorder import Recorder
@@ -41,7 +41,6 @@ def dry_run(task: Task, console: Console) -> None:
                     raise
                 # Split 8:2, a data set has no test part, and training does not need one.
                 say(console, error.message, 'note')
-        task.try_out(model, loaders)
         rehearse(task, model, loaders, task.plan.effective_config())
         stored = task.plan.effective_config()
         record = new_record(task, stored, model, count_samples(loaders), sys.argv)
@@ -55,7 +54,7 @@ def dry_run(task: Task, console: Console) -> None:
                              TrainingProgress(Console(quiet=True)))
         runner.train()
         if 'test' in loaders:
-            task.evaluate(model, loaders['test'], task.evaluator('test', loaders['test']))
+            rehearse_evaluation(task, model, 'test', loaders['test'])
         path = CheckpointFolder(folder / 'checkpoints').newest_whole()
         runner.restore(read_checkpoint(path))
         runner.close()

@@ -13,6 +13,7 @@ from amlnn.engine.device import choose_device, device_name, set_environment
 from amlnn.engine.new_record import new_record
 from amlnn.engine.options import CheckpointOptions, TestOptions
 from amlnn.engine.processes import Processes, joined, processes
+from amlnn.engine.rehearsal import rehearse_evaluation
 from amlnn.engine.run.folder import (
     checkpoint_run,
     create_run_folder,
@@ -58,6 +59,7 @@ def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord
             task.check_apart({split: loader})
         model = task.restore(weights, console)
         all_.make_alike(model)
+        all_.on_first(lambda: rehearse_evaluation(task, task.tester(model, options), split, loader))
         evaluator = task.evaluator(split, loader)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             shown = bar.add_task(f'testing on {split}', total=len(loader.dataset) // all_.count)

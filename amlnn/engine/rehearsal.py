@@ -33,7 +33,7 @@ from amlnn.engine.run.recorder import Recorder
 from amlnn.engine.task import Task
 from amlnn.errors import AmlnnError, ConfigError, RunFailed
 
-__all__ = ['as_config_error', 'kept_generators', 'rehearse', 'take_step']
+__all__ = ['as_config_error', 'kept_generators', 'rehearse', 'rehearse_evaluation', 'take_step']
 
 # What a library says, in small letters, and what helps.
 _HINTS = (
@@ -138,6 +138,8 @@ def rehearse(task: Task, model: nn.Module, loaders: dict, stored_config) -> None
         ConfigError: config, data and libraries do not go together.
     """
     config = task.plan.config
+    with as_config_error(f'the model on one of the {task.samples}'):
+        task.try_out(model, loaders)
     few = {part: FewSamples(task.first_batch(loader, task.few()), loader)
            for part, loader in loaders.items() if part != 'test'}
     what = f'a first step on {task.few()} {task.samples}'
@@ -163,6 +165,18 @@ def rehearse(task: Task, model: nn.Module, loaders: dict, stored_config) -> None
             measured = {**runner.val_loop.last.arrays, **runner.val_loop.last.metrics}
         runner.close()
     check_monitors(config, measured)
+
+
+def rehearse_evaluation(task: Task, model: nn.Module, part: str, loader) -> None:
+    """Evaluate a model on a few samples of a part, and forget the result.
+
+    Raises:
+        ConfigError: config, data and libraries do not go together.
+    """
+    few = task.first_batch(loader, task.few())
+    what = f'an evaluation on {task.few()} {task.samples} of the {part} part'
+    with kept_generators(), as_config_error(what):
+        task.evaluate(model, few, task.evaluator(part, loader))
 
 
 @contextmanager

@@ -267,7 +267,6 @@ class Training:
 
     def rehearse(self) -> None:
         """Ask whether model, data and libraries go together."""
-        self.task.try_out(self.model, self.loaders)
         rehearse(self.task, self.model, self.loaders, self.config)
 
     def describe(self) -> RunRecord:

@@ -43,6 +43,19 @@ def test_a_wrong_input_to_training_is_two_lines(write_config, run_tool, words, e
     assert list(Path().iterdir()) == []
 
 
+@pytest.mark.parametrize(('option', 'expected'), [
+    ("test_evaluator.topk=dict(type='ResNet', _delete_=True)", 'evaluation on 2 images'),
+    ("test_evaluator.topk='a'", 'evaluation on 2 images'),
+    ('test_dataloader.dataset.pipeline=[]', 'evaluation on 2 images'),
+    ('model.backbone.base_channels=0', 'model'),
+])
+def test_what_only_the_first_images_show_is_a_fault_of_the_config(write_config, run_tool, option,
+                                                                  expected):
+    status, _, errors = run_tool('train', write_config(), '--dry-run', '--cfg-options', option)
+    assert status == 2
+    assert_two_lines(errors.replace('note: ', ''), expected)
+
+
 def test_a_wrong_config_path_is_two_lines_with_the_nearest_one(write_config, run_tool):
     path = write_config()
     status, _, errors = run_tool('train', path.with_name('smal.py'))
@@ -86,6 +99,20 @@ def test_a_checkpoint_of_another_architecture_is_two_lines(
     status, _, errors = run_tool(tool, write_config(), checkpoint, *more)
     assert status == 2
     assert_two_lines(errors, 'resnet50.pth', 'another model', 'conv1.weight')
+
+
+@pytest.mark.parametrize('command', ['test', 'predict'])
+def test_a_pipeline_that_packs_nothing_is_a_fault_of_the_config(write_config, run_tool, data_set,
+                                                                command):
+    config = write_config()
+    assert run_tool('train', config, '--work-dir', 'run', '--cfg-options',
+                    'train_cfg.max_epochs=1')[0] == 0
+    steps = "test_dataloader.dataset.pipeline=[dict(type='LoadImageFromFile')]"
+    inputs = [data_set / 'training_set/rose/3.png'] if command == 'predict' else []
+    status, _, errors = run_tool(command, config, 'run/latest/best.pth', *inputs, '--cfg-options',
+                                 steps)
+    assert status == 2
+    assert_two_lines(errors, 'inputs')
 
 
 def test_a_checkpoint_of_another_class_count_is_two_lines(write_config, run_tool, tmp_path):

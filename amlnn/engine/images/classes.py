@@ -79,7 +79,9 @@ def cut_topk(config, count: int | None, notes: list[str]) -> None:
     cut = []
     for name, place in places:
         topk = place.get('topk') if isinstance(place, dict) else None
-        values = (topk,) if isinstance(topk, int) else tuple(topk or ())
+        values = tuple(topk) if isinstance(topk, list | tuple) else (topk,)
+        if not all(isinstance(k, int) for k in values):
+            continue  # none, or what its class will refuse
         kept = tuple(k for k in values if k <= count) or (1,)
         if values and kept != values:
             place['topk'] = kept

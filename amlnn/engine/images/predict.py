@@ -19,6 +19,7 @@ from amlnn.config.kind import part_data_sets
 from amlnn.console import say
 from amlnn.engine.options import PredictOptions
 from amlnn.engine.plan import Plan
+from amlnn.engine.rehearsal import as_config_error
 from amlnn.errors import CheckpointError, ConfigError, DataError, UsageError
 
 __all__ = ['IMAGE_ENDINGS', 'Prediction', 'check_inputs', 'find_images', 'left_out', 'predict']
@@ -99,8 +100,10 @@ def predict(model: nn.Module, plan: Plan, names: Sequence[str] | None, options: 
             except Exception as error:
                 on_bad(path, ' '.join(str(error).split()) or type(error).__name__)
         if samples:
-            for prediction in _predict_batch(model, samples, shown, names, topk,
-                                             plan.forward_context):
+            with as_config_error(f'predicting `{shown[0]}`'):
+                predictions = _predict_batch(model, samples, shown, names, topk,
+                                             plan.forward_context)
+            for prediction in predictions:
                 yield prediction.as_json() if options.json else prediction.as_text()
 
 
@@ -159,7 +162,7 @@ def _may_be_image(file: Path) -> bool:
 
 
 @torch.no_grad()
-def _predict_batch(model, samples, shown, names, topk, context) -> Iterator[Prediction]:
+def _predict_batch(model, samples, shown, names, topk, context) -> list[Prediction]:
     groups: dict[tuple, list[int]] = {}
     for index, sample in enumerate(samples):  # pipelines without a crop give several sizes
         groups.setdefault(tuple(sample['inputs'].shape), []).append(index)
@@ -174,12 +177,14 @@ def _predict_batch(model, samples, shown, names, topk, context) -> Iterator[Pred
                 raise CheckpointError('this model gives no class scores',
                                       hint='predict works with classifiers')
             results[index] = output.pred_score.float().cpu().numpy()
+    found = []
     for index, path in enumerate(shown):
         scores = results[index]
         best = np.argsort(-scores, kind='stable')[:topk]
-        yield Prediction(path, [
+        found.append(Prediction(path, [
             {'label': int(label), 'name': str(names[label]) if names else str(label),
-             'prob': round(float(scores[label]), 6)} for label in best])
+             'prob': round(float(scores[label]), 6)} for label in best]))
+    return found
 
 
 def _pipeline(config) -> Compose:
@@ -189,6 +194,7 @@ def _pipeline(config) -> Compose:
                 steps = copy.deepcopy(list(leaf['pipeline']))
                 if not any(step['type'].rpartition('.')[2].startswith('Load') for step in steps):
                     steps.insert(0, dict(type='LoadImageFromFile'))  # its data set gives pixels
-                return Compose([TRANSFORMS.build(step) for step in steps])
+                with as_config_error(f'`{part}_dataloader.dataset.pipeline`'):
+                    return Compose([TRANSFORMS.build(step) for step in steps])
     raise ConfigError('the config has no test pipeline', hint='inherit a base from '
                       f'{shipped_config("configs/_base_/datasets")}')

@@ -9,6 +9,7 @@ from torch import nn
 from amlnn.data.series.ends import LastWindows
 from amlnn.engine.options import PredictOptions
 from amlnn.engine.plan import Plan
+from amlnn.engine.rehearsal import as_config_error
 from amlnn.engine.series.end_forecast import Forecasts, forecast_ends
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.engine.weights import Weights
@@ -44,8 +45,8 @@ def _forecast(model: nn.Module, plan: Plan, windows: LastWindows) -> Forecasts:
                  'known': windows.known, 'series': windows.codes if windows.series.ids else None}
         batch = {name: torch.from_numpy(each if name == 'inputs' else each[rows])
                  for name, each in batch.items() if each is not None}
-        batch = model.data_preprocessor(batch, False)
-        with torch.inference_mode(), plan.forward_context():
+        with as_config_error('a forecast'), torch.inference_mode(), plan.forward_context():
+            batch = model.data_preprocessor(batch, False)
             forecast = model(**batch, mode='predict')
         points.append(forecast.point.float().cpu().numpy())
         if forecast.quantiles is not None:
