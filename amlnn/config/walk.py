@@ -285,6 +285,10 @@ class Walk:
             instead = [name for key, name in slot.default_without.items()
                        if value.get(key) is False]
             return self.library.find(slot.registry, (*instead, slot.default)[0])
+        if isinstance(slot.default, tuple) and not slot.registry:  # nothing looks for another
+            taken = tuple(self.library.signature(*slot.default).parameters)
+            self._unknown(value, at, 'type', slot.default[1], taken, taken, False)
+            return None
         if at.endswith('_evaluator') and 'metrics' in value:
             slot = Slot('EVALUATOR')
         name, place = value['type'], value.place('type') if value.place('type').file else place

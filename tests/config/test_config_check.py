@@ -48,6 +48,13 @@ def test_an_argument_in_the_wrong_place_is_told_its_place(configs):
     assert error.hint == '`lr` belongs to `optim_wrapper.optimizer`'
 
 
+@pytest.mark.parametrize(('key', 'owner'), [('execution', 'ExecutionPolicy'),
+                                            ('train_dataloader', 'DataLoader')])
+def test_a_section_that_is_always_of_one_class_names_no_other(configs, key, owner):
+    error = configs.error(f"{key} = dict(type='SGD')\n")
+    assert error.message == f'child.py:1: `{key}.type` is not an argument of {owner}'
+
+
 def test_the_number_of_further_mistakes_is_said(configs):
     error = configs.error("_base_ = 'schedule.py'\ntrain_cfg = dict(a_b_c=1, d_e_f=2, g_h_i=3)\n")
     assert error.message.endswith('(and 2 more)')
