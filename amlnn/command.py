@@ -28,6 +28,7 @@ TOOLS = {
     'ensemble': 'tools/ensemble.py',
     'study': 'tools/study.py',
     'sweep': 'tools/sweep.py',
+    'backtest': 'tools/backtest.py',
     'quickstart': 'tools/quickstart.py',
 }
 """Every command, as `amlnn` knows it, and its file in a checkout."""

@@ -10,10 +10,11 @@ from generated import DATA_SETS, ROOT, write_series
 
 from amlnn.config.kind import run_kind
 from amlnn.config.load import load_config
+from amlnn.config.options import option
 from amlnn.config.resolved import config_hash, resolved_text
 from amlnn.data.images.layout import choices_of, layout_of
 from amlnn.records import read_run, read_test
-from amlnn.sweep.space import grid, option, read_sweep
+from amlnn.sweep.space import grid, read_sweep
 
 FILES = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').rglob('*.py'))
 SWEEPS = [path for path in FILES if path.parts[1] == 'sweeps']

@@ -10,7 +10,18 @@ from amlnn.config.resolved import evaluate
 from amlnn.errors import ConfigError
 from amlnn.foreign_texts import parse_python
 
-__all__ = ['parse_options']
+__all__ = ['option', 'parse_options']
+
+
+def option(key: str, value: object) -> str:
+    """An override as --cfg-options takes it.
+
+    >>> option('model.frozen_stages', 'all'), option('model.trainable', ('a', 'b'))
+    ("model.frozen_stages='all'", "model.trainable=['a', 'b']")
+    """
+    if isinstance(value, tuple):
+        value = list(value)
+    return f'{key}={value!r}'
 
 
 def parse_options(options: Sequence[str]) -> Located:
@@ -26,12 +37,12 @@ def parse_options(options: Sequence[str]) -> Located:
     {'model': {'depth': 50, 'out': [1, 2]}, 'execution': {'precision': 'bf16'}}
     """
     result = Located()
-    for option in options:
-        key, equals, text = option.partition('=')
+    for given in options:
+        key, equals, text = given.partition('=')
         parts = key.strip().split('.')
         located(key, OPTIONS)
         if not equals or not all(parts):
-            raise ConfigError(f'--cfg-options: `{option}` is not of the form key=value',
+            raise ConfigError(f'--cfg-options: `{given}` is not of the form key=value',
                               hint='--cfg-options optim_wrapper.optimizer.lr=0.01')
         target = result
         for part in parts[:-1]:
@@ -41,7 +52,7 @@ def parse_options(options: Sequence[str]) -> Located:
                                       'option sets to a value', hint='give one of the two')
                 target.put(part, Located(), OPTIONS)
             target = target[part]
-        target.put(parts[-1], located(_parse_value(text, option), OPTIONS, key), OPTIONS)
+        target.put(parts[-1], located(_parse_value(text, given), OPTIONS, key), OPTIONS)
     return result
 
 

@@ -80,7 +80,8 @@ def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord
         if not all_.first:
             return record
         task.complete(record, result, loader, weights, options, console)
-    folder = _folder(task, model, {split: result.samples}, options)
+    folder = options.into or _folder(task, model, {split: result.samples}, options)
+    folder.mkdir(parents=True, exist_ok=True)
     record.checkpoint = name_within(folder, options.checkpoint)
     task.write_predictions(folder / f'predictions_{split}.npz', result)
     write_record(folder / f'test_{split}.json', record)

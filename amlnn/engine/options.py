@@ -78,6 +78,8 @@ class TestOptions(CheckpointOptions):
     split: str | None = None
     """None: 'test' where the data set has one, else 'val'."""
     out: Path | None = None
+    into: Path | None = None
+    """Folder of the record and the predictions, in the place of the checkpoint's run."""
     tta: bool = False
     """Average over augmented views of every image: the config's `tta_pipeline`, else two flips."""
     baselines: Sequence[str] = ()

@@ -246,6 +246,12 @@ class Task(ABC):
 
     # Training.
 
+    @classmethod
+    def trained_first(cls, loaded: LoadedConfig, options, console: Console,
+                      identity_of: Callable, train: Callable) -> LoadedConfig | None:
+        """Train what a model is made of; the config to go on with. See `trained_members`."""
+        return loaded
+
     def try_out(self, model: nn.Module, loaders: dict) -> None:
         """Ask of a new model what only this kind asks, before a first step is rehearsed.
 

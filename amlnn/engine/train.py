@@ -84,6 +84,11 @@ def _train(options: TrainOptions, device: str, draw: Draw | None, all_: Processe
     kind.check_data(loaded.config, ('train', 'val'))
     _check_epochs(loaded)
     notes = check_run_keys(loaded)
+    whole = kind.trained_first(loaded, options, console, planned_identity,
+                               lambda each: _train(each, device, draw, all_, console))
+    if whole is None:
+        return None
+    loaded = whole
     with in_scope(loaded.config):
         task = kind.open(loaded, device, options.seed, options.pretrained)
         task.plan.notes += notes

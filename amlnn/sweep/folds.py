@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from amlnn.config.kind import part_data_sets
+from amlnn.config.options import option
 from amlnn.errors import ConfigError
-from amlnn.sweep.space import option
 
 __all__ = ['fold_options']
 

@@ -24,7 +24,7 @@ from amlnn.errors import ConfigError, UsageError
 from amlnn.foreign_texts import parse_python
 from amlnn.suggest import nearest
 
-__all__ = ['METHODS', 'Range', 'Sweep', 'grid', 'option', 'random_points', 'read_sweep']
+__all__ = ['METHODS', 'Range', 'Sweep', 'grid', 'random_points', 'read_sweep']
 
 METHODS = ('grid', 'random', 'tpe', 'halving')
 
@@ -115,17 +115,6 @@ class Sweep:
         """The axes, the config first where there are several."""
         several = {CONFIG: list(self.configs)} if len(self.configs) > 1 else {}
         return {**several, **self.axes}
-
-
-def option(key: str, value: object) -> str:
-    """An override as --cfg-options takes it.
-
-    >>> option('model.frozen_stages', 'all'), option('model.trainable', ('a', 'b'))
-    ("model.frozen_stages='all'", "model.trainable=['a', 'b']")
-    """
-    if isinstance(value, tuple):
-        value = list(value)
-    return f'{key}={value!r}'
 
 
 def grid(axes: Mapping[str, Sequence[Any] | Range]) -> Iterator[Point]:

@@ -18,6 +18,7 @@ from amlnn.atomic import write_json
 from amlnn.config.data_place import data_option
 from amlnn.config.experiment import experiment
 from amlnn.config.load import LoadedConfig, load_config
+from amlnn.config.options import option
 from amlnn.engine.options import TrainOptions
 from amlnn.engine.train import planned_identity
 from amlnn.errors import AmlnnError, ConfigError, DataError
@@ -25,7 +26,7 @@ from amlnn.foreign_texts import parse_json
 from amlnn.locks import NoLocksError, take_lock
 from amlnn.records import RunRecord, read_run
 from amlnn.sweep.folds import fold_options
-from amlnn.sweep.space import CONFIG, Point, Sweep, option
+from amlnn.sweep.space import CONFIG, Point, Sweep
 
 __all__ = ['PRUNED', 'Candidate', 'Lease', 'State', 'SweepOptions', 'Trial', 'candidate_label',
            'make_candidate', 'said_of', 'state_of', 'write_failure']

@@ -2,8 +2,9 @@
 
 import pytest
 
+from amlnn.config.options import option
 from amlnn.errors import ConfigError, UsageError
-from amlnn.sweep.space import Range, grid, option, random_points, read_sweep
+from amlnn.sweep.space import Range, grid, random_points, read_sweep
 
 AXES = "config = 'a.py'\naxes = {'lr': [0.1, 0.01]}\n"
 

@@ -88,6 +88,46 @@ class Division:
             ends.append((train, max(stop - test, train), stop))
         return cls(np.asarray(bounds), np.array(ends, dtype=np.int64)[places])
 
+    def rolled(self, origin: Sequence[int], horizon: int) -> 'Division':
+        """The parts as they are at a rolling origin: what is tested lies before this one's test.
+
+        The second half of the rows before the test part is cut into equal stretches, one an origin.
+        Each is the test part of its origin, all rows before it are training and validation, divided
+        as here, so that the last origin has the most of them.
+
+        Args:
+            origin: Which one, from 0, and of how many.
+            horizon: Rows of targets: as many has a part of a panel's series at least.
+
+        Raises:
+            DataError: that is no origin.
+
+        Source: L. J. Tashman, Out-of-sample tests of forecasting accuracy, International Journal
+        of Forecasting 16 (2000) 437-450.
+
+        >>> Division.of_one(1000, None, (0.6, 0.2, 0.2)).rolled((0, 4), 1).ends.tolist()
+        [[300, 400, 500]]
+        >>> Division.of_one(1000, None, (0.6, 0.2, 0.2)).rolled((3, 4), 1).ends.tolist()
+        [[525, 700, 800]]
+        """
+        pair = tuple(origin) if isinstance(origin, list | tuple) else (origin,)
+        if len(pair) != 2 or not all(type(each) is int for each in pair) \
+                or not 0 <= pair[0] < pair[1]:
+            raise DataError(f'origin={origin!r} is not which origin, from 0, and of how many',
+                            hint='origin=(0, 4), the first of four')
+        place, count = pair
+        train_S, before_S = self.ends[:, 0], self.ends[:, 1]
+        stretch_S = before_S // (2 * count)
+        if len(self.ends) > 1:
+            stretch_S = np.maximum(stretch_S, np.minimum(horizon, before_S))
+        stop_S = before_S - (count - 1 - place) * stretch_S
+        val_S = stop_S - stretch_S
+        held_S = (before_S - train_S) * val_S // np.maximum(before_S, 1)
+        if len(self.ends) > 1:
+            held_S = np.maximum(held_S, np.minimum(horizon, before_S - train_S))
+        ends_S3 = np.stack([val_S - held_S, val_S, stop_S], axis=1).clip(min=0)
+        return replace(self, ends=ends_S3)
+
     @property
     def whole(self) -> tuple[int, int, int]:
         """Rows of all series up to the end of the training, validation and test part."""
@@ -137,7 +177,8 @@ class Division:
 
 
 def divide_panel(series: Series, look_back: int, horizon: int, borders: Sequence[int] | None,
-                 ratios: Sequence[float], short: str) -> tuple[Series, Division]:
+                 ratios: Sequence[float], short: str, origin: Sequence[int] | None = None
+                 ) -> tuple[Series, Division]:
     """Parts of a panel, without the series that are too short if they are to be left out.
 
     Args:
@@ -147,6 +188,7 @@ def divide_panel(series: Series, look_back: int, horizon: int, borders: Sequence
         borders: Of one series, so None.
         ratios: Shares of the three parts.
         short: What becomes of a series without a training window: 'error', or 'drop'.
+        origin: See `Division.rolled`.
 
     Raises:
         DataError: there are borders, or series are too short and not to be left out, or all are.
@@ -155,6 +197,8 @@ def divide_panel(series: Series, look_back: int, horizon: int, borders: Sequence
         raise DataError(f'borders={tuple(borders)} are rows of one series, and there are '
                         f'{len(series.ids):,}', hint='ratios=(0.7, 0.1, 0.2): of each series')
     division = Division.of_panel(series.bounds, ratios, horizon)
+    if origin is not None:
+        division = division.rolled(origin, horizon)
     need = look_back + horizon
     few = division.ends[:, 0] < need
     if not few.any():
@@ -169,4 +213,4 @@ def divide_panel(series: Series, look_back: int, horizon: int, borders: Sequence
             + ("; short='drop' of the data set leaves these out" if not few.all() else ''))
     kept = replace(series.members(np.flatnonzero(~few)),
                    notes=[*series.notes, f'{told}: left out'])
-    return kept, Division.of_panel(kept.bounds, ratios, horizon)
+    return kept, Division(kept.bounds, division.ends[~few])

@@ -77,6 +77,8 @@ class SeriesWindows:
         short: What becomes of a series of a panel without a training window: 'error', or 'drop' to
             leave it out.
         known_scales: `metainfo['known']` of a checkpoint, likewise.
+        origin: Which rolling origin, from 0, and of how many, (0, 4) say: parts that lie before the
+            test part, for choosing (`Division.rolled`). None for the parts themselves.
 
     Raises:
         DataError: no window fits into a part, a column is not there, or does not change in the
@@ -96,7 +98,7 @@ class SeriesWindows:
                  scale: bool = True, season: int | None = None, scaler: dict | None = None,
                  known: Sequence[str] | str = (), calendar: Sequence[str] | str = (),
                  holidays: str | None = None, short: str = 'error',
-                 known_scales: dict | None = None):
+                 known_scales: dict | None = None, origin: Sequence[int] | None = None):
         if split not in PARTS:
             raise DataError(f'`{split}` is not a part of a series',
                             hint=f'one of {", ".join(PARTS)}')
@@ -139,9 +141,11 @@ class SeriesWindows:
                     *series.notes, f'known ahead of the calendar: {", ".join(calendar)}'])
         if series.ids:
             series, self._division = divide_panel(series, self.look_back, self.horizon, borders,
-                                                  ratios, short)
+                                                  ratios, short, origin)
         else:
             self._division = Division.of_one(len(series.values), borders, ratios)
+            if origin is not None:
+                self._division = self._division.rolled(origin, self.horizon)
             for part in PARTS:
                 self._division.check(part, self.look_back, self.horizon)
         self.times, self._step_seconds = series.times, series.step_seconds

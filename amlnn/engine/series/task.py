@@ -23,6 +23,12 @@ from amlnn.engine.series.evaluation import (
 )
 from amlnn.engine.series.fit_runner import FitRunner, check_fitted
 from amlnn.engine.series.forecast_file import forecast_file
+from amlnn.engine.series.member_runs import (
+    is_config,
+    member_configs,
+    planned_members,
+    trained_members,
+)
 from amlnn.engine.series.members import Member, check_alike, read_members, sizes_for
 from amlnn.engine.series.parts import FirstBatch, SeriesParts
 from amlnn.engine.series.runner import ForecastRunner
@@ -122,6 +128,14 @@ class SeriesTask(Task):
         check_alike(task.members, task.parts.metainfo)
         return task
 
+    @classmethod
+    def trained_first(cls, loaded: LoadedConfig, options, console: Console,
+                      identity_of: Callable, train: Callable) -> LoadedConfig | None:
+        """The members of a blend that are named by their configs."""
+        if not any(True for _ in member_configs(loaded)):
+            return loaded
+        return trained_members(loaded, options, console, identity_of, train)
+
     def take_members(self) -> None:
         """Put the networks of a blend's members into its section, and fit its data to theirs.
 
@@ -131,6 +145,9 @@ class SeriesTask(Task):
         section = self.plan.config['model']
         if self.parts.trained:
             section['members'] = self.parts.trained['members']
+            return
+        if any(map(is_config, section.get('members') or ())):  # to be named, not to be built
+            section['members'] = planned_members(self.plan.loaded)
             return
         self.members = read_members(section.get('members'))
         section['members'] = [each.section for each in self.members]

@@ -3,6 +3,7 @@
 # B windows, L past steps, P future steps, C target columns, M members
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import ClassVar
 
 import torch
@@ -22,27 +23,33 @@ __all__ = ['Blend']
 class Blend(ForecastingModel):
     """The weighted mean of what trained forecasters say; nothing of them is trained further.
 
-    One weight a member, from 0 on, of sum 1: those with the least squared error on the windows of
-    the validation part (`blend_weights`). A member that adds nothing gets 0. Each reads as many of
-    the last rows of a window as it was trained with.
+    One weight a member, from 0 on, of sum 1. Each reads as many of the last rows of a window as it
+    was trained with.
 
     Args:
-        members: Runs of forecasters of the same data: paths of run folders or of checkpoints, whose
-            networks and weights become part of this one.
+        members: Forecasters of the same data, whose networks and weights become part of this one:
+            paths of run folders or of checkpoints; or configs, which are trained first, each a path
+            beside the config or dict(config='etth1_ridge.py', options={dotted key: value}).
+        weights: 'validation' for those with the least squared error on the windows of the
+            validation part (`blend_weights`), where a member that adds nothing gets 0; 'equal'; or
+            numbers from 0 on, as `tools/backtest.py` finds them on several origins.
         look_back: Past steps of a window, L: at least those of every member.
         horizon: Future steps, P: those of every member.
         channels: Target columns, C.
 
     Raises:
-        ConfigError: fewer than two members, or more than are looked at; a size is missing.
+        ConfigError: fewer than two members, or more than are looked at; a size is missing; the
+            weights are none, or not one a member.
         DataError: there is no validation part to choose by.
     """
 
     fitted_at_once: ClassVar = True
     of_members: ClassVar = True
+    builds: ClassVar = {'members': None}
 
-    def __init__(self, members: Sequence[str], look_back: int | None = None,
-                 horizon: int | None = None, channels: int | None = None):
+    def __init__(self, members: Sequence[str | dict], look_back: int | None = None,
+                 horizon: int | None = None, channels: int | None = None,
+                 weights: Sequence[float] | str = 'validation'):
         super().__init__()
         if look_back is None or horizon is None or channels is None:
             raise ConfigError('Blend got no look_back, horizon or channels',
@@ -52,9 +59,8 @@ class Blend(ForecastingModel):
         self.members = nn.ModuleList(MODELS.build(dict(section)) for section in members)
         self.members.requires_grad_(False)
         self.head = PointHead()
-        self.weights = nn.Parameter(
-            torch.full((len(members),), 1 / len(members), dtype=torch.float64),
-            requires_grad=False)
+        self.chosen = weights == 'validation'
+        self.weights = nn.Parameter(_begin(weights, len(members)), requires_grad=False)
 
     def fit(self, data: FittingData) -> None:
         """Choose the weights.
@@ -62,6 +68,8 @@ class Blend(ForecastingModel):
         Raises:
             DataError: see the class.
         """
+        if not self.chosen:
+            return
         self.eval()
         products_MM = torch.zeros(len(self.members), len(self.members), dtype=torch.float64)
         windows = 0
@@ -93,6 +101,19 @@ class Blend(ForecastingModel):
             inputs[:, -member.look_back:], index=index,
             observed=None if observed is None else observed[:, -member.look_back:],
             known=known, series=series, mode='predict').point for member in self.members])
+
+
+def _begin(weights: Sequence[float] | str, count: int) -> Tensor:
+    """[M] float64 of sum 1."""
+    if weights in ('validation', 'equal'):
+        return torch.full((count,), 1 / count, dtype=torch.float64)
+    numbers = not isinstance(weights, str) and isinstance(weights, Sequence) and all(
+        isinstance(each, int | float) and isfinite(each) and each >= 0 for each in weights)
+    if not numbers or len(weights) != count or not sum(weights):
+        raise ConfigError(f'`model.weights` is {weights!r}, and there are {count} members',
+                          hint="'validation', 'equal', or a number from 0 on for each member")
+    found_M = torch.tensor(weights, dtype=torch.float64)
+    return found_M / found_M.sum()
 
 
 def check_members(members: object) -> None:

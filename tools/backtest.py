@@ -1,0 +1,12 @@
+"""Compare forecasters at several rolling origins, and write the best one down.
+
+python tools/backtest.py configs/series/own_ridge.py configs/series/own.py --data my.csv
+"""
+
+import sys
+
+from amlnn.command import run_command
+from amlnn.commands.backtest import main, parser
+
+if __name__ == '__main__':
+    sys.exit(run_command(parser(), main))
