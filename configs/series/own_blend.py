@@ -1,7 +1,8 @@
-"""A CSV file of your own: trained forecasters put together, weighted on the validation part.
+"""A CSV file of your own: a segmented GRU and ridge regression together, weighted on validation.
 
-Train the members first: own.py and own_ridge.py, or others (--cfg-options
-model.members="['work_dirs/own/latest', 'work_dirs/own_seasonal_naive/latest']").
+Both are trained first. Others, configs or runs that are there: --cfg-options
+model.members="['own_ridge.py', 'own_seasonal_naive.py']"; weights by several origins:
+tools/backtest.py.
 
 python tools/train.py configs/series/own_blend.py --data my.csv
 """
@@ -9,5 +10,5 @@ _base_ = [
     '../_base_/datasets/own_series.py', '../_base_/schedules/fit_once.py',
     '../_base_/runtime_series.py'
 ]
-model = dict(type='Blend', members=['work_dirs/own/latest', 'work_dirs/own_ridge/latest'])
+model = dict(type='Blend', members=['own.py', 'own_ridge.py'])
 default_hooks = dict(checkpoint=dict(save_best='forecast/mae'))

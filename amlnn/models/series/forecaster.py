@@ -20,6 +20,7 @@ from amlnn.formulas.gaps import fill_forward
 from amlnn.models.series.forecasting_model import ForecastingModel
 from amlnn.models.series.local_forecasters import LocalForecasters
 from amlnn.models.series.normalization import LastValue, RevIN, SeasonalMean, Unchanged
+from amlnn.models.series.random_slope import RandomSlope
 from amlnn.models.series.recurrent import Task
 
 __all__ = ['Forecaster', 'KnownEffect']
@@ -66,6 +67,8 @@ class Forecaster(ForecastingModel):
         per_series: Whether each series has a model of its own (`LocalForecasters`), instead of one
             for all.
         series_count: How many series there are, for `per_series`; none counts as one.
+        random_slope: By how much training windows are tilted (`RandomSlope`): for series whose
+            trend turns.
 
     Raises:
         ConfigError: an option has none of the values it can have, or a size is missing or too
@@ -87,7 +90,7 @@ class Forecaster(ForecastingModel):
                  decoding: str = 'direct', normalization: str = 'last',
                  season: int | None = None, missing_indicator: bool = False,
                  known_channels: int | None = 0, per_series: bool = False,
-                 series_count: int | None = None):
+                 series_count: int | None = None, random_slope: float = 0.0):
         super().__init__()
         sizes = dict(look_back=look_back, horizon=horizon, channels=channels)
         for name, size in sizes.items():
@@ -104,6 +107,7 @@ class Forecaster(ForecastingModel):
         self.channel_independent = channel_independent
         self.missing_indicator = missing_indicator
         self.normalization = normalizations[normalization]()
+        self.tilt = RandomSlope(random_slope)
         self.head = MODELS.build(head)
         together = 1 if channel_independent else channels
         self.encoder = MODELS.build(encoder, default_args=dict(task=Task(
@@ -122,6 +126,9 @@ class Forecaster(ForecastingModel):
             members = LocalForecasters(copy.deepcopy(self), series_count or 1)
             del self.encoder, self.normalization, self.effect
             self.members = members
+
+    def _for_training(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        return self.tilt(inputs, targets)
 
     def _check_targets(self, targets: Tensor | None, index: Tensor | None,
                        observed: Tensor | None) -> None:

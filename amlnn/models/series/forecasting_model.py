@@ -37,6 +37,8 @@ class ForecastingModel(BaseModel):
         Raises:
             DataError: see the class.
         """
+        if mode == 'loss' and self.training and targets is not None:
+            inputs, targets = self._for_training(inputs, targets)
         output_BPCR = self._output(inputs, index, observed, known, series)
         if mode == 'tensor':
             return output_BPCR
@@ -51,6 +53,10 @@ class ForecastingModel(BaseModel):
                 known: Tensor | None, series: Tensor | None) -> Tensor:
         """What the head makes of a batch, [B, P, C, R]."""
         raise NotImplementedError
+
+    def _for_training(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs and targets as a training step sees them."""
+        return inputs, targets
 
     def _check_targets(self, targets: Tensor | None, index: Tensor | None,
                        observed: Tensor | None) -> None:
