@@ -48,7 +48,8 @@ def test_borders_are_rolled_like_ratios(tmp_path):
     file = write_series(tmp_path / 'series.csv', rows=400)
     source = CSVSeries(str(file), date_column='date')
     dataset = SeriesWindows(source, 6, 3, 'test', borders=(200, 300, 350), origin=(2, 3))
-    assert dataset.borders == (167, 250, 300)  # validation keeps its third of what lies before the test
+    # Validation keeps its third of what lies before the test part.
+    assert dataset.borders == (167, 250, 300)
 
 
 def test_each_series_of_a_panel_is_rolled_by_its_own_length(tmp_path):

@@ -101,8 +101,8 @@ def test_what_is_no_member_or_weight_is_two_lines(blend, run_tool, members, more
 
 
 def test_a_dry_run_tries_the_members_and_keeps_nothing(blend, run_tool):
-    status, out, errors = run_tool('train', blend(['naive.py', 'mean.py']), '--work-dir', 'runs',
-                                   '--dry-run')
+    status, _, errors = run_tool('train', blend(['naive.py', 'mean.py']), '--work-dir', 'runs',
+                                 '--dry-run')
     assert status == 0, errors
     assert not Path('runs').exists()
 
