@@ -6,6 +6,7 @@ none is trained twice and a stopped one goes on.
 """
 
 import copy
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -59,16 +60,22 @@ def _load(loaded: LoadedConfig, named: dict, place: int) -> LoadedConfig:
         raise ConfigError(f'{where}: `{key}` is {named!r}', hint="a config, a run folder, or "
                           "dict(config='etth1_ridge.py', options={'train_dataloader.dataset."
                           "look_back': 336})")
-    path = named['config']
-    if '::' not in path and not Path(path).is_absolute():
-        folder = Path(where.rpartition(':')[0]).parent
-        path = str(folder / path) if (folder / path).is_file() else path
+    path = _beside(where.rpartition(':')[0], named['config'])
     given = [option(name, value) for name, value in options.items()]
     try:
         return load_config(path, [*given, *_data_options(
             loaded.config, load_config(path, given).config)])
     except ConfigError as error:
         raise ConfigError(f'{where}: `{key}`: {error.message}', hint=error.hint) from None
+
+
+def _beside(file: str, path: str) -> str:
+    """A config as it is loaded, that another one names."""
+    if '::' in path or Path(path).is_absolute():
+        return path
+    package, colons, inside = file.rpartition('::')
+    beside = os.path.normpath(Path(inside).parent / path)
+    return f'{package}{colons}{beside}' if colons or Path(beside).is_file() else path
 
 
 def _data_options(config: Mapping[str, Any], member: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,8 @@ import pytest
 import torch
 from generated import ROOT, write_series
 
+from amlnn.config.load import load_config
+from amlnn.engine.series.member_runs import member_configs
 from amlnn.engine.train import TrainOptions, train
 from amlnn.records import read_run
 
@@ -105,6 +107,23 @@ def test_a_dry_run_tries_the_members_and_keeps_nothing(blend, run_tool):
                                  '--dry-run')
     assert status == 0, errors
     assert not Path('runs').exists()
+
+
+def test_members_are_looked_for_beside_the_config_that_names_them(tmp_path, run_tool, monkeypatch):
+    file = write_series(tmp_path / 'series.csv')
+    monkeypatch.chdir(tmp_path)
+    for named in ('amlnn::series/own_blend.py', ROOT / 'configs/series/own_blend.py'):
+        child = tmp_path / 'child.py'
+        child.write_text(f'_base_ = {str(named)!r}\nmodel = dict(members=["own_ridge.py", '
+                         '"own_train_mean.py"])\n')
+        base = tmp_path / 'base.py'
+        base.write_text(f'_base_ = {str(named)!r}\n')
+        status, _, errors = run_tool('check_config', base)
+        assert status == 0, errors
+        loaded = load_config(base)
+        assert [member.name for _, member in member_configs(loaded)] == ['own', 'own_ridge']
+        status, _, errors = run_tool('train', child, '--data', file)
+        assert status == 2 and 'own_ridge.py' in errors  # they are not beside the child
 
 
 def test_two_seeds_are_two_runs_and_another_recipe_is_another(blend, run_tool):
