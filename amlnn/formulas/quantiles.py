@@ -13,7 +13,7 @@ from amlnn.formulas.arrays import Array
 from amlnn.formulas.forecast_errors import observed_mean
 
 __all__ = ['central_levels', 'central_places', 'coverage', 'inside', 'interval_width',
-           'pinball_losses', 'place_of_level', 'quantile_scores']
+           'pinball_losses', 'place_of_level', 'quantile_scores', 'scaled_quantile_loss']
 
 _APART = 1e-6  # levels that differ by less are the same, written otherwise
 
@@ -86,6 +86,28 @@ def quantile_scores(error: Array, levels: Array, xp: ModuleType = np) -> Array:
     """
     scores: Array = 2 * pinball_losses(error, levels, xp).mean(-1)
     return scores
+
+
+def scaled_quantile_loss(target: np.ndarray, quantiles: np.ndarray, levels: Sequence[float],
+                         naive_error_C: np.ndarray, observed: np.ndarray | None = None) -> float:
+    """Twice the mean pinball loss of each column by its naive error, averaged over the columns.
+
+    Args:
+        target: [N, P, C].
+        quantiles: [N, P, C, Q].
+        levels: The Q levels.
+        naive_error_C: [C], as `seasonal_naive_error` gives it, in the same units.
+        observed: [N, P, C] bool.
+
+    Source: S. Makridakis et al., The M5 uncertainty competition, International Journal of
+    Forecasting 38 (2022) 1365-1385, section 2.3 (there without the factor 2, with which the median
+    alone has the mean absolute scaled error).
+
+    >>> scaled_quantile_loss(np.array([[[3.0]]]), np.array([[[[1.0]]]]), [0.5], np.array([4.0]))
+    0.5
+    """
+    losses = quantile_scores(target[..., None] - quantiles, np.asarray(levels, dtype=np.float64))
+    return float((observed_mean(losses, observed, axis=(0, 1)) / naive_error_C).mean())
 
 
 def inside(target: Array, low: Array, high: Array) -> Array:
