@@ -88,8 +88,9 @@ class Walk:
         """
         if isinstance(value, Located) or (value is None and not at.endswith(_NEEDED)):
             return True
+        inner = Located if at.endswith('.pipeline') else Located | list | tuple | None
         if several and isinstance(value, list | tuple) \
-                and all(isinstance(item, Located | list | tuple | None) for item in value):
+                and all(isinstance(item, inner) for item in value):
             return True
         self.findings.add(place, f'`{at}` is {_briefly(value)}, not a dict', rank=1,
                           hint=f'{at}={"[dict(...)]" if several else "dict(...)"}, or None',

@@ -48,6 +48,13 @@ def test_an_argument_in_the_wrong_place_is_told_its_place(configs):
     assert error.hint == '`lr` belongs to `optim_wrapper.optimizer`'
 
 
+@pytest.mark.parametrize('steps', ['[[]]', '[None]', "[[dict(type='PackInputs')]]", '[1]'])
+def test_every_step_of_a_pipeline_is_a_dict(configs, steps):
+    error = configs.error('val_dataloader = dict(dataset=dict('
+                          f"type='CustomDataset', data_root='a', pipeline={steps}))\n")
+    assert error.message.startswith('child.py:1: `val_dataloader.dataset.pipeline` is ')
+
+
 @pytest.mark.parametrize(('key', 'owner'), [('execution', 'ExecutionPolicy'),
                                             ('train_dataloader', 'DataLoader')])
 def test_a_section_that_is_always_of_one_class_names_no_other(configs, key, owner):
