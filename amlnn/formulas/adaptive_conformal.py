@@ -21,7 +21,7 @@ SIZE = 300
 """Errors of a step and column that count, the newest ones."""
 RATE = 0.02
 """By how much of a miss the level moves, divided by the windows that it takes to be known."""
-_SORTS = 20  # in the time in which all errors of a ring are replaced
+_EVERY = 15  # windows after which errors are ordered anew: a twentieth of them is new then
 _UNKNOWN = 2  # neither inside nor outside
 
 
@@ -39,6 +39,9 @@ class AdaptiveConformal:
         stride: Rows from one window to the next.
         size: Errors that count.
         rate: See RATE; 0 leaves levels as they are.
+        until: Windows after which the next part begins, or the last window comes: errors are
+            ordered anew there, and every 15 windows before, so that a series has the same intervals
+            whatever stands before it.
 
     Source: I. Gibbs and E. Candes, Adaptive conformal inference under distribution shift, NeurIPS
     2021, arXiv:2106.00170, equation 2; a step's feedback comes as late as its truth.
@@ -51,7 +54,7 @@ class AdaptiveConformal:
     """
 
     def __init__(self, fallback: Sequence[Conformal], stride: int = 1, size: int = SIZE,
-                 rate: float = RATE):
+                 rate: float = RATE, until: int = 0):
         self._fallback, self._size = list(fallback), size
         self._margin_IPD = np.stack([each.margin for each in self._fallback])
         _, steps, columns = self._margin_IPD.shape
@@ -66,8 +69,8 @@ class AdaptiveConformal:
         self._written_P = np.zeros(steps, dtype=np.int64)
         self._missed = 1 - np.array([each.level for each in self._fallback])[:, None, None]
         self._alpha_IPD = np.broadcast_to(self._missed, self._margin_IPD.shape).copy()
-        self._every = max(1, size // _SORTS)
         self._begin(stride)
+        self._since = -until % _EVERY
 
     def bounds(self, point: np.ndarray, target: np.ndarray, observed: np.ndarray | None = None,
                quantiles: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +94,7 @@ class AdaptiveConformal:
             scores = np.where(observed[:, :, None], scores, np.inf)
         for window in range(len(point)):
             self._deliver()
-            if self._since >= self._every:
+            if self._since >= _EVERY:
                 self._sort()
             margin_IPD, own_PD = self._margins()
             for place, way in enumerate(self._way_I):

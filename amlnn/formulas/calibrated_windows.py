@@ -155,10 +155,11 @@ def _of_group(part: ForecastWindows, mine: list[np.ndarray], static: Sequence[Co
     if before is not None:
         most = _WARM + (steps - 1) // before.stride + 1
         warm = [rows[-most:] for rows in earlier]
-    longest = max(map(len, mine)) + max(map(len, warm), default=0)
+    first, longest = max(map(len, warm), default=0), max(map(len, mine))
     calibration = AdaptiveConformal(
         [each._replace(margin=_side_by_side(each.margin, names)) for each in static],
-        part.stride if before is None else before.stride, min(SIZE, longest))
+        part.stride if before is None else before.stride, min(SIZE, first + longest),
+        until=longest - 1 if before is None and together_at == 'end' else first)
     cells = static[0].margin.shape[-1] * steps
     if before is not None:
         for table_BS in _tables(warm, 'end', cells):

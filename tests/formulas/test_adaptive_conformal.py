@@ -22,7 +22,6 @@ def plain_loop(fallback, point, target, observed, quantiles, stride, size, rate)
     levels = len(fallback)
     low, high = np.empty((2, levels, *point.shape))
     outside = np.full((levels, *point.shape), np.nan)  # of what was issued from own errors
-    every = max(1, size // 20)
     for step in range(steps):
         for column in range(columns):
             alpha = [1 - each.level for each in fallback]
@@ -37,7 +36,7 @@ def plain_loop(fallback, point, target, observed, quantiles, stride, size, rate)
                             alpha[place] += rate / late * (
                                 1 - each.level - outside[place, m, step, column])
                             alpha[place] = min(max(alpha[place], 0.0), 1.0)
-                sorted_at = window // every * every
+                sorted_at = window // 15 * 15  # errors are ordered anew every 15 windows
                 counted = [m for m in range(window) if m * stride + step < sorted_at * stride]
                 counted = [m for m in counted[-size:] if observed[m, step, column]]
                 bounds = []
@@ -98,8 +97,11 @@ def test_truth_counts_when_it_is_known_and_not_before():
     most = static(steps, 1, [None], levels=[0.99])  # of 40 errors the largest
     _, high = AdaptiveConformal(most, size=40, rate=0.0).bounds(np.zeros(target.shape), target)
     first = [int(np.argmax(high[0, :, step, 0] > 10)) for step in range(steps)]
-    # Row 120 lies before origin 121, whichever window forecast it; every 2 windows are ordered.
-    assert first == [122] * steps
+    # Row 120 lies before origin 121, whichever window forecast it; errors are ordered at 135.
+    assert first == [135] * steps
+    _, high = AdaptiveConformal(most, size=40, rate=0.0, until=121).bounds(
+        np.zeros(target.shape), target)
+    assert [int(np.argmax(high[0, :, step, 0] > 10)) for step in range(steps)] == [121] * steps
 
 
 def test_a_part_that_is_over_is_known_as_a_whole():
@@ -187,4 +189,4 @@ def test_where_there_is_no_margin_there_is_no_interval_before_its_own_errors():
     none = [each._replace(margin=np.full((2, 1), np.nan)) for each in static(2, 1)]
     low, _ = AdaptiveConformal(none, size=40).bounds(np.zeros(target.shape), target)
     first = [int(np.argmin(np.isnan(low[0, :, step, 0]))) for step in range(2)]
-    assert first == [LEAST_WINDOWS, LEAST_WINDOWS + 2]  # errors are ordered anew every 2 windows
+    assert first == [45, 45]  # of LEAST_WINDOWS and more errors, ordered every 15 windows

@@ -49,27 +49,29 @@ def test_series_side_by_side_are_each_as_if_it_stood_alone(monkeypatch, quantile
     """In one group, and in groups of one or two series by blocks of seven windows."""
     monkeypatch.setattr(calibrated_windows, '_CELLS', cells)
     monkeypatch.setattr(calibrated_windows, '_BLOCK', block)
+    monkeypatch.setattr(calibrated_windows, 'SIZE', 50)
     part = part_of([70, 10, 100, 30], 0, missing=0.1, quantiles=quantiles)
     before = part_of([60, 5, 45, 0], 1, stride=2, quantiles=quantiles)
     static = static_margins(before)
     low, high = together(part, calibrated(part, static, before))
     for place in range(4):
         mine, earlier = (np.flatnonzero(each.series == place) for each in (part, before))
-        # `size` sets how often errors are ordered, so alone it is what it is in the group.
-        group = [0, 1, 2, 3] if cells > 12 else [0, 1] if place < 2 else [2, 3]
-        if cells == 12 and quantiles:
-            group = [place]
-        longest = max((part.series == one).sum() for one in group) + max(
-            (before.series == one).sum() for one in group)
-        own = AdaptiveConformal(static, before.stride, size=min(longest, 300))
-        pads = max((before.series == one).sum() for one in group) - len(earlier)
-        if len(earlier) or pads:
-            given = before.take(earlier)
-            padded = Forecasted(*(None if each is None else np.concatenate(
-                [np.zeros((pads, *each.shape[1:]), each.dtype), each]) for each in given))
-            seen = np.repeat(np.arange(len(padded.point)) >= pads, 6).reshape(-1, 3, 2)
-            own.bounds(padded.point, padded.target, seen, padded.quantiles)
+        own = AdaptiveConformal(static, before.stride, size=50, until=len(earlier))
+        if len(earlier):
+            own.bounds(*before.take(earlier))
         own.flush(part.stride)
+        expected = own.bounds(*part.take(mine))
+        np.testing.assert_allclose(low[:, mine], expected[0], rtol=1e-5)
+        np.testing.assert_allclose(high[:, mine], expected[1], rtol=1e-5)
+
+
+def test_at_the_end_series_of_any_length_stand_side_by_side():
+    part = part_of([130, 61, 1], 0, missing=0.1)
+    static = static_margins(part)
+    low, high = together(part, calibrated(part, static, together_at='end'))
+    for place in range(3):
+        mine = np.flatnonzero(part.series == place)
+        own = AdaptiveConformal(static, size=300, until=len(mine) - 1)
         expected = own.bounds(*part.take(mine))
         np.testing.assert_allclose(low[:, mine], expected[0], rtol=1e-5)
         np.testing.assert_allclose(high[:, mine], expected[1], rtol=1e-5)

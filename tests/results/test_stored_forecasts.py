@@ -110,7 +110,7 @@ def followed(run, ends=(None, None)):
     validation, shown = run.forecasts('val'), run.forecasts('test')
     begin = [Conformal(np.full(shown.targets.shape[1:], 9.0), level, end)
              for level, end in zip((0.8, 0.95), ends, strict=True)]
-    calibration = AdaptiveConformal(begin, size=len(validation.ids) + len(shown.ids))
+    calibration = AdaptiveConformal(begin, until=len(validation.ids))
     calibration.bounds(validation.forecasts, validation.targets, quantiles=validation.quantiles)
     calibration.flush(1)
     return calibration.bounds(shown.forecasts, shown.targets, quantiles=shown.quantiles)

@@ -58,14 +58,14 @@ def baseline_errors(parts: SeriesParts, split: str
         return rows, by_series
     except ValueError:
         pass
-    rows, by_series = {}, {}
+    rows, by_series, before = {}, {}, windows_before(parts, split)
     for method, kind in BASELINES.items():
         with contextlib.suppress(DataError):
-            rows[method], by_series[method] = _row(kind(), dataset, parts, split)
+            rows[method], by_series[method] = _row(kind(), dataset, before, parts, split)
     truth = dataset.target_truth(np.arange(len(dataset)))
     if truth is not None:
         rows[TRUTH], by_series[TRUTH] = _scored(
-            dataset, windows_before(parts, split), split,
+            dataset, before, split,
             lambda batch, dataset: dataset.target_truth(batch['index'].numpy()))
     by_series = {method: each for method, each in by_series.items() if each}
     write_cached(KEPT, name, json.dumps([rows, by_series], ensure_ascii=False, allow_nan=False))
@@ -106,10 +106,9 @@ def error_row(sums_3C: np.ndarray, deviation_C: np.ndarray, windows: int) -> dic
                for name, value in mean_errors(*sums_3C, deviation_C).items()}, 'windows': windows}
 
 
-def _row(baseline: Baseline, dataset: SeriesWindows, parts: SeriesParts,
-         split: str) -> tuple[dict[str, float], list[dict[str, float]]]:
+def _row(baseline: Baseline, dataset: SeriesWindows, before: SeriesWindows | None,
+         parts: SeriesParts, split: str) -> tuple[dict[str, float], list[dict[str, float]]]:
     windows = _with_look_back(baseline.look_back, dataset, parts, split)
-    before = windows_before(parts, split)
     if before is not None:
         before = _with_look_back(windows.look_back, before, parts, 'val')
     if before is not None and before.look_back != windows.look_back:

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 import numpy as np
+from mmengine.registry import DATASETS
 
 from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.series.parts import SeriesParts
@@ -22,11 +23,22 @@ __all__ = ['bounded_windows', 'interval_sums', 'windows_before']
 
 
 def windows_before(parts: SeriesParts, split: str) -> SeriesWindows | None:
-    """The validation windows, for intervals of the test part; None where there are none."""
+    """The validation windows on the scale of the test windows, for intervals of the test part.
+
+    Series that the training had not are scaled by all rows before a part, so those of
+    `SeriesParts.dataset` may have another scale.
+
+    Returns:
+        None for another part, and where there are none.
+    """
     if split != 'test' or not parts.config.get('val_dataloader'):
         return None
+    dataset = parts.dataset(split)
+    section = parts.complete_section('val') | {'scaler': dataset.scaler.to_dict()}
     with contextlib.suppress(DataError):  # the validation part has no window
-        return parts.dataset('val')
+        before: SeriesWindows = DATASETS.build(section)
+        alike = (before.columns, before.horizon) == (dataset.columns, dataset.horizon)
+        return before if alike else None
     return None
 
 
