@@ -20,7 +20,13 @@ __all__ = ['RATE', 'SIZE', 'AdaptiveConformal']
 SIZE = 300
 """Errors of a step and column that count, the newest ones."""
 RATE = 0.02
-"""By how much of a miss the level moves, divided by the windows that it takes to be known."""
+"""By how much of a miss the level moves, divided by the windows that it takes to be known.
+
+Size and rate were chosen with ridge and the same-hour mean, 24, 96 and 336 rows ahead, on training
+and validation rows of ETTh1, hourly electricity and bike sharing: fitted on the first half of them,
+judged on the last quarter at most. Of 150 to 1,000 errors and rates of 0 to 0.05, these are among
+those with the least interval scores of 80 and 95 % whose coverage is off by a point or so.
+"""
 _EVERY = 15  # windows after which errors are ordered anew: a twentieth of them is new then
 _UNKNOWN = 2  # neither inside nor outside
 

@@ -155,7 +155,10 @@ def _show_intervals(record: TestRecord, own_name: str, console: Console) -> None
     known = [name for name in _INTERVAL_NAMES if any(name in row for row in rows.values())]
     if not known:
         return
-    table = Table('intervals', *(_INTERVAL_NAMES[name] for name in known), box=None, pad_edge=False)
+    table = Table('intervals: held', *(_INTERVAL_NAMES[name] for name in known), box=None,
+                  pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = True
     for column in table.columns[1:]:
         column.justify = 'right'
     for name, row in rows.items():
@@ -167,6 +170,6 @@ def _show_intervals(record: TestRecord, own_name: str, console: Console) -> None
 
 
 _INTERVAL_NAMES = {
-    **{f'interval/{name}_{100 * level:g}': f'{100 * level:g} % {word}' for level in INTERVAL_LEVELS
-       for name, word in (('coverage', 'hold'), ('width', 'width'), ('winkler', 'score'))},
+    **{f'interval/{name}_{100 * level:g}': word or f'{100 * level:g} %' for level in INTERVAL_LEVELS
+       for name, word in (('coverage', ''), ('width', 'width'), ('winkler', 'score'))},
     'interval/crps': 'CRPS'}
