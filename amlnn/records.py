@@ -192,7 +192,8 @@ class TestRecord:
     """Of a forecast: errors and 'windows' of simple methods by name, on all windows of the part.
 
     Errors are 'forecast/mse' and 'forecast/mae' in scaled units, and with '_original' after the
-    name in those of the data.
+    name in those of the data. 'interval/coverage_80', 'interval/width_80', 'interval/winkler_80',
+    the same of 95, and 'interval/crps' say how the method's intervals held, where it has some.
     """
     sampled_baselines: dict[str, dict[str, float]] = field(default_factory=dict)
     """Of a forecast: the same of slow methods, on fewer windows, evenly spaced.

@@ -79,7 +79,7 @@ def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord
                          f'{changed}', 'warning')
         if not all_.first:
             return record
-        task.complete(record, result, loader, weights, options, console)
+        task.complete(record, result, model, loader, weights, options, console)
     folder = options.into or _folder(task, model, {split: result.samples}, options)
     folder.mkdir(parents=True, exist_ok=True)
     record.checkpoint = name_within(folder, options.checkpoint)

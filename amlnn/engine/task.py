@@ -310,8 +310,8 @@ class Task(ABC):
         """What is evaluated for a model with `TestOptions`."""
         return model
 
-    def complete(self, record: TestRecord, evaluation: Evaluation, loader, weights: Weights,
-                 options, console: Console) -> None:
+    def complete(self, record: TestRecord, evaluation: Evaluation, model: nn.Module, loader,
+                 weights: Weights, options, console: Console) -> None:
         """Add what only this kind's record of a test has."""
 
     @abstractmethod

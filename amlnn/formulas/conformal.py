@@ -137,9 +137,9 @@ def fit_conformal(target: np.ndarray, point: np.ndarray | None = None,
 
 
 def fit_intervals(target: np.ndarray, point: np.ndarray, quantiles: np.ndarray | None = None,
-                  levels: Sequence[float] | None = None, observed: np.ndarray | None = None
-                  ) -> list[Conformal]:
-    """Intervals of INTERVAL_LEVELS from the validation part, as far as it has windows enough.
+                  levels: Sequence[float] | None = None, observed: np.ndarray | None = None,
+                  wanted: Sequence[float] = INTERVAL_LEVELS) -> list[Conformal]:
+    """Intervals from the validation part, as far as it has windows enough.
 
     Where two quantiles bound a level's central interval, they are widened; else the interval is put
     around the point forecasts.
@@ -150,13 +150,14 @@ def fit_intervals(target: np.ndarray, point: np.ndarray, quantiles: np.ndarray |
         quantiles: [N, P, C, Q], of a head that gives them.
         levels: The Q levels.
         observed: False where the truth is missing, [N, P, C].
+        wanted: The chances with which intervals are to hold the truth.
 
     >>> target = np.arange(1.0, 10.0).reshape(9, 1, 1)  # too few for 95 %
     >>> [(each.level, each.margin.item()) for each in fit_intervals(target, np.zeros((9, 1, 1)))]
     [(0.8, 8.0)]
     """
     found = []
-    for level in INTERVAL_LEVELS:
+    for level in wanted:
         ends = None if quantiles is None else central_places(levels, level)
         given = dict(point=point) if ends is None or quantiles is None else dict(
             low=quantiles[..., ends[0]], high=quantiles[..., ends[1]])

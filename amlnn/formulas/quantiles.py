@@ -13,7 +13,8 @@ from amlnn.formulas.arrays import Array
 from amlnn.formulas.forecast_errors import observed_mean
 
 __all__ = ['central_levels', 'central_places', 'coverage', 'inside', 'interval_width',
-           'pinball_losses', 'place_of_level', 'quantile_scores', 'scaled_quantile_loss']
+           'pinball_losses', 'place_of_level', 'quantile_scores', 'scaled_quantile_loss',
+           'winkler_scores']
 
 _APART = 1e-6  # levels that differ by less are the same, written otherwise
 
@@ -148,3 +149,29 @@ def interval_width(low: np.ndarray, high: np.ndarray, observed: np.ndarray | Non
     3.0
     """
     return float(observed_mean(high - low, observed))
+
+
+def winkler_scores(target: np.ndarray, low: np.ndarray, high: np.ndarray,
+                   level: float) -> np.ndarray:
+    """Interval score of each value: the width, and 2 / (1 - level) times how far it lies outside.
+
+    Least where the ends are the true quantiles: neither wide intervals that miss nothing nor narrow
+    ones that miss much come out well.
+
+    Args:
+        target: Of any shape.
+        low: Of that shape, lower ends.
+        high: Of that shape, upper ends.
+        level: The chance with which the interval is to hold the truth.
+
+    Source: R. L. Winkler, A decision-theoretic approach to interval estimation, Journal of the
+    American Statistical Association 67 (1972) 187-191; T. Gneiting and A. E. Raftery, Strictly
+    proper scoring rules, prediction, and estimation, ibid. 102 (2007) 359-378, equation 43.
+
+    >>> low, high = np.zeros(3), np.full(3, 4.0)
+    >>> winkler_scores(np.array([1.0, -0.5, 4.2]), low, high, 0.8).round(12).tolist()
+    [4.0, 9.0, 6.0]
+    """
+    outside = np.maximum(low - target, 0) + np.maximum(target - high, 0)
+    scores: np.ndarray = high - low + 2 / (1 - level) * outside
+    return scores

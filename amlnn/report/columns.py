@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ['UNKNOWN', 'Column', 'best_epoch_text', 'count', 'difference_text', 'epochs_text',
            'error_text', 'frozen_text', 'interval_text', 'minus_interval_text', 'minus_text',
-           'number_text', 'recorded_text', 'seconds_text', 'value_text']
+           'number_text', 'recorded_text', 'seconds_text', 'share_text', 'value_text']
 
 UNKNOWN = '–'  # noqa: RUF001  an en dash, as tables use it for "none"
 
@@ -141,3 +141,12 @@ def error_text(value: float | None) -> str:
     if 0 < value < 1e-3:
         return f'{value:.3g}'
     return f'{value:.{4 if value < 1 else 3 if value < 10 else 2 if value < 100 else 1}f}'
+
+
+def share_text(value: float | None) -> str:
+    """A share as a table shows it: in percent.
+
+    >>> share_text(0.8042)
+    '80.4 %'
+    """
+    return UNKNOWN if value is None else f'{100 * value:.1f} %'

@@ -37,7 +37,8 @@ _FORECAST_LABELS = {
     'forecast/mse': 'scaled MSE', 'forecast/mae': 'scaled MAE', 'forecast/mse_original': 'MSE',
     'forecast/mae_original': 'MAE', 'forecast/mase': 'MASE', 'forecast/smape': 'sMAPE',
     'forecast/wape': 'WAPE', 'forecast/series_mae': 'scaled MAE, each series once',
-    'quantile/crps': 'scaled CRPS', 'val_loss': 'loss'}
+    'quantile/crps': 'scaled CRPS', 'interval/crps': 'scaled CRPS of the intervals',
+    'val_loss': 'loss'}
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def metric_label(name: str | None) -> str:
         return f'top-{name.removeprefix("present/top")} accuracy among present classes (%)'
     if name.startswith('single-label/'):
         return f'{name.removeprefix("single-label/")} (%)'
-    if name.startswith('interval/'):
+    if name.startswith('interval/') and name not in _FORECAST_LABELS:
         what, _, level = name.removeprefix('interval/').partition('_')
         return f'{what} of the {level} % interval'
     return _FORECAST_LABELS.get(name, name)

@@ -17,9 +17,11 @@ from amlnn.report.columns import (
     error_text,
     minus_text,
     seconds_text,
+    share_text,
 )
 from amlnn.report.figures import metric_label, metric_text
 from amlnn.report.forecasting import draw_components, draw_error_by_step, draw_forecasts
+from amlnn.report.held import held_table
 from amlnn.report.panels import draw_series, series_listing, weights_text
 from amlnn.report.presented import Presented
 from amlnn.results.forecasting import error_by_step, find_intervals, reference_errors
@@ -42,8 +44,10 @@ class Forecasters(Presented):
         def trained(cell: Callable[['Row'], str]) -> Callable[['Row | SimpleRow'], str]:
             return lambda row: cell(row) if not isinstance(row, SimpleRow) else ''
 
-        def error(title: str, metric: str, rank: int) -> list[Column]:
-            cells = {id(row): _error_cell(row, metric, summary) for row in summary.table_rows}
+        def error(title: str, metric: str, rank: int, text: Callable[[float | None], str]
+                  = error_text) -> list[Column]:
+            cells = {id(row): _error_cell(row, metric, summary, text)
+                     for row in summary.table_rows}
             known = any(cell != UNKNOWN for cell in cells.values())
             return [Column(title, lambda row: cells[id(row)], rank=rank)] if known else []
 
@@ -68,6 +72,11 @@ class Forecasters(Presented):
             *error('MASE', 'forecast/mase', 6),
             *error('sMAPE', 'forecast/smape', 8),
             *error('scaled\nCRPS', 'quantile/crps', 7),
+            *error('held by\n80 %', 'interval/coverage_80', 5, share_text),
+            *error('width of\n80 %', 'interval/width_80', 7),
+            *error('score of\n80 %', 'interval/winkler_80', 7),
+            *error('held by\n95 %', 'interval/coverage_95', 8, share_text),
+            *error('CRPS of\nintervals', 'interval/crps', 6),
             Column('windows', lambda row: count(row.samples)),
             *reported,
             Column('seconds', trained(lambda row: seconds_text(row.seconds)), rank=2),
@@ -145,6 +154,8 @@ class Forecasters(Presented):
                     partial(draw_windows, intervals, title=f'{title} on {split}'),
                     f'Forecasts of {title} on {split} against the truth, {windows}',
                     _intervals_text(run, split, bool(intervals)))]
+        if intervals:
+            blocks.append(held_table(forecasts, intervals))
         if panel is not None:
             blocks.append(series_listing(panel, Path(f'{stem}_series.csv')))
         if forecasts.horizon > 1:
@@ -163,15 +174,16 @@ def _two_weights(row: 'Row', split: str) -> str:
     return f' {weights_text(weighted[0], once[0])}'
 
 
-def _error_cell(row: 'Row | SimpleRow', metric: str, summary: 'Summary') -> str:
+def _error_cell(row: 'Row | SimpleRow', metric: str, summary: 'Summary',
+                text: Callable[[float | None], str]) -> str:
     """A mean error, with its spread over seeds where there are several."""
     if isinstance(row, SimpleRow):
-        return error_text(row.metrics.get(metric))
+        return text(row.metrics.get(metric))
     value = (row.value, row.sd) if metric == summary.metric else \
         row.over_seeds(metric, summary.split)
     if value is None or value[0] is None:
         return UNKNOWN
-    return error_text(value[0]) + (f' ± {error_text(value[1])}' if value[1] is not None else '')
+    return text(value[0]) + (f' ± {text(value[1])}' if value[1] is not None else '')
 
 
 def _components_picture(path: Path, summary: 'Summary') -> list[Picture]:
@@ -226,10 +238,10 @@ def _intervals_text(run: StoredRun, split: str, drawn: bool) -> str:
     """What the intervals are, and what they held."""
     if not drawn:
         return ''
-    if split == 'val':
-        return 'Intervals: from the errors on these same windows, so they hold what they claim.'
+    first = 'the first windows have the margins of all errors here' if split == 'val' else \
+        'the first windows have those of the validation part'
     metrics = run.tests[split].metrics if split in run.tests else {}
     held = [f'{100 * value:.1f} % of the values lie in the {name.rpartition("_")[2]} % interval'
             for name, value in metrics.items() if name.startswith('interval/coverage_')]
-    return '; '.join(['Intervals: split-conformal, from the errors on the validation part', *held]
-                     ) + '.'
+    return '; '.join(['Intervals: conformal, from the newest errors that were known when a window '
+                      f'was forecast, where {first}', *held]) + '.'

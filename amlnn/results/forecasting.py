@@ -7,13 +7,21 @@ import numpy as np
 
 from amlnn.errors import DataError
 from amlnn.formulas import forecast_errors
-from amlnn.formulas.conformal import fit_intervals, margins_by_series
+from amlnn.formulas.calibrated_windows import (
+    Forecasted,
+    ForecastWindows,
+    calibrated,
+    static_margins,
+)
+from amlnn.formulas.conformal import INTERVAL_LEVELS
+from amlnn.formulas.forecast_errors import observed_mean
+from amlnn.formulas.quantiles import inside
 from amlnn.records import REPEAT_LAST, TRAIN_MEAN
 from amlnn.results.forecasts import Forecasts
 from amlnn.results.store import StoredRun
 
 __all__ = ['ChosenWindow', 'Interval', 'chosen_windows', 'error_by_step', 'find_intervals',
-           'one_series', 'reference_errors', 'window_times']
+           'held_by_series', 'held_by_step', 'one_series', 'reference_errors', 'window_times']
 
 # S series, N windows in the order of time, P steps ahead, C columns
 
@@ -111,16 +119,14 @@ def window_times(forecasts: Forecasts) -> np.ndarray | None:
 
 
 def find_intervals(run: StoredRun, split: str) -> list[Interval]:
-    """Intervals of 80 and 95 %, from the errors on the validation part (split-conformal).
+    """Intervals of 80 and 95 %, as a test makes them, from the newest errors that were known.
 
-    For each step and column it is the ceil((n + 1) level)-th smallest of the n validation errors
-    that is put around the forecast, or that its own quantiles are widened by: Lei et al. 2018,
-    algorithm 2; Romano et al. 2019, arXiv:1905.03222. On the validation part itself they hold what
-    they claim by construction. Of a panel, a series with windows enough has margins of its own.
+    See `amlnn.formulas.calibrated_windows`: those of the test part begin with the errors on the
+    validation part. Of a panel, a series with windows enough has errors of its own.
 
     Returns:
-        As many as the validation part has windows for; none where the run has no forecasts of it,
-        or those of another epoch than were tested.
+        Those of which there is any; none where the run has no forecasts of the validation part, or
+        those of another epoch than were tested.
 
     >>> run = tiny_forecaster()  # whose four validation windows are too few for 95 %
     >>> found = find_intervals(run, 'test')
@@ -138,17 +144,51 @@ def find_intervals(run: StoredRun, split: str) -> list[Interval]:
         return []
     if shown.targets.shape[1:] != validation.targets.shape[1:] or shown.levels != validation.levels:
         return []
-    fitted = fit_intervals(validation.targets, validation.forecasts, validation.quantiles,
-                           validation.levels, validation.observed)
-    if shown.places is not None and validation.places is not None:
-        places = _places_in(validation, shown)
-        own = margins_by_series(fitted, validation.places, len(validation.names),
-                                validation.targets, validation.forecasts, validation.quantiles,
-                                validation.levels, validation.observed)
-        fitted = [each._replace(margin=np.concatenate([margins, each.margin[None]])[places])
-                  for each, margins in zip(fitted, own, strict=True)]
-    return [Interval(each.level, *each.bounds(shown.forecasts, shown.quantiles))
-            for each in fitted]
+    before = _windows(validation, _places_in(validation, shown))
+    bounds = np.empty((2, len(INTERVAL_LEVELS), *shown.targets.shape), np.float32)
+    for each in calibrated(_windows(shown, shown.places), static_margins(before),
+                           before if split == 'test' else None):
+        bounds[:, :, each.places] = each.low, each.high
+    return [Interval(level, low, high) for level, low, high in zip(
+        INTERVAL_LEVELS, *bounds, strict=True) if not np.isnan(low).all()]
+
+
+def _windows(forecasts: Forecasts, series: np.ndarray | None) -> ForecastWindows:
+    whole = Forecasted(forecasts.forecasts, forecasts.targets, forecasts.observed,
+                       forecasts.quantiles)
+    # Windows that share no target have no stride that is seen; all is known of one at the next.
+    return ForecastWindows.of_arrays(whole, series, forecasts.stride or forecasts.horizon,
+                                     forecasts.levels or None)
+
+
+def held_by_step(forecasts: Forecasts, interval: Interval) -> np.ndarray:
+    """[P] share of targets of each step ahead that lie in their interval, NaN without any.
+
+    >>> run = tiny_forecaster()
+    >>> held_by_step(run.forecasts('test'), find_intervals(run, 'test')[0]).tolist()
+    [1.0, 1.0]
+    """
+    return _held(forecasts, interval, (0, 2))
+
+
+def held_by_series(forecasts: Forecasts, interval: Interval) -> np.ndarray:
+    """[S] share of targets of each series of a panel that lie in their interval, NaN without any.
+
+    >>> panel = tiny_panel()
+    >>> interval = Interval(0.8, panel.forecasts - 2, panel.forecasts + 2)
+    >>> held_by_series(panel, interval).tolist()
+    [1.0, 1.0]
+    """
+    by_window = _held(forecasts, interval, (1, 2))
+    return np.array([observed_mean(by_window[rows], ~np.isnan(by_window[rows]))
+                     for rows in map(forecasts.windows_of, range(len(forecasts.names)))])
+
+
+def _held(forecasts: Forecasts, interval: Interval, axis: tuple[int, ...]) -> np.ndarray:
+    known = ~np.isnan(interval.low)
+    if forecasts.observed is not None:
+        known &= forecasts.observed
+    return observed_mean(inside(forecasts.targets, interval.low, interval.high), known, axis)
 
 
 def one_series(forecasts: Forecasts, intervals: Sequence[Interval], place: int
@@ -164,10 +204,14 @@ def one_series(forecasts: Forecasts, intervals: Sequence[Interval], place: int
                                  for each in intervals]
 
 
-def _places_in(validation: Forecasts, shown: Forecasts) -> np.ndarray:
-    """[N] places of the shown windows' series among those validated; -1 where one is not."""
-    known = {name: place for place, name in enumerate(validation.names)}
-    return np.array([known.get(name, -1) for name in shown.names])[shown.places]
+def _places_in(validation: Forecasts, shown: Forecasts) -> np.ndarray | None:
+    """[N] places of the validated windows' series among those shown; -1 where one is not."""
+    if validation.places is None or shown.places is None:
+        return None
+    known = {name: place for place, name in enumerate(shown.names)}
+    places: np.ndarray = np.array([known.get(name, -1) for name in validation.names])[
+        validation.places]
+    return places
 
 
 def _float64(forecasts: Forecasts) -> tuple[np.ndarray, np.ndarray]:

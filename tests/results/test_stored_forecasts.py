@@ -6,13 +6,15 @@ from forecast_folders import HORIZON, arrays, write_forecaster
 
 from amlnn.errors import DataError
 from amlnn.formulas import forecast_errors
-from amlnn.formulas.conformal import fit_conformal
+from amlnn.formulas.adaptive_conformal import AdaptiveConformal
+from amlnn.formulas.conformal import Conformal, fit_conformal
 from amlnn.formulas.training_rows import TrainingRows
 from amlnn.models.series.baselines import RepeatLast
 from amlnn.results.forecasting import (
     chosen_windows,
     error_by_step,
     find_intervals,
+    held_by_step,
     reference_errors,
     window_times,
 )
@@ -103,16 +105,27 @@ def test_ids_are_times_or_rows(stored):
     assert window_times(stored(id=np.arange(93).astype(str))) is None
 
 
-def test_intervals_are_the_conformal_ones_of_the_validation_part(tmp_path):
-    run, = find_runs([write_forecaster(tmp_path / 'run', columns=2)])
+def followed(run, ends=(None, None)):
+    """Bounds of the test part from a calibration of one's own: validation first, then it."""
     validation, shown = run.forecasts('val'), run.forecasts('test')
+    begin = [Conformal(np.full(shown.targets.shape[1:], 9.0), level, end)
+             for level, end in zip((0.8, 0.95), ends, strict=True)]
+    calibration = AdaptiveConformal(begin, until=len(validation.ids))
+    calibration.bounds(validation.forecasts, validation.targets, quantiles=validation.quantiles)
+    calibration.flush(1)
+    return calibration.bounds(shown.forecasts, shown.targets, quantiles=shown.quantiles)
+
+
+def test_intervals_go_on_from_the_errors_on_the_validation_part(tmp_path):
+    run, = find_runs([write_forecaster(tmp_path / 'run', columns=2)])
     found = find_intervals(run, 'test')
     assert [each.level for each in found] == [0.8, 0.95]
-    for each in found:
-        fitted = fit_conformal(validation.targets, validation.forecasts, level=each.level)
-        low, high = fitted.around(shown.forecasts)
-        np.testing.assert_allclose(each.low, low, rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(each.high, high, rtol=1e-5, atol=1e-5)
+    for each, low, high in zip(found, *followed(run), strict=True):
+        np.testing.assert_allclose(each.low, low, rtol=1e-5)
+        np.testing.assert_allclose(each.high, high, rtol=1e-5)
+    shown = run.forecasts('test')
+    inside = (found[0].low <= shown.targets) & (shown.targets <= found[0].high)
+    np.testing.assert_allclose(held_by_step(shown, found[0]), inside.mean(axis=(0, 2)))
 
 
 def test_quantiles_are_widened_as_the_checkpoint_widens_them(tmp_path):
@@ -123,13 +136,22 @@ def test_quantiles_are_widened_as_the_checkpoint_widens_them(tmp_path):
         quantiles = plain['forecast'][..., None] + np.array([-0.1, 0, 0.2], dtype=np.float32)
         np.savez(folder / f'predictions_{split}.npz', **plain, quantiles=quantiles, levels=levels)
     run, = find_runs([folder])
-    validation, shown = run.forecasts('val'), run.forecasts('test')
-    fitted = fit_conformal(validation.targets, low=validation.quantiles[..., 0],
-                           high=validation.quantiles[..., 2], level=0.8)
-    low, high = fitted.widen(shown.quantiles[..., 0], shown.quantiles[..., 2])
+    low, high = followed(run, ((0, 2), None))
     first = find_intervals(run, 'test')[0]
-    np.testing.assert_allclose(first.low, low, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(first.high, high, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(first.low, low[0], rtol=1e-5)
+    np.testing.assert_allclose(first.high, high[0], rtol=1e-5)
+    middle = (first.low + first.high) / 2 - run.forecasts('test').forecasts
+    np.testing.assert_allclose(middle, 0.05, atol=1e-4)  # of the quantiles, not of the point
+
+
+def test_the_validation_part_has_its_margins_until_its_own_errors_are_known(tmp_path):
+    run, = find_runs([write_forecaster(tmp_path / 'run')])
+    shown = run.forecasts('val')
+    first = find_intervals(run, 'val')[0]
+    margin = fit_conformal(shown.targets, shown.forecasts, level=0.8).margin
+    width = first.high - shown.forecasts
+    np.testing.assert_allclose(width[:40], np.broadcast_to(margin, (40, *margin.shape)), rtol=1e-4)
+    assert not np.allclose(width[-1], margin, rtol=1e-4)
 
 
 def test_there_are_no_intervals_from_another_epoch_or_too_few_windows(tmp_path):
@@ -137,7 +159,9 @@ def test_there_are_no_intervals_from_another_epoch_or_too_few_windows(tmp_path):
     assert find_intervals(find_runs([folder])[0], 'test') == []
     folder = write_forecaster(tmp_path / 'short')
     np.savez(folder / 'predictions_val.npz', **arrays(rows=HORIZON + 9))  # 10 windows
-    assert [each.level for each in find_intervals(find_runs([folder])[0], 'test')] == [0.8]
+    eighty, most = find_intervals(find_runs([folder])[0], 'test')
+    assert not np.isnan(eighty.low).any()  # 95 % takes errors of the test part too
+    assert np.isnan(most.low[:30]).all() and not np.isnan(most.low[-1]).any()
     (folder / 'predictions_val.npz').unlink()
     assert find_intervals(find_runs([folder])[0], 'test') == []
 

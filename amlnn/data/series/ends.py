@@ -15,7 +15,7 @@ from amlnn.data.series.scaling import SeriesScaler, fit_scaler
 from amlnn.data.series.series import Series
 from amlnn.errors import DataError
 
-__all__ = ['LastWindows', 'last_windows']
+__all__ = ['LastWindows', 'last_windows', 'series_scales']
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def last_windows(series: Series, info: dict, future: Series | None = None,
     values, observed = series.select(names)
     _check_targets(series, info, observed)
     notes += _ends_early(series, info['columns'])
-    codes, mean, deviation = _scales(series, info, names)
+    codes, mean, deviation = series_scales(series, info, names)
     if (codes < 0).any():
         first = series.ids[int((codes < 0).argmax())]
         notes.append(f'{int((codes < 0).sum()):,} series that training had not are scaled by their '
@@ -113,8 +113,8 @@ def _long_enough(series: Series, info: dict, short: str) -> np.ndarray:
     return np.flatnonzero(lengths >= need)
 
 
-def _scales(series: Series, info: dict, names: list[str]
-            ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def series_scales(series: Series, info: dict, names: list[str]
+                  ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Code [S], mean [S, C + E] and deviation of each series; of an unseen one its own rows'."""
     every = np.ones(len(series.values), dtype=bool)
     scaler, _ = fit_scaler(series, every, every, names, True, info['scaler'])

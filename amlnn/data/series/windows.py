@@ -25,6 +25,7 @@ from amlnn.data.series.csv_columns import AUTO
 from amlnn.data.series.known import KnownColumns
 from amlnn.data.series.overlap import OverlapReport, find_copies
 from amlnn.data.series.parts import PART_NAMES, Division, divide_panel
+from amlnn.data.series.past_ends import trained_until
 from amlnn.data.series.scaling import SeriesScaler, StandardScaler, fit_scaler
 from amlnn.data.series.series import Series
 from amlnn.data.series.sizes import conclude_calendar, conclude_sizes
@@ -150,6 +151,7 @@ class SeriesWindows:
                 self._division.check(part, self.look_back, self.horizon)
         self.times, self._step_seconds = series.times, series.step_seconds
         self._clock, self.ids, self._bounds = series.clock, series.ids, series.bounds
+        self._trained_until = trained_until(series, self._division.ends[:, 0])
         self._starts = {part: self._division.starts(
             part, self.look_back, self.horizon, stride if part == split else 1) for part in PARTS}
         if not len(self._starts[split]):
@@ -204,7 +206,8 @@ class SeriesWindows:
         `scaler` holds the targets' columns, then the extra ones, of a panel for each of its `ids`;
         `step` is the name of the time grid, `step_seconds` the usual distance of two rows; these
         and `season` are None where they are not known; `id_columns` name the series in its file.
-        `known` is the state of `KnownColumns`, and `known_columns` their names.
+        `known` is the state of `KnownColumns`, and `known_columns` their names; `trained_until`
+        (see the function) is where training ended, which older checkpoints do not say.
         """
         info = dict(kind='series', columns=list(self.columns),
                     extra_columns=list(self.extra_columns), scaler=self.scaler.to_dict(),
@@ -216,7 +219,7 @@ class SeriesWindows:
             info |= dict(known_columns=self._known.names, known=self._known.to_dict())
         if self.ids:
             info |= dict(ids=list(self.scaler.ids), id_columns=list(self._id_columns))
-        return info
+        return info | {'trained_until': dict(self._trained_until)}
 
     @property
     def notes(self) -> list[str]:

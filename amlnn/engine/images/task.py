@@ -327,7 +327,7 @@ class ImageTask(Task):
         """A model that averages over views where that is asked for."""
         return averaging(self.plan.config, model) if options.tta else model
 
-    def complete(self, record: TestRecord, evaluation, loader, weights, options,
+    def complete(self, record: TestRecord, evaluation, model, loader, weights, options,
                  console: Console) -> None:
         """Note whether views were averaged."""
         record.tta = options.tta

@@ -3,16 +3,18 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from mmengine.registry import DATASETS
 
 import amlnn
 from amlnn.data.series.windows import SeriesWindows
+from amlnn.engine.series.calibration import bounded_windows, interval_sums, windows_before
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.errors import DataError
 from amlnn.foreign_texts import parse_json
+from amlnn.formulas.calibrated_windows import Forecasted, ForecastWindows
 from amlnn.formulas.forecast_errors import error_sums, mean_errors
 from amlnn.formulas.panel_errors import PanelSums
 from amlnn.formulas.training_rows import TrainingRows
@@ -29,7 +31,7 @@ KEPT = 'baselines'
 MOST_SERIES = 5000
 """Series of a panel whose errors are kept one by one; of more, only those of all are."""
 
-_FORMAT = 4  # of a row: rows kept in another one are computed again
+_FORMAT = 5  # of a row: rows kept in another one are computed again
 _BLOCK = 256  # windows at a time
 
 # S series, N windows, P steps ahead, C target columns
@@ -56,14 +58,15 @@ def baseline_errors(parts: SeriesParts, split: str
         return rows, by_series
     except ValueError:
         pass
-    rows, by_series = {}, {}
+    rows, by_series, before = {}, {}, windows_before(parts, split)
     for method, kind in BASELINES.items():
         with contextlib.suppress(DataError):
-            rows[method], by_series[method] = _row(kind(), dataset, parts, split)
+            rows[method], by_series[method] = _row(kind(), dataset, before, parts, split)
     truth = dataset.target_truth(np.arange(len(dataset)))
     if truth is not None:
-        rows[TRUTH], by_series[TRUTH] = errors_of(
-            dataset, lambda batch: truth[batch['index'].numpy()])
+        rows[TRUTH], by_series[TRUTH] = _scored(
+            dataset, before, split,
+            lambda batch, dataset: dataset.target_truth(batch['index'].numpy()))
     by_series = {method: each for method, each in by_series.items() if each}
     write_cached(KEPT, name, json.dumps([rows, by_series], ensure_ascii=False, allow_nan=False))
     return rows, by_series
@@ -72,7 +75,8 @@ def baseline_errors(parts: SeriesParts, split: str
 def cache_name(parts: SeriesParts, split: str, *more: object) -> str:
     """Of a file in the cache, from all that errors on a part's windows depend on, and `more`."""
     dataset = parts.dataset(split)
-    info = {name: value for name, value in parts.metainfo.items() if name != 'step_seconds'}
+    info = {name: value for name, value in parts.metainfo.items()
+            if name not in ('step_seconds', 'trained_until')}
     key = [amlnn.__version__, _FORMAT, split, dataset.stride, parts.data_hash(), info, *more]
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
     return f'{digest}.json'
@@ -102,12 +106,17 @@ def error_row(sums_3C: np.ndarray, deviation_C: np.ndarray, windows: int) -> dic
                for name, value in mean_errors(*sums_3C, deviation_C).items()}, 'windows': windows}
 
 
-def _row(baseline: Baseline, dataset: SeriesWindows, parts: SeriesParts,
-         split: str) -> tuple[dict[str, float], list[dict[str, float]]]:
+def _row(baseline: Baseline, dataset: SeriesWindows, before: SeriesWindows | None,
+         parts: SeriesParts, split: str) -> tuple[dict[str, float], list[dict[str, float]]]:
     windows = _with_look_back(baseline.look_back, dataset, parts, split)
+    if before is not None:
+        before = _with_look_back(windows.look_back, before, parts, 'val')
+    if before is not None and before.look_back != windows.look_back:
+        before = None
     baseline.fit(training_rows(dataset), windows.look_back, dataset.horizon, dataset.season,
                  validation_rows(dataset))
-    return errors_of(windows, lambda batch: predicted(baseline, batch, windows))
+    return _scored(windows, before, split,
+                   lambda batch, dataset: predicted(baseline, batch, dataset))
 
 
 def training_rows(dataset: SeriesWindows) -> TrainingRows:
@@ -153,18 +162,51 @@ def errors_of(dataset: SeriesWindows, forecast: Callable[[dict], np.ndarray]
         What `error_row`, of a panel `PanelSums.row` gives; and what `PanelSums.by_series`
         gives, nothing of one series or of more than MOST_SERIES.
     """
-    sums_3C = np.zeros((3, len(dataset.columns)))
-    panel = PanelSums(len(dataset.scaler.ids)) if dataset.ids else None
-    for first in range(0, len(dataset), _BLOCK):
-        index = np.arange(first, min(first + _BLOCK, len(dataset)))
+    windows = _windows(dataset, lambda batch, _: forecast(batch))
+    blocks = (np.arange(first, min(first + _BLOCK, len(dataset)))
+              for first in range(0, len(dataset), _BLOCK))
+    return _errors(dataset, ((index, windows.take(index)) for index in blocks))
+
+
+_Method = Callable[[dict, SeriesWindows], np.ndarray]
+"""[B, P, C]: a forecast of a batch of windows."""
+
+
+def _scored(dataset: SeriesWindows, before: SeriesWindows | None, split: str, method: _Method
+            ) -> tuple[dict[str, float], list[dict[str, float]]]:
+    """`errors_of`, and how the method's intervals hold."""
+    sums = interval_sums()
+
+    def blocks() -> Iterator[tuple[np.ndarray, Forecasted]]:
+        for each in bounded_windows(_windows(dataset, method), before and _windows(before, method),
+                                    split):
+            sums.add(each)
+            yield each.places, each.windows
+
+    row, by_series = _errors(dataset, blocks())
+    return row | sums.row(), by_series
+
+
+def _windows(dataset: SeriesWindows, method: _Method) -> ForecastWindows:
+    def take(index: np.ndarray) -> Forecasted:
         batch = dataset.__getitems__(index.tolist())
         observed = batch.get('target_observed')
-        known = None if observed is None else observed.numpy()
+        return Forecasted(method(batch, dataset), batch['targets'].numpy(),
+                          None if observed is None else observed.numpy())
+
+    return ForecastWindows(take, dataset.window_codes(np.arange(len(dataset))), dataset.stride)
+
+
+def _errors(dataset: SeriesWindows, blocks: Iterator[tuple[np.ndarray, Forecasted]]
+            ) -> tuple[dict[str, float], list[dict[str, float]]]:
+    sums_3C = np.zeros((3, len(dataset.columns)))
+    panel = PanelSums(len(dataset.scaler.ids)) if dataset.ids else None
+    for index, (point, target, observed, _) in blocks:
         if panel:
-            panel.add(forecast(batch), batch['targets'].numpy(), known,
-                      dataset.window_codes(index), *dataset.window_scale(index))
+            panel.add(point, target, observed, dataset.window_codes(index),
+                      *dataset.window_scale(index))
         else:
-            sums_3C += window_sums(forecast(batch) - batch['targets'].numpy(), known)
+            sums_3C += window_sums(point - target, observed)
     if panel:
         few = len(dataset.scaler.ids) <= MOST_SERIES
         return panel.row(), panel.by_series() if few else []

@@ -18,7 +18,7 @@ from amlnn.data.series.continuation import lay_on_trained_grid, trained_columns,
 from amlnn.data.series.ends import LastWindows, last_windows
 from amlnn.data.series.series import Series
 from amlnn.engine.options import PredictOptions
-from amlnn.engine.series.intervals import interval_bounds
+from amlnn.engine.series.end_intervals import Bounds, Forecasts, end_intervals
 from amlnn.engine.series.sections import SeriesSections
 from amlnn.errors import CheckpointError, UsageError
 from amlnn.formulas.digits import in_digits
@@ -29,9 +29,6 @@ from amlnn.registry import of_registry
 __all__ = ['EndForecast', 'Forecasts', 'check_file', 'forecast_ends']
 
 # S series, L look-back, P horizon, C target columns, Q quantile levels
-
-Forecasts = tuple[np.ndarray, np.ndarray | None]
-"""[S, P, C] points, and [S, P, C, Q] quantiles where there are any, in scaled units."""
 
 
 def check_file(options: PredictOptions) -> None:
@@ -61,10 +58,10 @@ class EndForecast:
     """[S, P] datetime64[s], None where the file has no times."""
     point: np.ndarray
     """[S, P, C] float64."""
-    bounds: list[tuple[float, np.ndarray, np.ndarray]]
+    bounds: Bounds
     """Level, lower and upper bounds [S, P, C]."""
     notes: list[str] = field(default_factory=list)
-    """Which series are left out, or new."""
+    """Which series are left out, or new, and what the intervals are made of."""
 
     def shown(self, places: Sequence[int]) -> list[PredictedSeries]:
         """Some of the series, as a picture shows them: with their past, by the clock on the wall.
@@ -97,7 +94,7 @@ def forecast_ends(sections: SeriesSections, options: PredictOptions, intervals: 
         sections: With the metainfo of the checkpoint.
         options: Which file, and where to.
         intervals: Of the checkpoint.
-        forecast: Makes the forecast.
+        forecast: Makes the forecast of windows, those at the ends and earlier ones.
 
     Raises:
         AmlnnError: the file cannot be read, is too short, has other columns or another step than
@@ -112,13 +109,12 @@ def forecast_ends(sections: SeriesSections, options: PredictOptions, intervals: 
     windows = last_windows(series, info, future, section.get('short', 'error'))
     sections.check_models(windows.series.ids)
     point, quantiles = forecast(windows)
-    codes = windows.codes if windows.series.ids else None
+    intervals_scaled, said = end_intervals(windows, info, intervals, (point, quantiles), forecast)
     mean, deviation = windows.mean[:, None], windows.deviation[:, None]
     found = EndForecast(
         windows.series, list(info['columns']), windows.times, unscaled(point, mean, deviation),
         [(level, unscaled(low, mean, deviation), unscaled(high, mean, deviation))
-         for level, low, high in interval_bounds(intervals, point, quantiles, codes)],
-        notes=windows.notes)
+         for level, low, high in intervals_scaled], notes=[*windows.notes, *said])
     text = _text(found, windows, id_name)
     told = options.on_forecast or (lambda found: None)
     if options.out:

@@ -16,10 +16,11 @@ from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.gathering import Gathering
 from amlnn.engine.measured import numbers_and_arrays
 from amlnn.engine.series.parts import SeriesParts
+from amlnn.formulas.calibrated_windows import Forecasted, ForecastWindows
 from amlnn.formulas.conformal import fit_intervals, margins_by_series
 
-__all__ = ['ForecastEvaluation', 'evaluate_forecaster', 'window_names', 'write_components',
-           'write_forecasts']
+__all__ = ['ForecastEvaluation', 'evaluate_forecaster', 'forecast_windows', 'window_names',
+           'write_components', 'write_forecasts']
 
 # N windows, P future steps, C target columns, Q quantile levels
 
@@ -57,6 +58,13 @@ class ForecastEvaluation:
     def observed(self) -> np.ndarray | None:
         """bool [N, P, C]: False where the target is missing; None where none is."""
         return self._truth()[1]
+
+    @property
+    def windows(self) -> ForecastWindows:
+        """The N windows, as intervals are made for them."""
+        whole = Forecasted(self.forecasts, self.targets, self.observed, self.quantiles)
+        return ForecastWindows.of_arrays(whole, self.dataset.window_codes(np.arange(self.samples)),
+                                         self.dataset.stride, self.levels)
 
     def _truth(self):
         # Gathered on demand: most epochs need metrics alone.
@@ -134,6 +142,36 @@ def evaluate_forecaster(model: nn.Module, loader, evaluator, context: Callable,
         forecasts=torch.cat(points).numpy() if points else np.empty(0, np.float32),
         quantiles=torch.cat(quantiles).numpy() if quantiles and quantiles[0] is not None else None,
         levels=levels, seconds=time.perf_counter() - begin)
+
+
+@torch.inference_mode()
+def forecast_windows(model: nn.Module, dataset: SeriesWindows, context: Callable, batch_size: int
+                     ) -> ForecastWindows:
+    """Forecast all windows of a part, by one process alone.
+
+    Args:
+        model: A Forecaster, or what it is wrapped in.
+        dataset: The windows.
+        context: Makes the context of a forward pass.
+        batch_size: Windows at a time.
+    """
+    inner = model.module if is_model_wrapper(model) else model
+    inner.eval()
+    found, levels = [], None
+    for first in range(0, len(dataset), batch_size):
+        batch = dataset.__getitems__(range(first, min(first + batch_size, len(dataset))))
+        observed = batch.get('target_observed')
+        with context():
+            forecast, _ = _forecast(inner, inner.data_preprocessor(dict(batch), False))
+        quantiles = None
+        if forecast.quantiles is not None:
+            quantiles, levels = forecast.quantiles.float().cpu().numpy(), tuple(forecast.levels)
+        found.append((forecast.point.float().cpu().numpy(), batch['targets'].numpy(),
+                      None if observed is None else observed.numpy(), quantiles))
+    whole = Forecasted(*(None if each[0] is None else np.concatenate(each)
+                         for each in zip(*found, strict=True)))
+    return ForecastWindows.of_arrays(whole, dataset.window_codes(np.arange(len(dataset))),
+                                     dataset.stride, levels)
 
 
 def write_forecasts(path: Path, evaluation: ForecastEvaluation, metainfo: dict) -> None:

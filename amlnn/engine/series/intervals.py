@@ -4,7 +4,7 @@ import numpy as np
 
 from amlnn.formulas.conformal import Conformal
 
-__all__ = ['interval_bounds']
+__all__ = ['checkpoint_margins', 'interval_bounds']
 
 # N windows, P future steps, C target columns, Q quantile levels
 
@@ -21,6 +21,16 @@ def interval_bounds(intervals: list[dict], point: np.ndarray, quantiles: np.ndar
         codes: [N] of a panel, the places of their series in the checkpoint's ids; one that it does
             not have has the margins of all.
     """
+    fitted = checkpoint_margins(intervals, codes)
+    return [(each.level, *each.bounds(point, quantiles)) for each in fitted]
+
+
+def checkpoint_margins(intervals: list[dict], codes: np.ndarray | None = None) -> list[Conformal]:
+    """The intervals that a checkpoint holds; see `interval_bounds`.
+
+    Returns:
+        With margins [P, C], or of `codes` [N, P, C] where the checkpoint has them by series.
+    """
     def margin(each: dict) -> np.ndarray:
         pooled = np.asarray(each['margin'])
         if codes is None or 'by_series' not in each:
@@ -29,5 +39,4 @@ def interval_bounds(intervals: list[dict], point: np.ndarray, quantiles: np.ndar
         known = (codes >= 0) & (codes < len(own))
         return np.where(known[:, None, None], own[np.where(known, codes, 0)], pooled)
 
-    fitted = [Conformal(margin(each), each['level'], each['ends']) for each in intervals]
-    return [(each.level, *each.bounds(point, quantiles)) for each in fitted]
+    return [Conformal(margin(each), each['level'], each['ends']) for each in intervals]

@@ -66,21 +66,7 @@ class SeriesParts(SeriesSections):
             CheckpointError: the checkpoint is of other columns, look-back, horizon or step.
         """
         if part not in self._datasets:
-            section = self.section(part)
-            for name in ('source', *SIZES):
-                if section.get(name) is None:
-                    raise ConfigError(
-                        f'`{self.loaded.path}` has no `{part}_dataloader.dataset.{name}`, nor one '
-                        'in the training part', hint=f'set train_dataloader.dataset.{name}')
-            if self.trained:
-                section |= {name: self.trained[name] for name in SIZES if section[name] == AUTO}
-                if section.get('known') == AUTO:
-                    section['known'] = (self.trained.get('known') or {}).get('columns', [])
-                self.check_fits({**_names_and_sizes(section),
-                                 'known_columns': self.trained.get('known_columns', [])})
-                section['scaler'] = self.trained['scaler']
-                if 'known' in self.trained:
-                    section['known_scales'] = self.trained['known']
+            section = self.complete_section(part)
             dataset = DATASETS.build(section)
             if self.trained:
                 self.check_fits(dataset.metainfo)
@@ -90,6 +76,30 @@ class SeriesParts(SeriesSections):
                 self._check_same(part, dataset.metainfo, other, known.metainfo)
             self._datasets[part] = dataset
         return self._datasets[part]
+
+    def complete_section(self, part: str) -> dict:
+        """What builds the windows of a part: its section, with what the checkpoint knows.
+
+        Raises:
+            ConfigError: source or sizes are not there.
+            CheckpointError: the checkpoint is of other columns, look-back or horizon.
+        """
+        section = self.section(part)
+        for name in ('source', *SIZES):
+            if section.get(name) is None:
+                raise ConfigError(
+                    f'`{self.loaded.path}` has no `{part}_dataloader.dataset.{name}`, nor one '
+                    'in the training part', hint=f'set train_dataloader.dataset.{name}')
+        if self.trained:
+            section |= {name: self.trained[name] for name in SIZES if section[name] == AUTO}
+            if section.get('known') == AUTO:
+                section['known'] = (self.trained.get('known') or {}).get('columns', [])
+            self.check_fits({**_names_and_sizes(section),
+                             'known_columns': self.trained.get('known_columns', [])})
+            section['scaler'] = self.trained['scaler']
+            if 'known' in self.trained:
+                section['known_scales'] = self.trained['known']
+        return section
 
     def loader(self, part: str) -> WindowLoader:
         """The batches of a part.

@@ -1,8 +1,8 @@
 """A Runner that keeps what only a forecaster has.
 
 A checkpoint of a forecaster holds, beside what every checkpoint has, its data's metainfo under
-`meta.dataset_meta` (columns, look-back, horizon, scaler) and `intervals`: how far the validation
-part lay from its forecasts.
+`meta.dataset_meta` (columns, look-back, horizon, scaler, where training ended) and `intervals`: how
+far the validation part lay from its forecasts.
 """
 
 from pathlib import Path

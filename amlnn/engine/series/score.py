@@ -1,12 +1,16 @@
 """What only the test of a forecaster has: simple methods beside it, and how its intervals hold."""
 
+from collections.abc import Callable
+
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from amlnn.console import say
+from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.options import TestOptions
 from amlnn.engine.series.baseline_rows import baseline_errors, errors_of
+from amlnn.engine.series.calibration import bounded_windows, interval_sums, windows_before
 from amlnn.engine.series.evaluation import ForecastEvaluation
 from amlnn.engine.series.intervals import interval_bounds
 from amlnn.engine.series.parts import SeriesParts
@@ -18,7 +22,9 @@ from amlnn.engine.series.sampled_rows import (
     sample_windows,
 )
 from amlnn.errors import UsageError
-from amlnn.formulas.quantiles import coverage, interval_width
+from amlnn.formulas.calibrated_windows import Bounded, ForecastWindows
+from amlnn.formulas.conformal import INTERVAL_LEVELS
+from amlnn.formulas.interval_errors import IntervalSums
 from amlnn.records import OWN, TestRecord
 
 __all__ = ['add_rows_and_intervals', 'check_rows', 'show_rows']
@@ -41,13 +47,15 @@ def check_rows(options: TestOptions) -> None:
 
 
 def add_rows_and_intervals(record: TestRecord, result: ForecastEvaluation, parts: SeriesParts,
-                           checkpoint: dict, options: TestOptions, console: Console) -> None:
-    """Add what simple methods reach on the same windows, and the intervals' coverage and width.
+                           forecast: Callable[[SeriesWindows], ForecastWindows], checkpoint: dict,
+                           options: TestOptions, console: Console) -> None:
+    """Add what simple methods reach on the same windows, and how all their intervals hold.
 
     Args:
         record: Of the test, to which it is added.
         result: What the forecaster gave.
         parts: The windows.
+        forecast: Lets the forecaster forecast the windows before them.
         checkpoint: With its intervals.
         options: Which slow methods, on how many windows.
         console: Where progress is shown.
@@ -60,14 +68,32 @@ def add_rows_and_intervals(record: TestRecord, result: ForecastEvaluation, parts
         record.sampled_baselines = sampled
     else:  # they are of all windows
         record.baselines |= sampled
-    codes = result.dataset.window_codes(np.arange(result.samples)) if result.dataset.ids else None
-    for level, low, high in interval_bounds(checkpoint.get('intervals') or [], result.forecasts,
-                                            result.quantiles, codes):
-        name = f'{100 * level:g}'
-        record.metrics[f'interval/coverage_{name}'] = float(np.mean(
-            coverage(result.targets, low, high, result.observed)))
-        record.metrics[f'interval/width_{name}'] = float(np.mean(
-            interval_width(low, high, result.observed)))
+    record.metrics |= _interval_row(record.split, result, parts, forecast, checkpoint)
+
+
+def _interval_row(split: str, result: ForecastEvaluation, parts: SeriesParts,
+                  forecast: Callable[[SeriesWindows], ForecastWindows], checkpoint: dict
+                  ) -> dict[str, float]:
+    before = windows_before(parts, split)
+    if before is None and split == 'test':
+        return _static_row(result, checkpoint)
+    sums = interval_sums()
+    for each in bounded_windows(result.windows, before and forecast(before), split):
+        sums.add(each)
+    return sums.row()
+
+
+def _static_row(result: ForecastEvaluation, checkpoint: dict) -> dict[str, float]:
+    """Of the intervals that the checkpoint holds, where nothing lies before the test part."""
+    windows, places = result.windows, np.arange(result.samples)
+    bounds = interval_bounds(checkpoint.get('intervals') or [], result.forecasts, result.quantiles,
+                             windows.series if result.dataset.ids else None)
+    if not bounds:
+        return {}
+    levels, low, high = zip(*bounds, strict=True)
+    sums = IntervalSums(levels, levels)
+    sums.add(Bounded(places, windows.take(places), np.stack(low), np.stack(high)))
+    return sums.row()
 
 
 def _add_panel(record: TestRecord, result: ForecastEvaluation) -> None:
@@ -110,12 +136,40 @@ def show_rows(record: TestRecord, own_name: str, console: Console) -> None:
         errors = ['' if row.get(key) is None else f'{row[key]:.4f}' for key in names]
         table.add_row(name, *errors, f'{row["windows"]:,}')
     console.print(table)
+    _show_intervals(record, own_name, console)
     if record.sampled_baselines:
         say(console, f'sample: {record.sampled_baselines[OWN]["windows"]:,} of the '
                      f'{record.samples:,} windows, evenly spaced; --baseline-windows 0 takes all')
-    shown = {name: value for name, value in record.metrics.items() if name not in names}
+    shown = {name: value for name, value in record.metrics.items()
+             if name not in names and not name.startswith('interval/')}
     parts = [f'{name} {value:.4f}' for name, value in shown.items()]
     parts += [f'loss {record.loss:.4f}', f'{record.samples_per_second:.1f} windows/s']
     epoch = f' (epoch {record.checkpoint_epoch})' if record.checkpoint_epoch else ''
     say(console, f'{record.checkpoint}{epoch} on the {record.samples:,} windows of '
                  f'`{record.split}`, MSE and MAE above in scaled units: {", ".join(parts)}')
+
+
+def _show_intervals(record: TestRecord, own_name: str, console: Console) -> None:
+    """Print how the intervals of all rows hold, as far as they are known."""
+    rows = {own_name: record.metrics, **record.baselines}
+    known = [name for name in _INTERVAL_NAMES if any(name in row for row in rows.values())]
+    if not known:
+        return
+    table = Table('intervals: held', *(_INTERVAL_NAMES[name] for name in known), box=None,
+                  pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = True
+    for column in table.columns[1:]:
+        column.justify = 'right'
+    for name, row in rows.items():
+        cells = ['' if row.get(key) is None else f'{100 * row[key]:.1f} %'
+                 if 'coverage' in key else f'{row[key]:.4f}' for key in known]
+        if any(cells):
+            table.add_row(name, *cells)
+    console.print(table)
+
+
+_INTERVAL_NAMES = {
+    **{f'interval/{name}_{100 * level:g}': word or f'{100 * level:g} %' for level in INTERVAL_LEVELS
+       for name, word in (('coverage', ''), ('width', 'width'), ('winkler', 'score'))},
+    'interval/crps': 'CRPS'}

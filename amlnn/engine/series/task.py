@@ -18,6 +18,7 @@ from amlnn.engine.series.end_forecast import check_file
 from amlnn.engine.series.evaluation import (
     ForecastEvaluation,
     evaluate_forecaster,
+    forecast_windows,
     write_components,
     write_forecasts,
 )
@@ -240,10 +241,13 @@ class SeriesTask(Task):
                              hint='leave it out')
         check_rows(options)
 
-    def complete(self, record: TestRecord, evaluation: ForecastEvaluation, loader,
+    def complete(self, record: TestRecord, evaluation: ForecastEvaluation, model: nn.Module, loader,
                  weights: Weights, options, console: Console) -> None:
-        """Add simple methods' rows, intervals' coverage and repeated windows."""
-        add_rows_and_intervals(record, evaluation, self.parts, weights.content, options, console)
+        """Add simple methods' rows, what intervals held, and repeated windows."""
+        add_rows_and_intervals(
+            record, evaluation, self.parts, lambda dataset: forecast_windows(
+                model, dataset, self.plan.forward_context, loader.batch_size), weights.content,
+            options, console)
         if record.split == 'test':
             record.repeated_windows = loader.dataset.overlap().count
 

@@ -203,7 +203,8 @@ def test_metainfo_is_plain_and_says_what_a_checkpoint_needs():
         'kind': 'series', 'columns': ['c'], 'extra_columns': ['a'], 'look_back': 5, 'horizon': 3,
         'scaler': {'mean': pytest.approx(values[:70, [2, 0]].mean(axis=0)),
                    'deviation': pytest.approx(values[:70, [2, 0]].std(axis=0))},
-        'step': '1 hour', 'step_seconds': 3600.0, 'season': 24}
+        'step': '1 hour', 'step_seconds': 3600.0, 'season': 24,
+        'trained_until': {'times': [int(windows.times[69].astype('datetime64[s]').astype(int))]}}
     assert pickle.loads(pickle.dumps(info)) == info
     assert make().metainfo['season'] is None and make().metainfo['step_seconds'] is None
     assert make(season=12).metainfo['season'] == 12
