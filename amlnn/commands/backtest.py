@@ -52,15 +52,13 @@ def main(args) -> None:
 
     console = Console(width=None if Console().is_terminal else 1000)
     options = SweepOptions(args.work_dir, args.data, None, args.device, args.jobs,
-                           tuple(args.cfg_options), args.retry)
+                           (*args.cfg_options,), args.retry)
     found = Backtest(args.configs, options, args.origins, args.seeds, not args.no_refit,
                      args.metric).run(console)
     console.print(origin_table(found))
-    weights = {row.name: row.weights for row in found.rows if row.weights}
-    for name, each in weights.items():
-        say(console, f'{name}: ' + ', '.join(f'{weight:.3f} {row.name}' for weight, row
-                                             in zip(each, found.rows, strict=False)), 'note')
+    for line in found.weights_in_words():
+        say(console, line, 'note')
     if args.write:
         write_text(args.write, chosen_config(found, options, args.write))
-        say(console, f'written: {args.write}, {found.best.name}; ' + command_line(
-            'train', args.write))
+        say(console, f'written: {args.write}, {found.best.name}; '
+            f'{command_line("train", args.write)}')

@@ -140,6 +140,12 @@ def rows_with_blends(rows: Sequence[OriginRow], files: Sequence[Sequence[Sequenc
 
     Raises:
         DataError: a file cannot be read, or their windows are not the same.
+
+    >>> file = tiny_forecaster().folder / 'predictions_test.npz'
+    >>> rows = [OriginRow(name, [[0.5], [0.5]]) for name in ('gru', 'lstm')]
+    >>> found = rows_with_blends(rows, [[[file], [file]]] * 2, 'mse')
+    >>> [(row.name, row.mean, row.weights) for row in found[2:]]
+    [('equal parts', 0.5, [0.5, 0.5]), ('blend', 0.5, [1.0, 0.0])]
     """
     members, origins, seeds = len(rows), len(files[0]), len(files[0][0])
     if members < 2 or origins < 2:

@@ -51,6 +51,12 @@ class Backtested:
         """The row of the least mean, of those that a config can be."""
         return min(self.rows, key=lambda row: row.mean)
 
+    def weights_in_words(self) -> list[str]:
+        """What blends are made of, a line each."""
+        return [f'{row.name}: ' + ', '.join(f'{weight:.3f} {member.name}' for weight, member in
+                                            zip(row.weights, self.rows, strict=False))
+                for row in self.rows if row.weights]
+
 
 @dataclass
 class Backtest:
