@@ -30,6 +30,7 @@ SERIES_MODULES = (
     'amlnn.models.series.forecaster',
     'amlnn.models.series.recurrent',
     'amlnn.models.series.ridge',
+    'amlnn.models.series.segmented',
     'amlnn.models.series.simple_forecaster',
 )
 
