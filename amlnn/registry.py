@@ -28,6 +28,7 @@ SERIES_MODULES = (
     'amlnn.models.series.blend',
     'amlnn.models.series.forecast_heads',
     'amlnn.models.series.forecaster',
+    'amlnn.models.series.mixing',
     'amlnn.models.series.recurrent',
     'amlnn.models.series.ridge',
     'amlnn.models.series.segmented',

@@ -29,6 +29,7 @@ from amlnn.engine.series.sections import (
     SIZES,
     SeriesSections,
     checkpoint_metainfo,
+    cycle_of,
     fill_sizes,
     shown,
 )
@@ -81,6 +82,10 @@ class SeriesParts(SeriesSections):
                 section['scaler'] = self.trained['scaler']
                 if 'known' in self.trained:
                     section['known_scales'] = self.trained['known']
+            cycle = self.trained.get('cycle') if self.trained else \
+                cycle_of(self.config['model'])
+            if cycle is not None:
+                section['cycle'] = cycle
             dataset = DATASETS.build(section)
             if self.trained:
                 self.check_fits(dataset.metainfo)
