@@ -28,8 +28,10 @@ SERIES_MODULES = (
     'amlnn.models.series.blend',
     'amlnn.models.series.forecast_heads',
     'amlnn.models.series.forecaster',
+    'amlnn.models.series.mixing',
     'amlnn.models.series.recurrent',
     'amlnn.models.series.ridge',
+    'amlnn.models.series.segmented',
     'amlnn.models.series.simple_forecaster',
 )
 

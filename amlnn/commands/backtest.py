@@ -29,8 +29,7 @@ def parser() -> CommandParser:
     parser.add_argument('--seeds', type=int, default=1, metavar='N', help='seeds 0 to N-1')
     parser.add_argument('--jobs', type=int, default=1, metavar='N',
                         help='trainings at a time (default 1)')
-    parser.add_argument('--data', type=Path, metavar='FILE',
-                        help="the series' file, instead of the configs'")
+    parser.add_argument('--data', type=Path, metavar='FILE', help='instead of the configs\' file')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V',
                         help='override keys in every config, such as '
                         'train_dataloader.dataset.horizon=48')
@@ -60,5 +59,4 @@ def main(args) -> None:
         say(console, line, 'note')
     if args.write:
         write_text(args.write, chosen_config(found, options, args.write))
-        say(console, f'written: {args.write}, {found.best.name}; '
-            f'{command_line("train", args.write)}')
+        say(console, f'wrote {args.write}, {found.best.name}: ' + command_line('train', args.write))

@@ -111,7 +111,7 @@ def test_the_best_is_written_as_a_config_that_trains(configs, run_tool):
     assert status == 0, errors
     rows = table(out)
     least = min(('naive', 'mean', 'equal parts', 'blend'), key=lambda name: float(rows[name][2]))
-    assert f'written: best.py, {least}' in out
+    assert f'wrote best.py, {least}: ' in out
     status, out, errors = run_tool('train', 'best.py')
     assert status == 0, errors
     status, out, errors = run_tool('test', 'best.py', 'work_dirs/best/latest/best.pth')

@@ -38,6 +38,8 @@ class LastWindows:
     """[S, C] float64."""
     times: np.ndarray | None
     """[S, P] datetime64[s] of the rows to come, None where the file has no times."""
+    position: np.ndarray | None = None
+    """[S] int64, where on the time grid the first row to come lies; None without a cycle."""
     notes: list[str] = field(default_factory=list)
     """Which series are left out, or new."""
 
@@ -91,7 +93,8 @@ def last_windows(series: Series, info: dict, future: Series | None = None,
         ahead = _known_ahead(known, whole, series, info, times, future).astype(np.float32)
     count = len(info['columns'])
     return LastWindows(series, inputs.astype(np.float32), None if seen.all() else seen, ahead,
-                       codes, mean[:, :count], deviation[:, :count], times, notes)
+                       codes, mean[:, :count], deviation[:, :count], times,
+                       _position(series, info, times), notes)
 
 
 def _long_enough(series: Series, info: dict, short: str) -> np.ndarray:
@@ -164,6 +167,14 @@ def _times(series: Series, info: dict) -> np.ndarray | None:
     for time in np.unique(last):
         known[time] = grid.ahead(time, info['horizon'], series.clock)
     return np.stack([known[time] for time in last])
+
+
+def _position(series: Series, info: dict, times: np.ndarray | None) -> np.ndarray | None:
+    if not info.get('cycle'):
+        return None
+    if times is None:
+        return np.diff(series.bounds)
+    return (series.grid or trained_grid(info)).absolute(times[:, 0], series.clock)
 
 
 def _known_ahead(known: KnownColumns, whole: Series, series: Series, info: dict,

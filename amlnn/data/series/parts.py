@@ -13,7 +13,7 @@ from amlnn.config.kind import PARTS
 from amlnn.data.series.series import Series
 from amlnn.errors import DataError
 
-__all__ = ['PART_NAMES', 'Division', 'divide_panel', 'split_borders']
+__all__ = ['PART_NAMES', 'Division', 'divide', 'split_borders']
 
 PART_NAMES = {'train': 'training', 'val': 'validation', 'test': 'test'}
 
@@ -176,23 +176,38 @@ class Division:
         return begins, self.ends[:, place]
 
 
-def divide_panel(series: Series, look_back: int, horizon: int, borders: Sequence[int] | None,
-                 ratios: Sequence[float], short: str, origin: Sequence[int] | None = None
-                 ) -> tuple[Series, Division]:
-    """Parts of a panel, without the series that are too short if they are to be left out.
+def divide(series: Series, look_back: int, horizon: int, borders: Sequence[int] | None,
+           ratios: Sequence[float], short: str, origin: Sequence[int] | None = None
+           ) -> tuple[Series, Division]:
+    """Parts of a series or a panel, of this without the series that are too short if they are to
+    be left out.
 
     Args:
-        series: The panel.
+        series: One or many.
         look_back: Rows of input.
         horizon: Rows of targets.
-        borders: Of one series, so None.
+        borders: Of one series; None for `ratios`.
         ratios: Shares of the three parts.
-        short: What becomes of a series without a training window: 'error', or 'drop'.
+        short: What becomes of a series of a panel without a training window: 'error', or 'drop'.
         origin: See `Division.rolled`.
 
     Raises:
-        DataError: there are borders, or series are too short and not to be left out, or all are.
+        DataError: one series has a part without a window; a panel has borders, or series are too
+            short and not to be left out, or all are.
     """
+    if series.ids:
+        return _divide_panel(series, look_back, horizon, borders, ratios, short, origin)
+    division = Division.of_one(len(series.values), borders, ratios)
+    if origin is not None:
+        division = division.rolled(origin, horizon)
+    for part in PARTS:
+        division.check(part, look_back, horizon)
+    return series, division
+
+
+def _divide_panel(series: Series, look_back: int, horizon: int, borders: Sequence[int] | None,
+                  ratios: Sequence[float], short: str, origin: Sequence[int] | None
+                  ) -> tuple[Series, Division]:
     if borders is not None:
         raise DataError(f'borders={tuple(borders)} are rows of one series, and there are '
                         f'{len(series.ids):,}', hint='ratios=(0.7, 0.1, 0.2): of each series')

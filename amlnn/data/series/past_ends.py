@@ -63,8 +63,11 @@ class PastWindows:
                              last.known[places[:, None], np.maximum(beyond, 0)])
             inputs = np.concatenate([inputs, past[rows]], axis=2)
             observed = np.concatenate([observed, np.ones(past[rows].shape, dtype=bool)], axis=2)
-        return replace(last, inputs=inputs, observed=None if last.observed is None else observed,
-                       known=known, codes=last.codes[places], mean=last.mean[places],
+        position = None if last.position is None else \
+            last.position[places] + self.origins[index] - last.series.bounds[places + 1]
+        return replace(last, inputs=inputs, position=position, known=known,
+                       observed=None if last.observed is None else observed,
+                       codes=last.codes[places], mean=last.mean[places],
                        deviation=last.deviation[places])
 
     def truth(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

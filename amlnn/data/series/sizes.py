@@ -1,10 +1,15 @@
 """How far to look back and ahead, where nobody says it."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from amlnn.data.series.csv_columns import AUTO
+from amlnn.data.series.series import Series
 from amlnn.data.series.time_grid import TimeGrid
 from amlnn.errors import DataError
 
-__all__ = ['conclude_calendar', 'conclude_sizes']
+__all__ = ['check_sizes', 'conclude_calendar', 'conclude_sizes', 'with_calendar']
 
 # Rows back and ahead by the seconds of a step: what people who have such data ask for.
 _USUAL = {60: (720, 60), 300: (576, 72), 600: (432, 72), 900: (672, 96), 1200: (504, 72),
@@ -12,6 +17,22 @@ _USUAL = {60: (720, 60), 300: (576, 72), 600: (432, 72), 900: (672, 96), 1200: (
 _MONTHS = {1: (36, 12), 3: (16, 4), 12: (15, 5)}
 _BUSINESS = (120, 20)
 _ELSE = (96, 24)
+
+
+def check_sizes(look_back: int | str, horizon: int | str, stride: int, season: int | None) -> None:
+    """Refuse what are no numbers of rows.
+
+    Raises:
+        DataError: names the first.
+    """
+    sizes = dict(look_back=look_back, horizon=horizon, stride=stride,
+                 season=1 if season is None else season)
+    for name, value in sizes.items():
+        if value == AUTO and name in ('look_back', 'horizon'):
+            continue
+        if not isinstance(value, int) or value < 1:
+            raise DataError(f'{name}={value!r} is not a whole number of rows above 0',
+                            hint=f'{name}=24, say')
 
 
 def conclude_sizes(look_back: int | str, horizon: int | str, grid: TimeGrid | None, rows: int,
@@ -50,6 +71,16 @@ def conclude_sizes(look_back: int | str, horizon: int | str, grid: TimeGrid | No
                         f'a horizon of {horizon}', hint='take a longer series, or set look_back '
                         'and horizon of the data set lower')
     return look_back, horizon
+
+
+def with_calendar(series: Series, grid: TimeGrid | None) -> tuple[Series, list[str]]:
+    """What a calendar can say of the rows of a series, which notes it."""
+    days = 0 if series.times is None else np.ptp(series.times.astype(np.int64)) / 86400
+    calendar = conclude_calendar(grid, days)
+    if not calendar:
+        return series, []
+    note = f'known ahead of the calendar: {", ".join(calendar)}'
+    return replace(series, notes=[*series.notes, note]), calendar
 
 
 def conclude_calendar(grid: TimeGrid | None, days: float) -> list[str]:

@@ -21,6 +21,7 @@ _LAST_DAY, _LAST_WEEKDAY, _FIRST_WEEKDAY = 31, -1, -2
 _ANCHORS = {'start': 1, 'end': _LAST_DAY, 'last weekday': _LAST_WEEKDAY,
             'first weekday': _FIRST_WEEKDAY}
 _DAYTIME = re.compile(r'(.+?) from (\d\d):(\d\d) to (\d\d):(\d\d)(?:, (.+))?')
+_MONDAY = np.datetime64('1970-01-05T00:00:00')
 _LEAST_CLOSED = 4 * 3600  # seconds of each day without a row, where rows are of a daytime
 _NAME = re.compile(r'(?:(\d+) )?(second|minute|hour|day|week|month|quarter|year)s?'
                    r'(?:(?:,? )(start|end|last weekday|first weekday|day (\d+))s?)?')
@@ -161,6 +162,35 @@ class TimeGrid:
             position, rest = np.divmod(_int(months - months[0], 'M'), self.count)
             good &= (rest == 0) & (_day_of(months, self.anchor) == dates)
         return np.where(good & (position >= 0), position, -1)
+
+    def absolute(self, times: np.ndarray, clock: Clock = NO_ZONE) -> np.ndarray:
+        """[T] int64: steps from a Monday's midnight, the same one for every file, to each row.
+
+        As far as steps make days and weeks, rows at the same time of day or week thus differ by
+        whole ones. Hours and shorter steps go by the clock on the wall, as people and their loads
+        do: where it is put forward a number is left out, where it is put back some come twice.
+
+        >>> hour, day = TimeGrid.parse('hour'), TimeGrid.parse('business days')
+        >>> hour.absolute(np.array(['1970-01-05T02', '1970-01-12T00:30'], 'M8[s]')).tolist()
+        [2, 168]
+        >>> day.absolute(np.array(['1970-01-09', '1970-01-12'], 'M8[s]')).tolist()
+        [4, 5]
+        """
+        if self.unit == 'second' and self.count > 3600:  # a change of clocks is no step
+            return _int(times - _MONDAY, 's') // self.count
+        wall = clock.wall(times)
+        if self.unit == 'second':
+            return _int(wall - _MONDAY, 's') // self.count
+        dates = wall.astype('datetime64[D]')
+        if self.unit == 'month':
+            return _int(dates.astype('datetime64[M]') - _MONDAY.astype('datetime64[M]'), 'M') \
+                // self.count
+        if self.unit == 'day':
+            return _int(dates - _MONDAY.astype('datetime64[D]'), 'D') // self.count
+        days = np.busday_count(_MONDAY.astype('datetime64[D]'), dates, self.days)
+        if self.unit == 'weekday':
+            return days
+        return days * self.per_day + (_int(wall - dates, 's') - self.opens) // self.count
 
     def at(self, first: np.datetime64, positions: np.ndarray, clock: Clock = NO_ZONE) -> np.ndarray:
         """[N] datetime64[s]: the times so many steps after a row.

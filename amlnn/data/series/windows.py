@@ -22,13 +22,14 @@ from amlnn.data.series.chosen import (
     without_future,
 )
 from amlnn.data.series.csv_columns import AUTO
+from amlnn.data.series.cycles import check_cycle, conclude_cycle, known_cycles, positions_of
 from amlnn.data.series.known import KnownColumns
 from amlnn.data.series.overlap import OverlapReport, find_copies
-from amlnn.data.series.parts import PART_NAMES, Division, divide_panel
+from amlnn.data.series.parts import PART_NAMES, Division, divide
 from amlnn.data.series.past_ends import trained_until
 from amlnn.data.series.scaling import SeriesScaler, StandardScaler, fit_scaler
 from amlnn.data.series.series import Series
-from amlnn.data.series.sizes import conclude_calendar, conclude_sizes
+from amlnn.data.series.sizes import check_sizes, conclude_sizes, with_calendar
 from amlnn.data.series.time_grid import infer_grid
 from amlnn.errors import DataError
 
@@ -50,8 +51,9 @@ class SeriesWindows:
     columns, 0 where missing; `targets` float32 [B, P, C]; `index` int64 [B], the windows' numbers;
     with known columns `known` float32 [B, P, K], what is known of the steps to come; if the series
     has missing values anywhere, `observed` bool [B, L, C + E + K] and `target_observed` bool
-    [B, P, C]; and of a panel `series` int64 [B], the place of each window's series in the ids of
-    the scaler: those of the training first, then any that it had not.
+    [B, P, C]; of a panel `series` int64 [B], the place of each window's series in the ids of the
+    scaler: those of the training first, then any that it had not; and with a cycle `position` int64
+    [B], where on the time grid the first target row of each window lies (`positions_of`).
 
     Args:
         source: The series: a dict that DATASETS builds, or an object with `read()`.
@@ -80,6 +82,7 @@ class SeriesWindows:
         known_scales: `metainfo['known']` of a checkpoint, likewise.
         origin: Which rolling origin, from 0, and of how many, (0, 4) say: parts that lie before the
             test part, for choosing (`Division.rolled`). None for the parts themselves.
+        cycle: Rows of a cycle that a model learns, or 'auto'; a run takes it from its model.
 
     Raises:
         DataError: no window fits into a part, a column is not there, or does not change in the
@@ -99,20 +102,14 @@ class SeriesWindows:
                  scale: bool = True, season: int | None = None, scaler: dict | None = None,
                  known: Sequence[str] | str = (), calendar: Sequence[str] | str = (),
                  holidays: str | None = None, short: str = 'error',
-                 known_scales: dict | None = None, origin: Sequence[int] | None = None):
+                 known_scales: dict | None = None, origin: Sequence[int] | None = None,
+                 cycle: int | str | None = None):
         if split not in PARTS:
             raise DataError(f'`{split}` is not a part of a series',
                             hint=f'one of {", ".join(PARTS)}')
         if short not in ('error', 'drop'):
             raise DataError(f'short={short!r}', hint="short is 'error' or 'drop'")
-        sizes = dict(look_back=look_back, horizon=horizon, stride=stride,
-                     season=1 if season is None else season)
-        for name, value in sizes.items():
-            if value == AUTO and name in ('look_back', 'horizon'):
-                continue
-            if not isinstance(value, int) or value < 1:
-                raise DataError(f'{name}={value!r} is not a whole number of rows above 0',
-                                hint=f'{name}=24, say')
+        check_sizes(look_back, horizon, stride, season)
         source = source if hasattr(source, 'read') else DATASETS.build(source)
         series = getattr(source, 'read_open', source.read)() if known else source.read()
         concluded = known == AUTO
@@ -135,20 +132,9 @@ class SeriesWindows:
             series = replace(series, notes=[*series.notes, *check_all_end(
                 series, self.columns, self.horizon, ask=concluded)])
         if calendar == AUTO:
-            days = 0 if series.times is None else np.ptp(series.times.astype(np.int64)) / 86400
-            calendar = conclude_calendar(self._grid, days)
-            if calendar:
-                series = replace(series, notes=[
-                    *series.notes, f'known ahead of the calendar: {", ".join(calendar)}'])
-        if series.ids:
-            series, self._division = divide_panel(series, self.look_back, self.horizon, borders,
-                                                  ratios, short, origin)
-        else:
-            self._division = Division.of_one(len(series.values), borders, ratios)
-            if origin is not None:
-                self._division = self._division.rolled(origin, self.horizon)
-            for part in PARTS:
-                self._division.check(part, self.look_back, self.horizon)
+            series, calendar = with_calendar(series, self._grid)
+        series, self._division = divide(series, self.look_back, self.horizon, borders, ratios,
+                                        short, origin)
         self.times, self._step_seconds = series.times, series.step_seconds
         self._clock, self.ids, self._bounds = series.clock, series.ids, series.bounds
         self._trained_until = trained_until(series, self._division.ends[:, 0])
@@ -197,6 +183,7 @@ class SeriesWindows:
         if self._observed is not None:
             self._input_observed, self._target_observed, _ = self._views(self._observed)
         self._first_rows = torch.from_numpy(self._starts[split])
+        self.cycle, self._position = (None, None) if cycle is None else self._take_cycle(cycle)
         self._series_of_row = torch.from_numpy(self._codes) if series.ids else None
 
     @property
@@ -214,6 +201,8 @@ class SeriesWindows:
                     look_back=self.look_back, horizon=self.horizon,
                     step=self._grid and self._grid.name, step_seconds=self._step_seconds,
                     season=self.season)
+        if self.cycle:
+            info |= dict(cycle=self.cycle)
         # A series without any is told as it always was: caches and old checkpoints know it so.
         if self._known:
             info |= dict(known_columns=self._known.names, known=self._known.to_dict())
@@ -275,6 +264,8 @@ class SeriesWindows:
             batch['known'] = _take(self._known_ahead, ahead)
         if self._series_of_row is not None:
             batch['series'] = self._series_of_row[rows]
+        if self._position is not None:
+            batch['position'] = self._position[index]
         return batch
 
     @property
@@ -374,6 +365,21 @@ class SeriesWindows:
         season = f', season {self.season}' if self.season else ''
         return f'{self.look_back} rows back, {self.horizon} ahead{season}: look_back, horizon ' \
                'and season of the data set say otherwise'
+
+    def _take_cycle(self, cycle: int | str) -> tuple[int | None, Tensor | None]:
+        """How long it is, and where on the time grid each window lies."""
+        check_cycle(cycle)
+        place = (self._bounds, self.times, self._grid, self._clock)
+        if cycle == AUTO:
+            values, bounds, _ = self.part_rows('train')
+            rows = np.flatnonzero(self._division.in_part('train'))
+            cycle, said = conclude_cycle(values, positions_of(rows, *place), bounds,
+                                         known_cycles(self.season, self._grid))
+            self._notes.append(said)
+        if cycle is None:
+            return None, None
+        rows = self._starts[self.split] + self.look_back
+        return cycle, torch.from_numpy(positions_of(rows, *place))
 
     def _views(self, values_FT: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """[row, column, L or P]: input, target and known future of a window from each row on."""

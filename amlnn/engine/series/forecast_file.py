@@ -42,7 +42,8 @@ def _forecast(model: nn.Module, plan: Plan, windows: LastWindows) -> Forecasts:
     for first in range(0, len(windows.inputs), _TOGETHER):
         rows = slice(first, first + _TOGETHER)
         batch = {'inputs': windows.inputs[rows], 'observed': windows.observed,
-                 'known': windows.known, 'series': windows.codes if windows.series.ids else None}
+                 'known': windows.known, 'series': windows.codes if windows.series.ids else None,
+                 'position': windows.position}
         batch = {name: torch.from_numpy(each if name == 'inputs' else each[rows])
                  for name, each in batch.items() if each is not None}
         with as_config_error('a forecast'), torch.inference_mode(), plan.forward_context():

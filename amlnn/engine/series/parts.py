@@ -29,6 +29,7 @@ from amlnn.engine.series.sections import (
     SIZES,
     SeriesSections,
     checkpoint_metainfo,
+    cycle_of,
     fill_sizes,
     shown,
 )
@@ -99,6 +100,9 @@ class SeriesParts(SeriesSections):
             section['scaler'] = self.trained['scaler']
             if 'known' in self.trained:
                 section['known_scales'] = self.trained['known']
+        cycle = self.trained.get('cycle') if self.trained else cycle_of(self.config['model'])
+        if cycle is not None:
+            section['cycle'] = cycle
         return section
 
     def loader(self, part: str) -> WindowLoader:

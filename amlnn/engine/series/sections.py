@@ -5,7 +5,7 @@ A forecast that needs no network is made without torch, so nothing here imports 
 
 import copy
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from amlnn.config.load import LoadedConfig
 from amlnn.data.series.csv_columns import AUTO
 from amlnn.errors import CheckpointError
 
-__all__ = ['COLUMNS', 'SIZES', 'SeriesSections', 'checkpoint_metainfo', 'fill_sizes', 'shown']
+__all__ = ['COLUMNS', 'SIZES', 'SeriesSections', 'checkpoint_metainfo', 'cycle_of', 'fill_sizes',
+           'shown']
 
 # What a model has to know of its data, and a checkpoint says.
 SIZES = ('look_back', 'horizon')
@@ -107,6 +108,13 @@ def checkpoint_metainfo(checkpoint: dict, path: Path) -> dict:
     return info
 
 
+def cycle_of(section: Mapping) -> object:
+    """The cycle that a model learns, or of a blend a member; None without any."""
+    members = section.get('members') or ()
+    found = [each.get('cycle') for each in (section, *members) if isinstance(each, Mapping)]
+    return next((each for each in found if each is not None), None)
+
+
 def fill_sizes(section: dict, kind: type, info: dict,
                differs: Callable[[str, object, object], None] = lambda *_: None) -> None:
     """Give a model's section what follows from its data.
@@ -120,10 +128,11 @@ def fill_sizes(section: dict, kind: type, info: dict,
     derived = {name: info[name] for name in SIZES} | {
         'channels': len(info['columns']), 'extra_channels': len(info['extra_columns']),
         'known_channels': len(info.get('known_columns', [])),
-        'series_count': len(info.get('ids', [])) or 1, 'season': info.get('season')}
+        'series_count': len(info.get('ids', [])) or 1, 'season': info.get('season'),
+        'cycle': info.get('cycle')}
     for name in derived.keys() & inspect.signature(kind).parameters.keys():
         typed = section.get(name)
-        if typed is not None and typed != derived[name]:
+        if typed not in (None, AUTO) and typed != derived[name]:
             differs(name, typed, derived[name])
         section[name] = derived[name]
 

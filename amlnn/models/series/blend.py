@@ -88,19 +88,21 @@ class Blend(ForecastingModel):
         self.weights.copy_(torch.from_numpy(blend_weights(products_MM.numpy())))
 
     def _output(self, inputs: Tensor, index: Tensor | None, observed: Tensor | None,
-                known: Tensor | None, series: Tensor | None) -> Tensor:
-        points_MBPC = self._points(inputs, index, observed, known, series)
+                known: Tensor | None, series: Tensor | None, position: Tensor | None) -> Tensor:
+        points_MBPC = self._points(inputs, index, observed, known, series, position)
         weights_M = self.weights.to(points_MBPC.dtype)
         return torch.einsum('m,mbpc->bpc', weights_M, points_MBPC).unsqueeze(-1)
 
     def _points(self, inputs: Tensor, index: Tensor | None = None, observed: Tensor | None = None,
-                known: Tensor | None = None, series: Tensor | None = None) -> Tensor:
+                known: Tensor | None = None, series: Tensor | None = None,
+                position: Tensor | None = None) -> Tensor:
         """[M, B, P, C]: what each member says."""
         self.members.eval()  # also while the blend's own loss is taken on the training part
         return torch.stack([member(
             inputs[:, -member.look_back:], index=index,
             observed=None if observed is None else observed[:, -member.look_back:],
-            known=known, series=series, mode='predict').point for member in self.members])
+            known=known, series=series, position=position, mode='predict').point
+            for member in self.members])
 
 
 def _begin(weights: Sequence[float] | str, count: int) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from amlnn.errors import ConfigError, DataError
 from amlnn.formulas.gaps import fill_forward
+from amlnn.models.series.cycle import LearntCycle
 from amlnn.models.series.forecasting_model import ForecastingModel
 from amlnn.models.series.local_forecasters import LocalForecasters
 from amlnn.models.series.normalization import LastValue, RevIN, SeasonalMean, Unchanged
@@ -38,6 +39,11 @@ class Forecaster(ForecastingModel):
 
     **Extra columns** are read, but neither forecast nor normalised per window (they may be hours
     or holidays). Recursive decoding, which needs their future, treats it as missing.
+
+    **A cycle** (CycleNet, Lin et al. 2024, arXiv:2409.18479) is learnt as a number for each of its
+    steps and each target column, taken away from the past before a window is normalised and added
+    to the forecast: so the network forecasts how a series departs from its usual week, also where
+    the look-back is shorter than that. Where in it a window lies follows from the times.
 
     **Known columns** are known of the future too: holidays, prices. What they add to the targets is
     learnt as a linear effect, taken away from the past before a window is normalised and added to
@@ -62,6 +68,10 @@ class Forecaster(ForecastingModel):
             deviation (`RevIN`), 'season' subtracts the mean over the same steps of all whole
             periods in the window (`SeasonalMean`), 'none' nothing.
         season: Steps of a period, for 'season'.
+        cycle: Steps of a cycle that is learnt; 'auto' for the season of the data set or a week,
+            whichever repeats better in the training part; None for none.
+        mixing: Config of what lets the columns of a normalised window read each other, before a
+            network reads each by itself: dict(type='ColumnMixer'). None for nothing.
         missing_indicator: Whether the encoder reads which values were missing.
         known_channels: Columns known of the future, K: the last of the inputs.
         per_series: Whether each series has a model of its own (`LocalForecasters`), instead of one
@@ -82,7 +92,7 @@ class Forecaster(ForecastingModel):
     torch.Size([5, 4, 2])
     """
 
-    builds: ClassVar = {'encoder': ('MODELS', 'task')}
+    builds: ClassVar = {'encoder': ('MODELS', 'task'), 'mixing': ('MODELS', 'channels')}
 
     def __init__(self, encoder: dict, head: dict, look_back: int | None = None,
                  horizon: int | None = None, channels: int | None = None,
@@ -90,7 +100,8 @@ class Forecaster(ForecastingModel):
                  decoding: str = 'direct', normalization: str = 'last',
                  season: int | None = None, missing_indicator: bool = False,
                  known_channels: int | None = 0, per_series: bool = False,
-                 series_count: int | None = None, random_slope: float = 0.0):
+                 series_count: int | None = None, random_slope: float = 0.0,
+                 cycle: int | str | None = None, mixing: dict | None = None):
         super().__init__()
         sizes = dict(look_back=look_back, horizon=horizon, channels=channels)
         for name, size in sizes.items():
@@ -119,12 +130,19 @@ class Forecaster(ForecastingModel):
             channels=channels if channel_independent else 1,
             recursive=decoding == 'recursive',
             known=self.known_channels)))
-        self.effect = self.members = None
+        self.effect = self.members = self.cycle = self.mixing = None
         if self.known_channels:
             self.effect = KnownEffect(self.known_channels, channels)
+        if cycle is not None:
+            self.cycle = LearntCycle(cycle, channels, look_back, horizon)
+        if mixing is not None:
+            if not channel_independent:
+                raise ConfigError('`model.mixing` is for columns that are read one by one',
+                                  hint='model.channel_independent=True, or leave it out')
+            self.mixing = MODELS.build(mixing, default_args=dict(channels=channels))
         if per_series:
             members = LocalForecasters(copy.deepcopy(self), series_count or 1)
-            del self.encoder, self.normalization, self.effect
+            del self.encoder, self.normalization, self.effect, self.cycle, self.mixing
             self.members = members
 
     def _for_training(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,36 +155,50 @@ class Forecaster(ForecastingModel):
             _check_finite(targets, index, 'targets')
 
     def _output(self, inputs: Tensor, index: Tensor | None, observed: Tensor | None,
-                known: Tensor | None, series: Tensor | None) -> Tensor:
+                known: Tensor | None, series: Tensor | None, position: Tensor | None) -> Tensor:
         if self.members is not None:
-            return self.members(inputs, index, observed, known, series)
+            return self.members(inputs, index, observed, known, series, position)
         C, K = self.channels, self.known_channels
         self._check_shape('inputs', inputs, self.look_back, C + self.extra_channels + K)
         x_BLD = inputs if observed is None else fill_forward(inputs, observed, xp=torch)
         _check_finite(x_BLD, index, 'inputs')
-        x_BLC, effect_BPC, more = x_BLD[..., :C], None, ()
+        x_BLC, more = x_BLD[..., :C], ()
         seen_BLC = None if observed is None else observed[..., :C]
         if K:
             self._check_shape('known', known, self.horizon, K)
             _check_finite(known, index, 'known columns',
                           'the future rows of known columns have no gaps')
-            x_BLC, effect_BPC = self._without_effect(inputs, x_BLD[..., -K:], seen_BLC, known)
             more = (known,)
+        usual = self._usual(x_BLD, known, position)
+        if usual:
+            x_BLC = self._without(usual[0], inputs, seen_BLC)
         z_BLC, shift_BPC, scale_B1C = self.normalization(x_BLC, seen_BLC)
-        if K:
-            shift_BPC = effect_BPC if shift_BPC is None else shift_BPC + effect_BPC
+        if usual:
+            shift_BPC = usual[1] if shift_BPC is None else shift_BPC + usual[1]
+        if self.mixing is not None:
+            z_BLC = self.mixing(z_BLC)
         x_SLF, feed_back = self._series(z_BLC, x_BLD[..., C:], observed, *more)
         raw_SPO = self.encoder(x_SLF, feed_back, *more)
         return self.head(self._columns(raw_SPO), shift_BPC, scale_B1C)
 
-    def _without_effect(self, inputs: Tensor, past_BLK: Tensor, seen_BLC: Tensor | None,
-                        known: Tensor) -> tuple[Tensor, Tensor]:
-        """The targets less the known columns' effect, [B, L, C], and that of the future."""
-        rest_BLC = inputs[..., :self.channels] - self.effect(past_BLK)
-        if seen_BLC is not None:
-            # Filled afterwards: what goes on over a gap is the level, not a holiday before it.
-            rest_BLC = fill_forward(rest_BLC, seen_BLC, xp=torch)
-        return rest_BLC, self.effect(known)
+    def _usual(self, x_BLD: Tensor, known: Tensor | None, position: Tensor | None
+               ) -> tuple[Tensor, Tensor] | None:
+        """Known columns' effect and the learnt cycle: of the past [B, L, C], of the future."""
+        parts = []
+        if self.effect is not None:
+            parts.append((self.effect(x_BLD[..., -self.known_channels:]), self.effect(known)))
+        if self.cycle is not None:
+            parts.append(self.cycle(position))
+        if len(parts) < 2:
+            return parts[0] if parts else None
+        return parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
+
+    def _without(self, usual_BLC: Tensor, inputs: Tensor, seen_BLC: Tensor | None) -> Tensor:
+        rest_BLC = inputs[..., :self.channels] - usual_BLC
+        if seen_BLC is None:
+            return rest_BLC
+        # Filled afterwards: what goes on over a gap is the level, not a holiday before it.
+        return fill_forward(rest_BLC, seen_BLC, xp=torch)
 
     def _series(self, z_BLC: Tensor, beside_BLX: Tensor, observed: Tensor | None,
                 known_BPK: Tensor | None = None):
@@ -202,6 +234,10 @@ class Forecaster(ForecastingModel):
 
         def feed_back(raw_SwO: Tensor, first: int) -> Tensor:
             centre_SwX = raw_SwO[..., ::self.head.size]
+            if self.mixing is not None:
+                centre_BCw = centre_SwX.reshape(-1, C, centre_SwX.shape[1])
+                centre_SwX = self.mixing(centre_BCw.transpose(1, 2)).transpose(1, 2).reshape(
+                    centre_SwX.shape)
             rest = [each_SPX[:, first:first + centre_SwX.shape[1]] for each_SPX in future]
             return torch.cat([centre_SwX, *rest], -1) if rest else centre_SwX
 

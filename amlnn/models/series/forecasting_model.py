@@ -18,7 +18,8 @@ class ForecastingModel(BaseModel):
 
     def forward(self, inputs: Tensor, targets: Tensor | None = None, index: Tensor | None = None,
                 observed: Tensor | None = None, target_observed: Tensor | None = None,
-                known: Tensor | None = None, series: Tensor | None = None, mode: str = 'tensor',
+                known: Tensor | None = None, series: Tensor | None = None,
+                position: Tensor | None = None, mode: str = 'tensor',
                 ) -> dict[str, Tensor] | Forecast | Tensor:
         """Forecast a batch, or take its loss.
 
@@ -31,6 +32,8 @@ class ForecastingModel(BaseModel):
             known: [B, P, K], the known columns of the future; not read without any.
             series: [B] int64, which series each window is of, behind the training's or -1 for one
                 that it had not.
+            position: [B] int64, where on the time grid each window's first future step lies; of a
+                model that learns a cycle alone.
             mode: 'loss' gives {'loss': scalar}; 'predict' a `Forecast`; 'tensor' the head's output
                 [B, P, C, R], of which `head.loss` and `head.forecast` make the other two.
 
@@ -39,7 +42,7 @@ class ForecastingModel(BaseModel):
         """
         if mode == 'loss' and self.training and targets is not None:
             inputs, targets = self._for_training(inputs, targets)
-        output_BPCR = self._output(inputs, index, observed, known, series)
+        output_BPCR = self._output(inputs, index, observed, known, series, position)
         if mode == 'tensor':
             return output_BPCR
         if mode == 'predict':
@@ -50,7 +53,7 @@ class ForecastingModel(BaseModel):
         return dict(loss=self.head.loss(output_BPCR, targets, target_observed))
 
     def _output(self, inputs: Tensor, index: Tensor | None, observed: Tensor | None,
-                known: Tensor | None, series: Tensor | None) -> Tensor:
+                known: Tensor | None, series: Tensor | None, position: Tensor | None) -> Tensor:
         """What the head makes of a batch, [B, P, C, R]."""
         raise NotImplementedError
 

@@ -37,7 +37,8 @@ class LocalForecasters(nn.ModuleList):
         super().__init__(copy.deepcopy(single) for _ in range(count))
 
     def forward(self, inputs: Tensor, index: Tensor | None = None, observed: Tensor | None = None,
-                known: Tensor | None = None, series: Tensor | None = None) -> Tensor:
+                known: Tensor | None = None, series: Tensor | None = None,
+                position: Tensor | None = None) -> Tensor:
         """[B, P, C, R]: of every window what its series' model gives.
 
         Args:
@@ -50,12 +51,13 @@ class LocalForecasters(nn.ModuleList):
         """
         places = self._places(inputs, index, series)
         if len(places) == 1:  # the rows as they are
-            return self[places[0]](inputs, index=index, observed=observed, known=known)
+            return self[places[0]](inputs, index=index, observed=observed, known=known,
+                                   position=position)
         outputs, rows = [], []
         for place in places:
             at_X = (series == place).nonzero().squeeze(1)
             own = {name: None if value is None else value[at_X] for name, value in dict(
-                index=index, observed=observed, known=known).items()}
+                index=index, observed=observed, known=known, position=position).items()}
             outputs.append(self[place](inputs[at_X], **own))
             rows.append(at_X)
         return torch.cat(outputs)[torch.cat(rows).argsort()]

@@ -1,17 +1,15 @@
 """Recurrent networks that read a window and give what follows it.
 
-Registered, in MMEngine's root registry, as `LSTM`, `GRU`, `BidirectionalRNN`, `DeepRNN` and
-`SegmentedGRU`. Each takes a `Task`, which the `Forecaster` fills in, and arguments of its own,
-which a config gives.
+Registered, in MMEngine's root registry, as `LSTM`, `GRU`, `BidirectionalRNN` and `DeepRNN`; those
+that read segments are in `segmented.py`. Each takes a `Task`, which the `Forecaster` fills in, and
+arguments of its own, which a config gives.
 """
 
 # S series (windows, or windows times target columns), L past steps, F features of a step,
 # H hidden units, P future steps, O numbers per series and future step, w steps fed back at once;
-# N past and M future segments of W steps, B windows, C target columns (S = B times C), K known
-# columns of a future step
+# B windows, C target columns (S = B times C), K known columns of a future step, Q times some steps
 
 from collections.abc import Callable
-from math import log
 from typing import NamedTuple
 
 import torch
@@ -21,7 +19,8 @@ from torch.nn import functional
 
 from amlnn.errors import ConfigError
 
-__all__ = ['GRU', 'LSTM', 'BidirectionalRNN', 'DeepRNN', 'RecurrentEncoder', 'SegmentedGRU', 'Task']
+__all__ = ['GRU', 'LSTM', 'BidirectionalRNN', 'DeepRNN', 'FeedBack', 'KnownReadout',
+           'RecurrentEncoder', 'Task']
 
 
 FeedBack = Callable[[Tensor, int], Tensor]
@@ -225,134 +224,6 @@ class BidirectionalRNN(RecurrentEncoder):
 def _both_directions(state_XSH: Tensor) -> Tensor:
     """The last layer's states of both directions, side by side, [1, S, 2 H]."""
     return torch.cat([state_XSH[-2], state_XSH[-1]], -1).unsqueeze(0)
-
-
-@MODELS.register_module()
-class SegmentedGRU(nn.Module):
-    """Reads segments of a window instead of steps: SegRNN (Lin et al. 2023, arXiv:2308.11200).
-
-    A segment of W steps goes through a linear map and a rectifier into a GRU. Its last state is
-    then decoded in parallel: for each future segment the same GRU takes one step from it, reading
-    a learnt vector, one half of which stands for the segment's position and one for the column.
-    Recursive decoding instead reads each forecast segment before it forecasts the next.
-
-    Where columns are known of the future, those of a segment go through a linear map, 0 at first,
-    into the vector that is read for it; recursive decoding has a `KnownReadout` of segments.
-
-    A horizon that is no multiple of W is decoded in whole segments and cut.
-
-    Args:
-        task: Filled in by the forecaster.
-        hidden_size: Units of the GRU, even.
-        segment_length: Steps of a segment, W; None for about a twelfth of the look-back.
-        num_layers: Layers of the GRU.
-        dropout: Chance of dropping an element between layers, and of what is read out.
-        channel_embedding: Whether the learnt vector tells columns apart. Without effect where all
-            columns are read together, or decoding is recursive.
-
-    Raises:
-        ConfigError: `segment_length` does not divide the look-back, or `hidden_size` is odd.
-    """
-
-    def __init__(self, task: Task, hidden_size: int = 128, segment_length: int | None = 24,
-                 num_layers: int = 1, dropout: float = 0.0, channel_embedding: bool = True):
-        super().__init__()
-        fitting = [W for W in range(1, task.look_back + 1) if not task.look_back % W]
-        if segment_length is None:
-            segment_length = min(fitting, key=lambda W: abs(log(12 * W / task.look_back)))
-        if segment_length < 1 or task.look_back % segment_length:
-            near = sorted(sorted(fitting, key=lambda W: abs(W - segment_length))[:3])
-            raise ConfigError(
-                f'`segment_length` {segment_length} does not divide the look-back of '
-                f'{task.look_back} steps', hint=f'near it are {", ".join(map(str, near))}')
-        if hidden_size % 2:
-            raise ConfigError(f'SegmentedGRU got `hidden_size` {hidden_size}',
-                              hint='an even number: half of it tells positions apart')
-        self.task = task
-        self.segment_length = segment_length
-        self.future_segments = -(-task.horizon // segment_length)
-        self.embed = nn.Linear(segment_length * task.features, hidden_size)
-        self.rnn = nn.GRU(hidden_size, hidden_size, num_layers, batch_first=True,
-                          dropout=dropout if num_layers > 1 else 0.0)
-        self.readout = nn.Sequential(nn.Dropout(dropout),
-                                     nn.Linear(hidden_size, segment_length * task.outputs))
-        if not task.recursive:
-            tells_columns = channel_embedding and task.channels > 1
-            size = hidden_size // 2 if tells_columns else hidden_size
-            self.position = nn.Parameter(torch.randn(self.future_segments, size))
-            self.channel = nn.Parameter(torch.randn(task.channels, hidden_size // 2)) \
-                if tells_columns else None
-        if task.known and task.recursive:
-            self.known_readout = KnownReadout(task, hidden_size, dropout, segment_length)
-        elif task.known:
-            self.embed_known = nn.Linear(segment_length * task.known, hidden_size, bias=False)
-            nn.init.zeros_(self.embed_known.weight)
-
-    def forward(self, x_SLF: Tensor, feed_back: FeedBack,
-                known_BPK: Tensor | None = None) -> Tensor:
-        """Forecast; arguments and result as those of `RecurrentEncoder`."""
-        known_BMX = None if known_BPK is None else self._segments(known_BPK)
-        x_SNX = x_SLF.reshape(len(x_SLF), -1, self.embed.in_features)
-        out_SNH, state_XSH = self.rnn(functional.relu(self.embed(x_SNX)))
-        if self.task.recursive:
-            y_SPO = self._recursive(out_SNH[:, -1:], state_XSH, feed_back, known_BMX)
-        else:
-            y_SPO = self.readout(self._parallel(state_XSH, known_BMX)).view(
-                len(x_SLF), -1, self.task.outputs)
-        return y_SPO[:, :self.task.horizon]
-
-    def _segments(self, known_BPK: Tensor) -> Tensor:
-        """Known columns of each future segment side by side, 0 behind the horizon, [B, M, W K]."""
-        behind = self.future_segments * self.segment_length - self.task.horizon
-        whole_BPK = functional.pad(known_BPK, (0, 0, 0, behind))
-        return whole_BPK.reshape(len(known_BPK), self.future_segments, -1)
-
-    def _recursive(self, out_S1H: Tensor, state_XSH: Tensor, feed_back: FeedBack,
-                   known_BMX: Tensor | None) -> Tensor:
-        segments = []
-        while True:
-            m = len(segments)
-            y_S1X = self.readout(out_S1H)
-            if known_BMX is not None:
-                y_S1X = y_S1X + self.known_readout(out_S1H.squeeze(1), known_BMX[:, m:m + 1])
-            y_SWO = y_S1X.view(len(out_S1H), -1, self.task.outputs)
-            segments.append(y_SWO)
-            if len(segments) == self.future_segments:
-                return torch.cat(segments, 1)
-            x_S1X = feed_back(y_SWO, m * self.segment_length).reshape(len(y_SWO), 1, -1)
-            out_S1H, state_XSH = self.rnn(functional.relu(self.embed(x_S1X)), state_XSH)
-
-    def _parallel(self, state_XSH: Tensor, known_BMX: Tensor | None) -> Tensor:
-        """One step of the GRU for each future segment, [B, C, M, H].
-
-        The step's two matrix products need not be taken for every series and segment: what is read
-        is the same in all windows (but for known columns), and the state the same for all segments.
-        """
-        C = self.task.channels
-        x_CMH = self._learnt_vectors()
-        if known_BMX is not None:  # from here on [B, C, M, H]
-            x_CMH = x_CMH + self.embed_known(known_BMX).unsqueeze(1)
-        for layer, h_SH in enumerate(state_XSH):
-            if layer and self.rnn.dropout:
-                x_CMH = functional.dropout(x_CMH, self.rnn.dropout, self.training)
-            own, weight, own_bias, bias = (getattr(self.rnn, f'{name}_l{layer}') for name in (
-                'weight_ih', 'weight_hh', 'bias_ih', 'bias_hh'))
-            # [C, M, 3 H] at first, [B, C, M, 3 H] in further layers and with known columns
-            read = functional.linear(x_CMH, own, own_bias)
-            kept_BC1X = functional.linear(h_SH, weight, bias).view(-1, C, 1, read.shape[-1])
-            r, z, n = read.chunk(3, -1)
-            r_kept, z_kept, n_kept = kept_BC1X.chunk(3, -1)
-            n = torch.tanh(torch.addcmul(n, torch.sigmoid(r + r_kept), n_kept))
-            x_CMH = torch.lerp(n, h_SH.view(-1, C, 1, h_SH.shape[-1]), torch.sigmoid(z + z_kept))
-        return x_CMH
-
-    def _learnt_vectors(self) -> Tensor:
-        """What the decoder reads, [C, M, H]."""
-        C, M = self.task.channels, self.future_segments
-        if self.channel is None:
-            return self.position.expand(C, M, -1)
-        return torch.cat([self.position.expand(C, M, -1),
-                          self.channel.unsqueeze(1).expand(C, M, -1)], -1)
 
 
 def _stack(kind: type[nn.RNNBase], task: Task, hidden_size: int, num_layers: int, dropout: float,

@@ -81,7 +81,7 @@ class SimpleForecaster(ForecastingModel):
             self.learnt[name].copy_(torch.as_tensor(value))
 
     def _output(self, inputs: Tensor, index: Tensor | None, observed: Tensor | None,
-                known: Tensor | None, series: Tensor | None) -> Tensor:
+                known: Tensor | None, series: Tensor | None, position: Tensor | None) -> Tensor:
         if inputs.ndim != 3 or inputs.shape[1] != self.look_back \
                 or inputs.shape[2] < self.channels:
             raise DataError(

@@ -6,14 +6,20 @@ from amlnn.errors import ConfigError, DataError
 from amlnn.formulas.gaps import fill_forward
 from amlnn.models.series.forecaster import Forecaster
 from amlnn.models.series.normalization import RevIN, SeasonalMean
+from amlnn.registry import SERIES_MODULES, import_components
 
-ENCODERS = ['LSTM', 'GRU', 'BidirectionalRNN', 'DeepRNN', 'SegmentedGRU']
+import_components(SERIES_MODULES)
+ENCODERS = ['LSTM', 'GRU', 'BidirectionalRNN', 'DeepRNN', 'SegmentedGRU', 'SegmentedSLSTM']
+
+
+def in_segments(encoder: str) -> bool:
+    return encoder.startswith('Segmented')
 
 
 def forecaster(encoder: str = 'GRU', head: dict | None = None, **options) -> Forecaster:
     torch.manual_seed(0)
     sizes = dict(look_back=12, horizon=4, channels=3) | options
-    own = sizes.pop('own', dict(segment_length=2) if encoder == 'SegmentedGRU' else {})
+    own = sizes.pop('own', dict(segment_length=2) if in_segments(encoder) else {})
     return Forecaster(dict(type=encoder, hidden_size=8) | own, head or dict(type='PointHead'),
                       **sizes)
 
@@ -207,7 +213,7 @@ def test_what_is_stored_where_a_value_is_missing_changes_nothing(
     observed[0, :, 1] = False    # a column without any value
     observed[1, -1] = False      # the last step, which 'last' subtracts
     observed[2, 0] = False       # the first, before which nothing stands
-    for encoder in ('GRU', 'SegmentedGRU'):
+    for encoder in ('GRU', 'SegmentedGRU', 'SegmentedSLSTM'):
         model = forecaster(encoder, normalization=normalization, extra_channels=2,
                            channel_independent=independent, missing_indicator=indicator,
                            decoding=decoding)
@@ -257,8 +263,8 @@ def test_recursive_decoding_carries_extra_columns_forward_and_calls_them_missing
 @pytest.mark.parametrize('seed', range(20))
 @pytest.mark.parametrize('normalization', ['last', 'revin', 'none'])
 def test_quantiles_never_cross_whatever_weights_and_inputs(seed, normalization):
-    model = forecaster(ENCODERS[seed % 5], dict(type='QuantileHead', levels=(.01, .3, .5, .8, .9)),
-                       normalization=normalization)
+    head = dict(type='QuantileHead', levels=(.01, .3, .5, .8, .9))
+    model = forecaster(ENCODERS[seed % len(ENCODERS)], head, normalization=normalization)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in model.parameters():
@@ -271,7 +277,8 @@ def test_quantiles_never_cross_whatever_weights_and_inputs(seed, normalization):
 @pytest.mark.parametrize('encoder', ENCODERS)
 @pytest.mark.parametrize('decoding', ['direct', 'recursive'])
 def test_every_element_of_a_gradient_is_that_of_finite_differences(encoder, decoding):
-    own = dict(hidden_size=2) | (dict(segment_length=3) if encoder == 'SegmentedGRU' else {})
+    own = dict(hidden_size=2) | (dict(segment_length=3) if in_segments(encoder) else {}) \
+        | (dict(num_heads=2) if encoder == 'SegmentedSLSTM' else {})
     model = forecaster(encoder, dict(type='GaussianHead'), own=own, look_back=6, channels=2,
                        normalization='revin', decoding=decoding).double()
     inputs = torch.randn(2, 6, 2).double()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_forecaster import ENCODERS, forecaster
+from test_forecaster import ENCODERS, forecaster, in_segments
 from torch import nn
 
 from amlnn.errors import DataError
@@ -65,7 +65,7 @@ def test_training_begins_without_the_known_future_except_what_is_fed_back(encode
     inputs, _, known = batch()
     other = known.clone()
     # A step that is fed back is read again; that of the last step (segment) never is.
-    other[:, -2 if encoder == 'SegmentedGRU' or decoding == 'direct' else -1:] += 5
+    other[:, -2 if in_segments(encoder) or decoding == 'direct' else -1:] += 5
     assert torch.equal(model(inputs, known=known), model(inputs, known=other))
 
 
@@ -81,13 +81,13 @@ def test_the_decoder_reads_each_future_step_for_that_step(encoder, decoding, ind
         other = known.clone()
         other[:, step, 0] += 1
         changed = (model(inputs, known=other) != before).flatten(2).any(-1).all(0).tolist()
-        first = step // 2 * 2 if encoder == 'SegmentedGRU' else step  # its segments are of two
-        last = 3 if decoding == 'recursive' else first + (encoder == 'SegmentedGRU')
+        first = step // 2 * 2 if in_segments(encoder) else step  # its segments are of two
+        last = 3 if decoding == 'recursive' else first + in_segments(encoder)
         assert changed == [first <= each <= last for each in range(4)], step
 
 
 @pytest.mark.parametrize('normalization', ['last', 'revin', 'season', 'none'])
-@pytest.mark.parametrize('encoder', ['GRU', 'SegmentedGRU'])
+@pytest.mark.parametrize('encoder', ['GRU', 'SegmentedGRU', 'SegmentedSLSTM'])
 def test_the_effect_is_taken_from_the_past_and_added_to_the_future(encoder, normalization):
     # A window with the effect in it, and the same one without: forecasts differ by the effect.
     model = moved(forecaster(encoder, normalization=normalization, season=4, **KNOWN)).double()
@@ -174,7 +174,8 @@ def test_a_future_that_is_missing_or_of_another_shape_or_not_finite_is_refused()
 @pytest.mark.parametrize('encoder', ENCODERS)
 @pytest.mark.parametrize('decoding', ['direct', 'recursive'])
 def test_the_gradient_is_that_of_finite_differences(encoder, decoding):
-    own = dict(hidden_size=2) | (dict(segment_length=3) if encoder == 'SegmentedGRU' else {})
+    own = dict(hidden_size=2) | (dict(segment_length=3) if in_segments(encoder) else {}) \
+        | (dict(num_heads=2) if encoder == 'SegmentedSLSTM' else {})
     model = moved(forecaster(encoder, own=own, look_back=6, channels=2, known_channels=1,
                              decoding=decoding)).double()
     inputs, known = torch.randn(2, 6, 3).double(), torch.randn(2, 4, 1).double()
@@ -206,14 +207,14 @@ def one_thread():
 
 
 @pytest.mark.usefixtures('one_thread')
-@pytest.mark.parametrize('encoder', ['GRU', 'SegmentedGRU'])
+@pytest.mark.parametrize('encoder', ['GRU', 'SegmentedGRU', 'SegmentedSLSTM'])
 def test_holidays_known_in_advance_bring_the_error_near_the_noise(encoder):
     values, holiday = sales()
     rows = torch.tensor(np.stack([values, holiday], 1), dtype=torch.float32)
     windows = rows.unfold(0, 21, 1).transpose(1, 2)
     errors = {}
     for known in (0, 1):
-        own = dict(hidden_size=16) | (dict(segment_length=7) if encoder == 'SegmentedGRU' else {})
+        own = dict(hidden_size=16) | (dict(segment_length=7) if in_segments(encoder) else {})
         model = forecaster(encoder, look_back=14, horizon=7, channels=1, known_channels=known,
                            normalization='none', own=own)
         optimizer = torch.optim.Adam(model.parameters(), lr=0.015)

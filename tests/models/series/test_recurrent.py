@@ -1,6 +1,6 @@
 import pytest
 import torch
-from test_forecaster import batch, forecaster
+from test_forecaster import batch, forecaster, in_segments
 from torch import nn
 
 from amlnn.errors import ConfigError
@@ -107,12 +107,16 @@ OPTIONS = [
     ('SegmentedGRU', dict(hidden_size=16)), ('SegmentedGRU', dict(segment_length=6)),
     ('SegmentedGRU', dict(num_layers=2)), ('SegmentedGRU', dict(dropout=0.9)),
     ('SegmentedGRU', dict(channel_embedding=False)),
+    ('SegmentedSLSTM', dict(hidden_size=16)), ('SegmentedSLSTM', dict(segment_length=6)),
+    ('SegmentedSLSTM', dict(num_layers=2)), ('SegmentedSLSTM', dict(dropout=0.9)),
+    ('SegmentedSLSTM', dict(num_heads=2)), ('SegmentedSLSTM', dict(forget_gate='exponential')),
+    ('SegmentedSLSTM', dict(channel_embedding=False)),
 ]
 
 
 @pytest.mark.parametrize('encoder, option', OPTIONS, ids=str)
 def test_every_option_of_an_encoder_changes_the_forecast(encoder, option):
-    base = SEGMENTS['own'] if encoder == 'SegmentedGRU' else {}
+    base = SEGMENTS['own'] if in_segments(encoder) else {}
     inputs = batch()[0]
     changed = forecaster(encoder, own=base | option)(inputs)
     assert not torch.equal(changed, forecaster(encoder, own=base)(inputs))
