@@ -128,8 +128,8 @@ def calibrated(part: ForecastWindows, static: Sequence[Conformal],
     >>> target = np.tile([1.0, -2.0, 4.0, 0.5], 30).reshape(120, 1, 1)
     >>> windows = ForecastWindows.of_arrays(Forecasted(np.zeros((120, 1, 1)), target), None, 1)
     >>> first, = calibrated(windows, static_margins(windows), before=windows)
-    >>> first.high[:, 0].ravel().tolist()  # of 80 and of 95 %
-    [4.0, 4.0]
+    >>> first.high[:, 0].ravel().tolist()  # 4 held all before, so 80 % is asked for less
+    [2.0, 4.0]
     """
     steps, columns = static[0].margin.shape[-2:]
     if len(part.series) * steps * columns > _MOST:

@@ -31,7 +31,7 @@ KEPT = 'baselines'
 MOST_SERIES = 5000
 """Series of a panel whose errors are kept one by one; of more, only those of all are."""
 
-_FORMAT = 5  # of a row: rows kept in another one are computed again
+_FORMAT = 6  # of a row: rows kept in another one are computed again
 _BLOCK = 256  # windows at a time
 
 # S series, N windows, P steps ahead, C target columns

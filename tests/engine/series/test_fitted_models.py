@@ -84,6 +84,11 @@ def test_a_method_as_a_model_has_the_errors_of_its_row_in_the_table(kind, name, 
     row = record['baselines'][next(shown for shown, each in KINDS.items() if each == kind)]
     for metric in ('forecast/mse', 'forecast/mae', 'forecast/mse_original'):
         assert record['metrics'][metric] == pytest.approx(row[metric], rel=1e-5), metric
+    held = [metric for metric in row if metric.startswith('interval/')]
+    assert {'interval/coverage_80', 'interval/width_95', 'interval/winkler_80',
+            'interval/crps'} <= set(held)
+    for metric in held:
+        assert record['metrics'][metric] == pytest.approx(row[metric], rel=0.02), metric
     assert record['metrics']['interval/coverage_80'] > 0.3
 
 
