@@ -14,6 +14,7 @@ What such a model was trained on nobody here knows: it may have seen these very 
 
 import argparse
 import json
+import re
 import statistics
 import sys
 import time
@@ -216,6 +217,22 @@ def means(found: dict[int, list[Row]]) -> str:
     return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
 
 
+def write_docs(path: Path, text: str) -> None:
+    """Put tables between the markers of a file.
+
+    Raises:
+        SystemExit: it has none.
+    """
+    before = path.read_text(encoding='utf-8')
+    after, count = re.subn(r'(<!-- sets: begin[^>]*-->\n).*?(<!-- sets: end -->)',
+                           lambda match: f'{match[1]}\n{text}\n\n{match[2]}', before,
+                           flags=re.DOTALL)
+    if not count:
+        sys.exit(f'error: `{path}` has no markers\nhint: add lines `<!-- sets: begin -->` and '
+                 '`<!-- sets: end -->`')
+    path.write_text(after, encoding='utf-8')
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__,
@@ -233,6 +250,8 @@ def main() -> None:
                         help='rows of forecasts made elsewhere, see above')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V',
                         help='override keys in every config')
+    parser.add_argument('--docs', type=Path, metavar='FILE',
+                        help='put the tables between the markers of this file, too')
     args = parser.parse_args()
     parts, numbers = [], {}
     try:
@@ -250,6 +269,8 @@ def main() -> None:
         sys.exit(f'error: {error.message}\nhint: {error.hint}')
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / 'tables.md').write_text('\n\n'.join(parts) + '\n', encoding='utf-8')
+    if args.docs:
+        write_docs(args.docs, '\n\n'.join(parts))
     (args.out / 'numbers.json').write_text(json.dumps(numbers, indent=1), encoding='utf-8')
     print(f'written: {args.out / "tables.md"}')
 

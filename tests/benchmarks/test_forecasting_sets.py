@@ -71,6 +71,17 @@ def test_forecasts_made_elsewhere_are_a_row_with_a_warning(small, tmp_path, caps
         small(*words, '--forecasts', elsewhere)
 
 
+def test_tables_go_between_the_markers_of_a_page(benchmark, tmp_path):
+    page = tmp_path / 'page.md'
+    page.write_text('before\n<!-- sets: begin (a command) -->\nold\n<!-- sets: end -->\nafter\n')
+    benchmark.write_docs(page, 'new \\1')
+    assert page.read_text() == ('before\n<!-- sets: begin (a command) -->\n\nnew \\1\n\n'
+                                '<!-- sets: end -->\nafter\n')
+    page.write_text('nothing')
+    with pytest.raises(SystemExit, match='hint: '):
+        benchmark.write_docs(page, 'new')
+
+
 def test_the_parts_of_known_files_are_those_of_the_literature(benchmark, tmp_path):
     file = tmp_path / 'x.csv'
     for rows, expected in ((17420, '(8640, 11520, 14400)'), (17421, 'None')):

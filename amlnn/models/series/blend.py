@@ -45,7 +45,7 @@ class Blend(ForecastingModel):
 
     fitted_at_once: ClassVar = True
     of_members: ClassVar = True
-    builds: ClassVar = {'members': None}
+    builds: ClassVar = {'members': {'config': None, 'options': None}}
 
     def __init__(self, members: Sequence[str | dict], look_back: int | None = None,
                  horizon: int | None = None, channels: int | None = None,

