@@ -13,7 +13,8 @@ MODELS = sorted(path.stem for path in (ROOT / 'configs/_base_/models').glob('*.p
                 if 'Forecaster' not in path.read_text()
                 and path.stem not in ('any_backbone', 'pooled_linear'))  # without a backbone
 # Pixels; the others take less.
-SIDES = {'inceptionv3': 80, 'inceptionv4': 80, 'swin_tiny': 224, 'vit_small': 224}
+SIDES = {'dinov3_small': 48, 'inceptionv3': 80, 'inceptionv4': 80, 'swin_tiny': 224,
+         'vit_small': 224}
 # Features of an image of 40 pixels, where the head takes the map as it is.
 FEATURES = {'vgg16_flatten': 512, 'vgg19_flatten': 512, 'simple_cnn': 64 * 6 * 6}
 
