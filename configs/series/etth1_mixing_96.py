@@ -4,13 +4,5 @@ All else is as in etth1_seggru_96.py, where each column is forecast from its own
 
 python tools/train.py configs/series/etth1_mixing_96.py
 """
-_base_ = [
-    '../_base_/models/segmented_gru_mixing.py', '../_base_/datasets/etth1.py',
-    '../_base_/schedules/adam_exponential_30e.py', '../_base_/runtime_series.py'
-]
-model = dict(encoder=dict(hidden_size=256), head=dict(loss='mae'))
-train_dataloader = dict(batch_size=128)
-param_scheduler = dict(gamma=0.8)
-train_cfg = dict(max_epochs=8)
-custom_hooks = [dict(type='RunEarlyStoppingHook', monitor='forecast/mse', patience=2)]
-execution = dict(precision='auto')
+_base_ = 'etth1_seggru_96.py'
+model = dict(mixing=dict(type='ColumnMixer', hidden_size=16, dropout=0.1))
