@@ -255,6 +255,15 @@ def read_run(path: Path | str) -> RunRecord:
     return record_of(_read_object(path, 'run'), path)
 
 
+def is_done(folder: Path) -> bool:
+    """Whether a run is there, and came to its end.
+
+    Raises:
+        DataError: its record cannot be read.
+    """
+    return (folder / 'run.json').is_file() and read_run(folder).status == 'done'
+
+
 def record_of(values: dict[str, Any], path: Path) -> RunRecord:
     """The record that values of JSON, or of a checkpoint, are.
 

@@ -17,7 +17,6 @@ stopped goes on, and one that was enlarged trains what is new.
 import argparse
 import inspect
 import json
-import re
 import statistics
 import sys
 import time
@@ -34,6 +33,7 @@ from amlnn.engine.series.baseline_rows import baseline_errors
 from amlnn.engine.task import in_scope, open_task
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import AmlnnError
+from amlnn.markers import between_markers
 from amlnn.records import read_run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -423,10 +423,8 @@ def write_docs(path: Path, text: str) -> None:
     """Put the text between the markers of a file, which is made where there is none."""
     before = path.read_text(encoding='utf-8') if path.is_file() else \
         f'# {path.stem}\n\n<!-- etth1: begin -->\n<!-- etth1: end -->\n'
-    after, count = re.subn(r'(<!-- etth1: begin[^>]*-->\n).*?(<!-- etth1: end -->)',
-                           lambda match: f'{match[1]}\n{text}\n\n{match[2]}', before,
-                           flags=re.DOTALL)
-    if not count:
+    after = between_markers(before, 'etth1', text)
+    if after is None:
         sys.exit(f'error: `{path}` has no markers\nhint: add lines `<!-- etth1: begin -->` and '
                  '`<!-- etth1: end -->`')
     path.write_text(after, encoding='utf-8')

@@ -14,7 +14,6 @@ What such a model was trained on nobody here knows: it may have seen these very 
 
 import argparse
 import json
-import re
 import statistics
 import sys
 import time
@@ -30,7 +29,8 @@ from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import AmlnnError
 from amlnn.formulas.accuracy_tests import block_interval, diebold_mariano
 from amlnn.formulas.forecast_errors import error_by_window, observed_mean
-from amlnn.records import TestRecord, read_run, read_test
+from amlnn.markers import between_markers
+from amlnn.records import TestRecord, is_done, read_run, read_test
 from amlnn.results.forecasts import Forecasts, read_forecasts
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,7 +100,7 @@ def trained(config: str, options: Sequence[str], folder: Path, name: str, seed: 
     run = folder / f'{name.replace(" ", "_")}-s{seed}'
     loaded = load_config(ROOT / f'configs/series/{config}.py', options)
     quiet = Console(quiet=True)
-    if not (run / 'run.json').is_file() or read_run(run).status != 'done':
+    if not is_done(run):
         train(TrainOptions(loaded, work_dir=folder, seed=seed, device='cpu', run_name=run.name),
               console=quiet)
     if not (run / 'test_test.json').is_file():
@@ -223,11 +223,8 @@ def write_docs(path: Path, text: str) -> None:
     Raises:
         SystemExit: it has none.
     """
-    before = path.read_text(encoding='utf-8')
-    after, count = re.subn(r'(<!-- sets: begin[^>]*-->\n).*?(<!-- sets: end -->)',
-                           lambda match: f'{match[1]}\n{text}\n\n{match[2]}', before,
-                           flags=re.DOTALL)
-    if not count:
+    after = between_markers(path.read_text(encoding='utf-8'), 'sets', text)
+    if after is None:
         sys.exit(f'error: `{path}` has no markers\nhint: add lines `<!-- sets: begin -->` and '
                  '`<!-- sets: end -->`')
     path.write_text(after, encoding='utf-8')

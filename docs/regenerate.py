@@ -3,10 +3,11 @@
 make docs
 """
 
-import re
 import shutil
 from itertools import groupby
 from pathlib import Path
+
+from amlnn.markers import between_markers
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / 'reports' / 'quickstart'
@@ -37,9 +38,7 @@ def main() -> None:
     readme = ROOT / 'README.md'
     text = readme.read_text(encoding='utf-8')
     for name, columns in TABLES.items():
-        text = re.sub(rf'(<!-- {name}: begin[^>]*-->\n).*?(<!-- {name}: end -->)',
-                      lambda match, columns=columns: f'{match[1]}\n{table(columns)}\n\n{match[2]}',
-                      text, flags=re.DOTALL)
+        text = between_markers(text, name, table(columns)) or text
     readme.write_text(text, encoding='utf-8')
     for pattern, name in PICTURES.items():
         file, = REPORT.glob(pattern)

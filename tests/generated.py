@@ -1,5 +1,6 @@
 """What tests generate: data sets and configs. Nothing is downloaded or read from elsewhere."""
 
+import importlib.util
 import pickle
 import struct
 import textwrap
@@ -11,11 +12,19 @@ import numpy as np
 from amlnn.studies import generated
 from amlnn.studies.generated import WNIDS, write_data_set, write_tiny_imagenet
 
-__all__ = ['DATA_SETS', 'ROOT', 'WNIDS', 'config_files', 'write_cifar100', 'write_data_set',
-           'write_python2_pickle', 'write_python3_pickle', 'write_series', 'write_series_config',
-           'write_small_config', 'write_tiny_imagenet']
+__all__ = ['DATA_SETS', 'ROOT', 'WNIDS', 'config_files', 'load_script', 'write_cifar100',
+           'write_data_set', 'write_python2_pickle', 'write_python3_pickle', 'write_series',
+           'write_series_config', 'write_small_config', 'write_tiny_imagenet']
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def load_script(path: Path):
+    """A file that is no part of the package, as a module."""
+    spec = importlib.util.spec_from_file_location(f'script_{path.stem}', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def config_files(root: Path = ROOT / 'configs') -> list[Path]:

@@ -1,12 +1,10 @@
 """The documents' commands parse, and what they name is there."""
 
-import importlib.util
 import re
 import shlex
-from pathlib import Path
 
 import pytest
-from generated import ROOT
+from generated import ROOT, load_script
 
 from amlnn.command import TOOLS
 from amlnn.config.files import resolve
@@ -29,17 +27,10 @@ def commands() -> list[tuple[str, str]]:
     return sorted(set(found))
 
 
-def load(path: Path):
-    spec = importlib.util.spec_from_file_location(f'documented_{path.stem}', path)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    return tool
-
-
 @pytest.mark.parametrize(('where', 'line'), commands())
 def test_a_documented_command_parses_and_its_config_is_there(where, line):
     words = shlex.split(line)[1:]
-    arguments = load(ROOT / TOOLS.get(words[0], words[0])).parser().parse_args(words[1:])
+    arguments = load_script(ROOT / TOOLS.get(words[0], words[0])).parser().parse_args(words[1:])
     configs = [word for word in words[1:] if word.startswith(('configs/', 'amlnn::'))]
     assert all(resolve(config, ROOT).is_file() for config in configs)
     assert arguments
@@ -82,7 +73,7 @@ def test_the_readmes_forecasts_come_from_a_run_and_stand_beside_simple_methods()
 
 
 def test_regenerating_puts_each_table_and_picture_of_a_report_into_its_place(tmp_path):
-    docs = load(ROOT / 'docs/regenerate.py')
+    docs = load_script(ROOT / 'docs/regenerate.py')
     tables = {}
     for name, columns in docs.TABLES.items():
         rows = [columns, ['---'] * len(columns), [f'{name} {place}' for place in range(9)]]

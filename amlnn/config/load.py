@@ -44,6 +44,16 @@ class LoadedConfig:
     notes: list[str]
     """What was dropped, what looks odd in MMPretrain's files, what nobody could check."""
 
+    @property
+    def work_dir(self) -> Path:
+        """Folder of run folders, where the command line names none."""
+        return Path(self.config.get('work_dir') or Path('work_dirs') / self.name)
+
+    @property
+    def seed(self) -> int:
+        """Of the training, where the command line names none."""
+        return (self.config.get('randomness') or {}).get('seed') or 0
+
 
 # MMEngine hands all keys of these but `type` to the function, `_scope_` too.
 _NO_SCOPE = ('collate_fn', 'worker_init_fn', 'clip_grad')

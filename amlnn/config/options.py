@@ -1,7 +1,7 @@
 """What --cfg-options says, as a config."""
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mmengine.config import DictAction
 
@@ -10,7 +10,7 @@ from amlnn.config.resolved import evaluate
 from amlnn.errors import ConfigError
 from amlnn.foreign_texts import parse_python
 
-__all__ = ['option', 'parse_options']
+__all__ = ['option', 'parse_options', 'plain']
 
 
 def option(key: str, value: object) -> str:
@@ -19,9 +19,20 @@ def option(key: str, value: object) -> str:
     >>> option('model.frozen_stages', 'all'), option('model.trainable', ('a', 'b'))
     ("model.frozen_stages='all'", "model.trainable=['a', 'b']")
     """
-    if isinstance(value, tuple):
-        value = list(value)
-    return f'{key}={value!r}'
+    return f'{key}={plain(value)!r}'
+
+
+def plain(value: object) -> object:
+    """A part of a config as dicts and lists.
+
+    >>> plain(Located(a=(1, Located(b='x'))))
+    {'a': [1, {'b': 'x'}]}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
 
 
 def parse_options(options: Sequence[str]) -> Located:

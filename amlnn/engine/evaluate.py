@@ -59,11 +59,12 @@ def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord
             task.check_apart({split: loader})
         model = task.restore(weights, console)
         all_.make_alike(model)
-        all_.on_first(lambda: rehearse_evaluation(task, task.tester(model, options), split, loader))
+        tester = task.tester(model, options)
+        all_.on_first(lambda: rehearse_evaluation(task, tester, split, loader))
         evaluator = task.evaluator(split, loader)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             shown = bar.add_task(f'testing on {split}', total=len(loader.dataset) // all_.count)
-            result = task.evaluate(task.tester(model, options), loader, evaluator,
+            result = task.evaluate(tester, loader, evaluator,
                                    lambda count: bar.advance(shown, count))
         record = TestRecord(
             checkpoint=str(options.checkpoint), checkpoint_epoch=weights.meta.get('epoch'),

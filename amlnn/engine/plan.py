@@ -59,7 +59,7 @@ class Plan:
     @property
     def work_dir(self) -> Path:
         """Folder of run folders, where the command line names none."""
-        return Path(self.loaded.config.get('work_dir') or Path('work_dirs') / self.loaded.name)
+        return self.loaded.work_dir
 
     def forward_context(self):
         """A context of a forward pass without gradients."""
@@ -98,10 +98,8 @@ def make_plan(loaded: LoadedConfig, device: str, seed: int | None = None,
     precision = policy.resolve(device)
     _fit_machine(config, device, precision, notes)
     _fit_hooks(config, notes)
-    if seed is None:
-        seed = (config.get('randomness') or {}).get('seed')
     return Plan(loaded=loaded, config=config, model_options=options, policy=policy, device=device,
-                precision=precision, seed=0 if seed is None else seed, notes=notes,
+                precision=precision, seed=loaded.seed if seed is None else seed, notes=notes,
                 left_out=left_out)
 
 

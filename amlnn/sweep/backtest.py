@@ -19,8 +19,7 @@ from amlnn.errors import RunFailed, UsageError
 from amlnn.records import TestRecord, read_test
 from amlnn.results.origins import METRICS, OriginRow, rows_with_blends
 from amlnn.sweep.driver import Driver
-from amlnn.sweep.live import Screen
-from amlnn.sweep.run_sweep import slots_of
+from amlnn.sweep.run_sweep import run_driver
 from amlnn.sweep.space import Sweep
 from amlnn.sweep.trials import Candidate, SweepOptions, Trial, said_of
 
@@ -117,12 +116,7 @@ class Backtest:
         sweep = Sweep(Path('backtest'), list(self.configs),
                       {ORIGIN: [[place, self.origins] for place in places]},
                       seeds=list(range(self.seeds)), test='test')
-        screen = Screen(console)
-        driver = Driver(sweep, self.options, slots_of('local', self.options), screen.update,
-                        screen.say)
-        driver.plan()
-        with screen:
-            driver.run()
+        driver = run_driver(sweep, self.options, console)
         for trial in driver.trials:
             state = driver.states[trial.name]
             if state.progress != 'done':
@@ -145,10 +139,9 @@ class Backtest:
         folder = self.options.work_dir / FIXED / f'{trial.name}-{place}'
         if not (folder / 'test_test.json').is_file():
             say(console, f'{trial.label}, seed {trial.seed}, tested at origin {place + 1}')
-            options = [*trial.options, option(ORIGIN, [place, self.origins])]
+            later = option(ORIGIN, [place, self.origins])  # the last one holds
             test(TestOptions(
-                config=load_config(trial.config, [each for each in options
-                                                  if not each.startswith(f'{ORIGIN}=[0,')]),
+                config=load_config(trial.config, [*trial.options, later]),
                 checkpoint=self.options.work_dir / trial.name / 'best.pth', split='test',
                 device=self.options.device, into=folder, data_changed=True), Console(quiet=True))
         return folder

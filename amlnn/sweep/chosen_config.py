@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from amlnn.config.options import parse_options
+from amlnn.config.options import parse_options, plain
 from amlnn.results.origins import BLEND, EQUAL
 from amlnn.sweep.backtest import Backtested
 from amlnn.sweep.trials import SweepOptions
@@ -37,7 +37,7 @@ def chosen_config(found: Backtested, options: SweepOptions, path: Path) -> str:
         lines.append(f'_base_ = {_named(found.configs[found.rows.index(best)], path)!r}')
     if options.data:
         lines.append(f'data = {str(options.data)!r}')
-    lines += [f'{key} = {_plain(value)!r}' for key, value in parse_options(overrides).items()]
+    lines += [f'{key} = {plain(value)!r}' for key, value in parse_options(overrides).items()]
     return '\n'.join(lines) + '\n'
 
 
@@ -65,12 +65,4 @@ def _named(config: str, path: Path) -> str:
 def _leaf(value: Any) -> Any:
     while isinstance(value, dict) and len(value) == 1 and '_delete_' not in value:
         (value,) = value.values()
-    return _plain(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+    return plain(value)

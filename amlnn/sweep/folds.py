@@ -37,13 +37,5 @@ def fold_options(config: Mapping[str, Any], fold: int, folds: int) -> list[str]:
             each['pipeline'] = leaves[part][0]['pipeline']
         value = dict(_delete_=True, type='FoldDataset', datasets=both, folds=folds, fold=fold,
                      part=part)
-        options.append(option(f'{part}_dataloader.dataset', _plain(value)))
+        options.append(option(f'{part}_dataloader.dataset', value))
     return options
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value

@@ -21,7 +21,7 @@ from amlnn.sweep.slots import LocalSlot, environment_of
 from amlnn.sweep.space import Sweep
 from amlnn.sweep.trials import SweepOptions
 
-__all__ = ['run_and_report', 'run_sweep', 'slots_of']
+__all__ = ['run_and_report', 'run_driver', 'run_sweep']
 
 
 def run_and_report(sweep: Sweep, options: SweepOptions, engine: str = 'local',
@@ -43,7 +43,7 @@ def run_and_report(sweep: Sweep, options: SweepOptions, engine: str = 'local',
     if options.jobs < 1:
         raise UsageError(f'--jobs is {options.jobs}', hint='at least 1')
     screen = Screen(console)
-    driver = Driver(sweep, options, slots_of(engine, options), screen.update, screen.say)
+    driver = Driver(sweep, options, _slots(engine, options), screen.update, screen.say)
     driver.plan()
     if dry_run:
         seconds = expected_seconds(driver)
@@ -67,15 +67,21 @@ def run_and_report(sweep: Sweep, options: SweepOptions, engine: str = 'local',
 def run_sweep(sweep: Sweep, options: SweepOptions, console: Console,
               engine: str = 'local') -> Outcome:
     """Run a sweep, a line a trial, and compare; errors as those of `run_and_report`."""
+    return outcome_of(run_driver(sweep, options, console, engine))
+
+
+def run_driver(sweep: Sweep, options: SweepOptions, console: Console,
+               engine: str = 'local') -> Driver:
+    """Run a sweep, a line a trial; errors as those of `run_and_report`."""
     screen = Screen(console)
-    driver = Driver(sweep, options, slots_of(engine, options), screen.update, screen.say)
+    driver = Driver(sweep, options, _slots(engine, options), screen.update, screen.say)
     driver.plan()
     with screen:
         driver.run()
-    return outcome_of(driver)
+    return driver
 
 
-def slots_of(engine: str, options: SweepOptions) -> MakeSlot:
+def _slots(engine: str, options: SweepOptions) -> MakeSlot:
     log = options.work_dir / '.sweep' / 'workers.log'
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = environment_of(options.jobs)

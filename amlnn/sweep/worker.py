@@ -101,7 +101,7 @@ def _train_and_test(order: dict[str, Any], answers: IO[str],
     from amlnn.config.load import load_config
     from amlnn.engine.evaluate import TestOptions, test
     from amlnn.engine.train import TrainOptions, train
-    from amlnn.records import EpochRecord, read_run
+    from amlnn.records import EpochRecord, is_done, read_run
 
     loaded = load_config(order['config'], order['options'])
     folder = Path(order['work_dir']) / order['name']
@@ -117,8 +117,7 @@ def _train_and_test(order: dict[str, Any], answers: IO[str],
             answer = orders.get()
         return None if answer['go_on'] else str(answer['word'])
 
-    done = (folder / 'run.json').is_file() and read_run(folder).status == 'done'
-    if not done:
+    if not is_done(folder):
         train(TrainOptions(
             loaded, work_dir=Path(order['work_dir']), run_name=order['name'], seed=order['seed'],
             pretrained=order['pretrained'], device=order['device'],

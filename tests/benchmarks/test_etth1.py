@@ -1,22 +1,18 @@
 """The search on ETTh1: what it trains, what it tests, and what it never does twice."""
 
-import importlib.util
 import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from generated import ROOT
+from generated import ROOT, load_script
 
 from amlnn.config.load import load_config
 
 
 @pytest.fixture(scope='module')
 def benchmark():
-    spec = importlib.util.spec_from_file_location('benchmark_etth1', ROOT / 'benchmarks/etth1.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / 'benchmarks/etth1.py')
 
 
 @pytest.fixture

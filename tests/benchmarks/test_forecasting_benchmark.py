@@ -1,10 +1,9 @@
 """The benchmark of forecasting: the series it makes up where no file is given."""
 
-import importlib.util
 
 import numpy as np
 import pytest
-from generated import ROOT
+from generated import ROOT, load_script
 
 from amlnn.data.series.csv_series import CSVSeries
 from amlnn.data.series.windows import SeriesWindows
@@ -12,11 +11,7 @@ from amlnn.data.series.windows import SeriesWindows
 
 @pytest.fixture
 def benchmark():
-    spec = importlib.util.spec_from_file_location('benchmark_forecasting',
-                                                  ROOT / 'benchmarks/forecasting.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / 'benchmarks/forecasting.py')
 
 
 def test_the_generated_series_has_as_many_test_windows_as_ETTh1(benchmark, tmp_path):

@@ -1,21 +1,16 @@
 """The benchmark of forecasters on any files: its rows, and what it says of their differences."""
 
-import importlib.util
 import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from generated import ROOT, write_series
+from generated import ROOT, load_script, write_series
 
 
 @pytest.fixture(scope='module')
 def benchmark():
-    spec = importlib.util.spec_from_file_location('forecasting_sets',
-                                                  ROOT / 'benchmarks/forecasting_sets.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / 'benchmarks/forecasting_sets.py')
 
 
 @pytest.fixture

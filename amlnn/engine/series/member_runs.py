@@ -21,7 +21,7 @@ from amlnn.config.options import option
 from amlnn.console import say
 from amlnn.engine.options import TrainOptions
 from amlnn.errors import ConfigError
-from amlnn.records import read_run
+from amlnn.records import is_done
 
 __all__ = ['MEMBERS', 'is_config', 'member_configs', 'planned_members', 'trained_members']
 
@@ -29,7 +29,6 @@ MEMBERS = 'members'
 """The folder of their runs."""
 
 _OWN = ('look_back', 'stride')  # of its data, what belongs to a member's recipe
-_KEYS = ('config', 'options')
 
 
 def is_config(named: object) -> bool:
@@ -42,7 +41,7 @@ def member_configs(loaded: LoadedConfig) -> Iterator[tuple[int, LoadedConfig]]:
     """Place and config of each member that is named by one, on the data of the blend.
 
     Raises:
-        ConfigError: a member has other keys than `config` and `options`, or its config is wrong.
+        ConfigError: a member is no path and options, or its config is wrong.
     """
     members = loaded.config['model'].get('members')
     for place, named in enumerate(members if isinstance(members, list | tuple) else ()):
@@ -55,8 +54,7 @@ def _load(loaded: LoadedConfig, named: dict, place: int) -> LoadedConfig:
     key = f'model.members.{place}'
     where = loaded.origins.get(key) or loaded.origins.get('model.members') or str(loaded.path)
     options = named.get('options') or {}
-    if set(named) - set(_KEYS) or not isinstance(named['config'], str) \
-            or not isinstance(options, Mapping):
+    if not isinstance(named['config'], str) or not isinstance(options, Mapping):
         raise ConfigError(f'{where}: `{key}` is {named!r}', hint="a config, a run folder, or "
                           "dict(config='etth1_ridge.py', options={'train_dataloader.dataset."
                           "look_back': 336})")
@@ -86,18 +84,10 @@ def _data_options(config: Mapping[str, Any], member: Mapping[str, Any]) -> list[
                         for each in (config, member))
         if not section or own is None:
             continue
-        value = {name: _plain(item) for name, item in section.items() if name not in _OWN}
+        value = {name: item for name, item in section.items() if name not in _OWN}
         value |= {name: own[name] for name in _OWN if name in own}
         found.append(option(f'{part}_dataloader.dataset', {**value, '_delete_': True}))
     return found
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
 
 
 def planned_members(loaded: LoadedConfig) -> list[object]:
@@ -126,23 +116,24 @@ def trained_members(loaded: LoadedConfig, options: TrainOptions, console: Consol
     Raises:
         AmlnnError: a member cannot be trained.
     """
-    members, wanted = list(loaded.config['model']['members']), list(member_configs(loaded))
-    parent = (options.work_dir or Path(loaded.config.get('work_dir')
-                                       or f'work_dirs/{loaded.name}')) / MEMBERS
-    seed = options.seed if options.seed is not None \
-        else (loaded.config.get('randomness') or {}).get('seed') or 0
+    wanted = list(member_configs(loaded))
+    if not wanted:
+        return loaded
+    members = list(loaded.config['model']['members'])
+    parent = (options.work_dir or loaded.work_dir) / MEMBERS
+    seed = loaded.seed if options.seed is None else options.seed
     for number, (place, member) in enumerate(wanted, 1):
         asked = TrainOptions(member, device=options.device, work_dir=parent, seed=seed,
                              dry_run=options.dry_run, data_changed=options.data_changed)
         name = f'{member.name}-{identity_of(asked)[:12]}-s{seed}'
         told = f'member {number} of {len(wanted)}: {member.name}'
-        if (parent / name / 'run.json').is_file() and read_run(parent / name).status == 'done':
+        if is_done(parent / name):
             say(console, f'{told}, trained before: {parent / name}', 'note')
         else:
             say(console, told, 'note')
             train(replace(asked, run_name=name))
         members[place] = str(parent / name / 'best.pth')
-    if wanted and options.dry_run:
+    if options.dry_run:
         say(console, 'dry run: the members were tried; the blend itself is fitted to trained ones')
         return None
     config = copy.deepcopy(loaded.config)

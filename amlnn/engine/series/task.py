@@ -26,7 +26,6 @@ from amlnn.engine.series.fit_runner import FitRunner, check_fitted
 from amlnn.engine.series.forecast_file import forecast_file
 from amlnn.engine.series.member_runs import (
     is_config,
-    member_configs,
     planned_members,
     trained_members,
 )
@@ -133,8 +132,6 @@ class SeriesTask(Task):
     def trained_first(cls, loaded: LoadedConfig, options, console: Console,
                       identity_of: Callable, train: Callable) -> LoadedConfig | None:
         """The members of a blend that are named by their configs."""
-        if not any(True for _ in member_configs(loaded)):
-            return loaded
         return trained_members(loaded, options, console, identity_of, train)
 
     def take_members(self) -> None:
