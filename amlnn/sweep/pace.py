@@ -2,7 +2,9 @@
 
 import copy
 import time
+from collections.abc import Callable
 from itertools import islice
+from typing import Any
 
 from amlnn.config.data_place import data_option
 from amlnn.config.load import load_config
@@ -16,7 +18,8 @@ from amlnn.sweep.trials import SweepOptions, Trial
 
 __all__ = ['expected_seconds']
 
-_BATCHES = 3  # that are timed, after a first that is not
+_BATCHES = 3  # that are timed at most, after a first that is not
+_ENOUGH = 2.0  # seconds, after which no further batch is timed: a large one tells as much alone
 
 
 def expected_seconds(driver: Driver) -> dict[str, float | None]:
@@ -70,18 +73,23 @@ def _measure(trial: Trial, options: SweepOptions) -> tuple[float, float] | None:
             path = task.fast_path(model)
             loader = task.loader('train')
             batches = list(islice(iter(loader), _BATCHES + 1))
-            began = time.perf_counter()
-            for batch in batches[1:]:
-                if path:
-                    path.features(copy.deepcopy(batch))  # a preprocessor writes into its samples
-            frozen = (time.perf_counter() - began) / max(1, len(batches) - 1)
-            began = time.perf_counter()
-            for batch in batches[1:]:
-                take_step(model, batch, task.plan.config['optim_wrapper'], 'a step')
-            whole = (time.perf_counter() - began) / max(1, len(batches) - 1)
+            frozen = _seconds(batches[1:], lambda batch: path.features(copy.deepcopy(batch))) \
+                if path else 0.0  # a copy: a preprocessor writes into its samples
+            whole = _seconds(batches[1:], lambda batch: take_step(
+                model, batch, task.plan.config['optim_wrapper'], 'a step'))
     except (AmlnnError, RuntimeError, ValueError):
         return None
     steps = len(loader)
     return (steps * frozen, steps * max(whole - frozen, 0.1 * whole)) if path \
         else (0.0, steps * whole)
 
+
+def _seconds(batches: list[Any], step: Callable[[Any], object]) -> float:
+    """Of a step, the mean over the first few."""
+    began, done = time.perf_counter(), 0
+    for batch in batches:
+        step(batch)
+        done += 1
+        if time.perf_counter() - began > _ENOUGH:
+            break
+    return (time.perf_counter() - began) / max(1, done)

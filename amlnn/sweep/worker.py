@@ -1,9 +1,9 @@
 """The process that trains: one trial after another, as it is told on its standard input.
 
-A line of JSON asks for a trial (`Trial.message`), one a line answers: `ready` once libraries are
-loaded, `epoch` after every epoch, and `end` with what became of the trial. Where the trial may be
-pruned, an epoch waits for a line that says whether to go on. The end of the standard input is the
-end of whoever started it: then it takes itself and its children away, in the middle of whatever.
+A line of JSON asks for a trial (`Trial.message`), one a line answers: `ready` once it listens,
+`epoch` after every epoch, and `end` with what became of the trial. Where the trial may be pruned,
+an epoch waits for a line that says whether to go on. The end of the standard input is the end of
+whoever started it: then it takes itself and its children away, in the middle of whatever.
 """
 
 import gc
@@ -35,7 +35,6 @@ def main() -> int:
     orders: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
     try:
-        import mmpretrain.models  # noqa: F401 - the seconds that it takes are paid once
         _answer(answers, event='ready')
         while True:
             order = orders.get()
@@ -77,6 +76,8 @@ def run_trial(order: dict[str, Any], answers: IO[str],
                 '--work-dir', order['work_dir'],
                 *(['--cfg-options', *order['options']] if order['options'] else [])]
     try:
+        _load_libraries(order)
+        began = time.perf_counter()
         _train_and_test(order, answers, orders)
     except Terminated:
         raise
@@ -87,6 +88,14 @@ def run_trial(order: dict[str, Any], answers: IO[str],
         end['error'] = why(error)
     end['seconds'] = round(time.perf_counter() - began, 3)
     return end
+
+
+def _load_libraries(order: dict[str, Any]) -> None:
+    """Those of the trial's kind, once for all its trials; a forecaster waits for none of images."""
+    from amlnn.config.load import load_config
+    from amlnn.engine.task import in_scope
+    with in_scope(load_config(order['config'], order['options']).config):
+        pass
 
 
 def _draw(record: 'RunRecord', path: Path) -> None:
