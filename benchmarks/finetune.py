@@ -48,12 +48,13 @@ model = dict(
 data_preprocessor = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True,
                          num_classes={classes})
 train_pipeline = [
-    dict(type='LoadImageFromFile'), dict(type='RandomResizedCrop', scale=224, backend='cv2'),
+    dict(type='LoadImageFromFile'),
+    dict(type='RandomResizedCrop', scale={side}, backend='cv2'),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'), dict(type='PackInputs')]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='ResizeEdge', scale=256, edge='short', backend='cv2'),
-    dict(type='CenterCrop', crop_size=224), dict(type='PackInputs')]
+    dict(type='ResizeEdge', scale={edge}, edge='short', backend='cv2'),
+    dict(type='CenterCrop', crop_size={side}), dict(type='PackInputs')]
 train_dataloader = dict(
     batch_size={batch}, num_workers={workers}, persistent_workers={workers} > 0,
     dataset=dict(type='CustomDataset', data_root={root!r}, data_prefix='training_set',
@@ -105,13 +106,16 @@ def timed(command: list[str], log: Path, folder: Path, **environment: str) -> fl
     return time.perf_counter() - begin
 
 
-def time_peer(args, sizes, frozen: int, workers: int, out: Path) -> dict[str, float]:
+def time_peer(args, sizes, frozen: int, workers: int, out: Path,
+              side: int = 224) -> dict[str, float]:
     """MMPretrain: seconds of start-up, and per image of training and of validation."""
-    folder = emptied(out / f'mmpretrain_frozen{frozen}_workers{workers}')
+    folder = emptied(out / f'mmpretrain_frozen{frozen}_workers{workers}'
+                           f'{"" if side == 224 else f"_{side}"}')
     config = folder / 'recipe.py'
     config.write_text(PEER.format(
         frozen=frozen, weights=str(args.weights.resolve()), classes=sizes['classes'], batch=BATCH,
-        workers=workers, root=str(args.data.resolve()), epochs=1,
+        workers=workers, root=str(args.data.resolve()), epochs=1, side=side,
+        edge=round(side * 256 / 224),
         train=spread(sizes['train'], args.images), val=spread(sizes['val'], args.images)))
     tool = Path(find_spec('mmpretrain').origin).parent / '.mim/tools/train.py'
     wall = timed([sys.executable, str(tool), str(config), '--work-dir', str(folder)],
