@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from amlnn.checkpoint_facts import meta_fault
 from amlnn.sealed import damage, sealed_as
 
 __all__ = ['read_plain']
@@ -44,7 +45,8 @@ def read_plain(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError,
             StopIteration, RecursionError, zipfile.BadZipFile, pickle.UnpicklingError):
         return None
-    return content if isinstance(content, dict) else None
+    # What says things that cannot be is left to those who tell.
+    return content if isinstance(content, dict) and not meta_fault(content) else None
 
 
 class _Reader(pickle.Unpickler):

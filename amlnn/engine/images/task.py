@@ -101,7 +101,7 @@ class ImageTask(Task):
         """
         if weights.path == PRETRAINED:
             return KnownClasses(count=head_classes(loaded), own_weights=True)
-        names = weights.meta.get('dataset_meta', {}).get('classes')
+        names = (weights.meta.get('dataset_meta') or {}).get('classes')
         weight = weights.content['state_dict'].get('head.fc.weight')
         return KnownClasses(list(names) if names else None,
                             weight.shape[0] if isinstance(weight, torch.Tensor) else None)
@@ -348,7 +348,7 @@ class ImageTask(Task):
 
     def predict(self, model: nn.Module, weights: Weights, options, on_bad) -> Iterator[str]:
         """A line an image."""
-        names = weights.meta.get('dataset_meta', {}).get('classes') or self.classes
+        names = (weights.meta.get('dataset_meta') or {}).get('classes') or self.classes
         return predict(model, self.plan, names, options, on_bad)
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from amlnn.atomic import replacing, write_json
+from amlnn.checkpoint_facts import meta_fault
 from amlnn.engine.run.full_disk import Watched
 from amlnn.errors import CheckpointError
 from amlnn.file_kinds import check_checkpoint_kind
@@ -205,6 +206,9 @@ def read_checkpoint(path: Path, trust: bool = False) -> dict:
         content = {'state_dict': content, 'meta': {}}
     if not isinstance(content, Mapping) or not isinstance(content['state_dict'], Mapping):
         raise CheckpointError(f'`{path}` holds no weights', hint='expected a `state_dict`')
+    if fault := meta_fault(content):
+        raise CheckpointError(f'`{path}` is no checkpoint of a training: {fault}',
+                              hint='give one that tools/train.py wrote')
     return dict(content)
 
 
@@ -228,8 +232,12 @@ def load_weights(model: nn.Module, checkpoint: Mapping, path: Path) -> None:
     Raises:
         CheckpointError: they do not; names the first that differs.
     """
-    state = {name.removeprefix('module.'): value
+    state = {name.removeprefix('module.') if isinstance(name, str) else name: value
              for name, value in checkpoint['state_dict'].items()}
+    for name, value in state.items():
+        if not isinstance(name, str) or not _can_be_weights(value):
+            raise CheckpointError(f'`{path}` holds no weights: `{str(name)[:80]}` is '
+                                  f'{_in_words(value)}', hint='expected dense tensors by name')
     target = model.state_dict()
     shapes = {name: tuple(value.shape) for name, value in state.items()}
     different = [name for name in target if name in shapes and shapes[name] != target[name].shape]
@@ -246,6 +254,16 @@ def load_weights(model: nn.Module, checkpoint: Mapping, path: Path) -> None:
                               hint='give the config that the checkpoint was trained with; it is '
                               'config.py in the run folder')
     model.load_state_dict(state)
+
+
+def _can_be_weights(value: object) -> bool:
+    return isinstance(value, torch.Tensor) and value.layout is torch.strided \
+        and not value.is_complex() and not value.is_quantized
+
+
+def _in_words(value: object) -> str:
+    return f'a {value.dtype} tensor of layout {value.layout}'.replace('torch.', '') \
+        if isinstance(value, torch.Tensor) else f'a {type(value).__name__}'
 
 
 def _instead(path: Path) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from amlnn.checkpoint_facts import interval_fault, series_fault
 from amlnn.config.kind import PARTS
 from amlnn.config.load import LoadedConfig
 from amlnn.data.series.csv_columns import AUTO
@@ -99,11 +100,18 @@ def checkpoint_metainfo(checkpoint: dict, path: Path) -> dict:
     """What a forecaster's checkpoint says of its data.
 
     Raises:
-        CheckpointError: it is no forecaster's.
+        CheckpointError: it is no forecaster's, or what it says cannot be.
     """
     info = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
     if info.get('kind') != 'series':
         raise CheckpointError(f'`{path}` is not the checkpoint of a forecaster: it has no scaler',
+                              hint='give a checkpoint that tools/train.py wrote')
+    fault = series_fault(info)
+    if not fault and checkpoint.get('intervals') is not None:
+        fault = interval_fault(checkpoint['intervals'], info['horizon'], len(info['columns']),
+                               len(info['ids']) if 'ids' in info else None)
+    if fault:
+        raise CheckpointError(f'`{path}` is damaged, or was edited: {fault}',
                               hint='give a checkpoint that tools/train.py wrote')
     return info
 
