@@ -121,14 +121,16 @@ def interval_fault(intervals: Any, horizon: int, columns: int, series: int | Non
 
     >>> interval_fault([{'level': 0.8, 'ends': None, 'margin': None}], 6, 1, None)
     '`intervals[0].margin` has no shape [6, 1]'
-    >>> interval_fault([{'level': 80}], 6, 1, None)
+    >>> interval_fault([{'level': 80, 'ends': None}], 6, 1, None)
     '`intervals[0].level` is no share between 0 and 1'
     """
     if not _DICTS.holds(intervals):
         return _wrong('intervals', intervals, _DICTS.name)
     for place, each in enumerate(intervals):
         at = f'intervals[{place}]'
-        level, ends = each.get('level'), each.get('ends')
+        if 'ends' not in each:
+            return f'`{at}.ends` is not there'
+        level, ends = each.get('level'), each['ends']
         if not _number(level) or not 0 < level < 1:
             return f'`{at}.level` is no share between 0 and 1'
         if ends is not None and not (isinstance(ends, list | tuple) and len(ends) == 2

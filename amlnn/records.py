@@ -45,8 +45,8 @@ from amlnn.foreign_texts import parse_json
 
 __all__ = ['OWN', 'REPEAT_LAST', 'SCHEMA_VERSION', 'TRAIN_MEAN', 'TRUTH', 'EpochRecord',
            'FrozenStage', 'RunRecord', 'Split', 'Status', 'TestRecord', 'device_of_several',
-           'is_known', 'misfit', 'present_names', 'process_count', 'read_run', 'read_test',
-           'record_of', 'write_record']
+           'epoch_of', 'is_known', 'misfit', 'present_names', 'process_count', 'read_run',
+           'read_test', 'record_of', 'write_record']
 
 SCHEMA_VERSION = 4
 """4 added what has a default: errors by series."""
@@ -280,13 +280,17 @@ def record_of(values: dict[str, Any], path: Path) -> RunRecord:
                 isinstance(each, dict) for each in values.get(name, [])):
             raise DataError(f'`{path}`: `{name}` is no list of objects', hint=_CHANGED)
     stages = [_construct(FrozenStage, stage, path) for stage in values.pop('stages', [])]
-    epochs = [_construct(EpochRecord, present_names(epoch), path)
-              for epoch in values.pop('epochs', [])]
+    epochs = [epoch_of(epoch, path) for epoch in values.pop('epochs', [])]
     record = _construct(RunRecord, {**values, 'stages': stages, 'epochs': epochs}, path)
     if record.status not in get_args(Status):
         raise DataError(f'`{path}` has the unknown status `{record.status}`',
                         hint=f'one of {", ".join(get_args(Status))}')
     return record
+
+
+def epoch_of(values: dict[str, Any], path: Path) -> EpochRecord:
+    """The epoch that values of a record of any version are; arguments and errors of `record_of`."""
+    return _construct(EpochRecord, present_names(values), path)
 
 
 def read_test(path: Path | str) -> TestRecord:

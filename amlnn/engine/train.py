@@ -28,6 +28,7 @@ from amlnn.engine.new_record import count_samples, new_record
 from amlnn.engine.options import AUTO, TrainOptions
 from amlnn.engine.processes import Processes, cause, joined, processes
 from amlnn.engine.rehearsal import rehearse
+from amlnn.engine.run.checkpoint import load_weights
 from amlnn.engine.run.failures import explained
 from amlnn.engine.run.folder import (
     RunLock,
@@ -261,7 +262,7 @@ class Training:
         task.plan.notes += rising_again(task.plan.config, len(self.loaders['train']))
         if checkpoint:  # a trunk is a copy of the weights, so they must be those of the run
             task.check_resumed(checkpoint, self.place.folder)
-            self.model.load_state_dict(checkpoint['state_dict'])
+            load_weights(self.model, checkpoint, self.place.folder / 'checkpoints')
         if checkpoint is None:
             self.all.on_first(self.rehearse)
         self.all.make_alike(self.model)

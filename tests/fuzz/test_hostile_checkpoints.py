@@ -1,13 +1,14 @@
 """Checkpoints that hold other things than amlnn wrote: testing and predicting end, or refuse."""
 
 import copy
+import shutil
 from collections import OrderedDict
 
 import numpy as np
 import pytest
 import torch
 from fuzzing import Tally, fuzz
-from generated import write_data_set, write_series, write_series_config
+from generated import ROOT, write_data_set, write_series, write_series_config
 from hostile_values import ODD_TEXT
 from hypothesis import strategies as st
 from tiny_runs import write_tiny_config
@@ -18,6 +19,12 @@ from amlnn.sealed import seal
 pytestmark = pytest.mark.slow
 
 GONE = object()
+
+
+class Otherwise(str):
+    """What is done to a tensor."""
+
+
 TENSORS = [torch.zeros(0), torch.tensor(1.0), torch.tensor(float('nan')), torch.ones(3, 3),
            torch.ones(2, dtype=torch.int64), torch.ones(2, dtype=torch.bool),
            torch.ones(2, dtype=torch.complex64), torch.ones(2, dtype=torch.bfloat16),
@@ -29,7 +36,8 @@ PLAIN = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(
         st.one_of(ODD_TEXT, st.integers()), inner, max_size=3), st.tuples(inner)), max_leaves=5)
 VALUES = st.one_of(PLAIN, PLAIN, st.sampled_from(TENSORS), st.just(GONE), st.sampled_from(
-    ['nan', 'transposed', 'cut', 'half', 'whole numbers', 'as a list', 'as an array', 'huge']))
+    ['nan', 'transposed', 'cut', 'half', 'whole numbers', 'as a list', 'as an array',
+     'huge']).map(Otherwise))
 
 
 def places_of(value, at=()):
@@ -44,7 +52,7 @@ def places_of(value, at=()):
 def reshaped(old, how):
     """A tensor, or whatever stands there, otherwise."""
     if not isinstance(old, torch.Tensor):
-        return how
+        return str(how)
     return {'nan': lambda: old * float('nan'), 'transposed': lambda: old.transpose(0, -1)
             if old.dim() else old, 'cut': lambda: old[:-1] if old.dim() else old,
             'half': old.half, 'whole numbers': old.long, 'as a list': old.tolist,
@@ -65,7 +73,7 @@ def changed(content, edits):
         if new is GONE:
             del inner[last]
         else:
-            inner[last] = reshaped(inner[last], new) if isinstance(new, str) else new
+            inner[last] = reshaped(inner[last], new) if isinstance(new, Otherwise) else new
     return content
 
 
@@ -76,22 +84,15 @@ def trained(request, tmp_path, monkeypatch):
     if request.param == 'images':
         data = write_data_set(tmp_path / 'set', sizes={'train': 4, 'val': 2, 'test': 2}, side=8)
         config = write_tiny_config(tmp_path / 'net.py', data, epochs=1)
-        inputs = next((data / 'val_set').rglob('*.jpg'), None) or next(
-            each for each in (data / 'val_set').rglob('*.*'))
+        inputs = next(each for each in (data / 'val_set').rglob('*.*'))
     else:
         inputs = write_series(tmp_path / 'series.csv', rows=200)
-        simple = '''
-            model = dict(_delete_=True, type='SimpleForecaster', method=dict(type='Ridge'))
-            optim_wrapper = dict(_delete_=True)
-            ''' if request.param == 'ridge' else ''
         config = write_series_config(tmp_path / 'net.py', inputs, epochs=1)
-        if simple:
-            from generated import ROOT
-            config = tmp_path / 'ridge.py'
-            config.write_text(
-                f'_base_ = {str(ROOT / "configs/series/own_ridge.py")!r}\n'
-                f'train_dataloader = dict(dataset=dict(source=dict(path={str(inputs)!r}), '
-                'look_back=24, horizon=6))\n')
+    if request.param == 'ridge':
+        config.write_text(
+            f'_base_ = {str(ROOT / "configs/series/own_ridge.py")!r}\n'
+            f'train_dataloader = dict(dataset=dict(source=dict(path={str(inputs)!r}), '
+            'look_back=24, horizon=6))\n')
     assert not train.main(train.parser().parse_args(
         [str(config), '--work-dir', str(tmp_path / 'run'), '--device', 'cpu']))
     return config, tmp_path / 'run/latest/best.pth', inputs
@@ -124,12 +125,40 @@ def test_any_checkpoint_in_a_test_and_a_prediction(trained, tmp_path):
     tally.check(3 * cases)
 
 
+@pytest.mark.parametrize('trained', ['images', 'series'], indirect=True)
+def test_any_checkpoint_that_a_run_goes_on_with(trained, tmp_path):
+    config, good, _ = trained
+    run = good.parent.resolve()
+    content = torch.load(run / 'checkpoints/epoch_0001.pth', weights_only=True)
+    whole, tally, parser = tmp_path / 'whole', Tally(), train.parser()
+    shutil.copytree(run, whole)
+
+    def look(drawn):
+        edits, listed = drawn
+        shutil.rmtree(run)
+        shutil.copytree(whole, run)
+        (run / 'best.pth').unlink()
+        file = run / 'checkpoints/epoch_0001.pth'
+        torch.save(changed(content, edits), file)
+        seal(file)
+        if not listed:
+            (run / 'checkpoints/manifest.json').unlink()
+        tally.count(lambda: train.main(parser.parse_args(
+            [str(config), '--work-dir', str(run.parent), '--resume', str(run), '--device', 'cpu',
+             '--cfg-options', 'train_cfg.max_epochs=2'])), f'{listed}: {edits!r:.300}')
+
+    cases = fuzz(st.tuples(st.lists(st.tuples(st.integers(0, 10**6), VALUES), min_size=1,
+                                    max_size=2), st.booleans()), 80, look)
+    tally.check(cases)
+
+
 def test_edits_change_a_checkpoint():
     content = {'meta': {'names': ['a', 'b']}, 'state_dict': {'w': torch.ones(2, 3)}}
     assert list(places_of(content)) == [
         ('meta', ), ('meta', 'names'), ('meta', 'names', 0), ('meta', 'names', 1),
         ('state_dict', ), ('state_dict', 'w')]
     assert changed(content, [(3, GONE)])['meta']['names'] == ['a']
-    assert changed(content, [(5, 'transposed')])['state_dict']['w'].shape == (3, 2)
-    assert isinstance(changed(content, [(5, 'as an array')])['state_dict']['w'], np.ndarray)
+    assert changed(content, [(5, Otherwise('transposed'))])['state_dict']['w'].shape == (3, 2)
+    other = changed(content, [(5, Otherwise('as an array'))])['state_dict']['w']
+    assert isinstance(other, np.ndarray)
     assert content['state_dict']['w'].shape == (2, 3)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,15 +19,28 @@ from torch import nn
 from amlnn.atomic import replacing, write_json
 from amlnn.checkpoint_facts import meta_fault
 from amlnn.engine.run.full_disk import Watched
-from amlnn.errors import CheckpointError
+from amlnn.errors import CheckpointError, DataError
 from amlnn.file_kinds import check_checkpoint_kind
 from amlnn.foreign_texts import parse_json
+from amlnn.records import epoch_of, misfit, present_names
 from amlnn.sealed import damage, file_sha256, seal
 
 __all__ = ['CheckpointFolder', 'Found', 'load_weights', 'place_of', 'progress_of',
            'read_checkpoint']
 
 _NAME = re.compile(r'epoch_(\d{4,})(\.part)?\.pth')
+
+
+@dataclass
+class _Kept:
+    """What a checkpoint keeps of the record; see `Recorder.state`."""
+
+    epochs: list[dict[str, Any]]
+    total_seconds: float
+    total_samples: int
+    stopped_early: bool
+    lost_epochs: list[int]
+    scalars: dict[str, Any] | None
 
 
 @dataclass
@@ -168,10 +182,22 @@ def _check_resumable(path: Path, checkpoint: dict, entry: dict | None) -> None:
     Raises:
         CheckpointError: it is not one.
     """
-    meta = checkpoint.get('meta')
+    meta, record = checkpoint.get('meta'), checkpoint.get('record')
     if not isinstance(meta, dict) or not isinstance(meta.get('epoch'), int) \
-            or not isinstance(checkpoint.get('record'), dict):
+            or not isinstance(meta.get('iter'), int) or not isinstance(record, dict):
         raise CheckpointError(f'`{path}` is no checkpoint of a run that can be gone on with',
+                              hint='')
+    try:
+        wrong = misfit(_Kept, present_names(record)) or '; '.join(
+            f'`{name}` is not there' for name in ('epochs', 'total_seconds', 'total_samples')
+            if name not in present_names(record))
+        if not wrong:
+            for epoch in record['epochs']:
+                epoch_of(epoch, path)
+    except DataError as error:
+        wrong = error.message
+    if wrong:
+        raise CheckpointError(f'`{path}` cannot be gone on with, its record is damaged: {wrong}',
                               hint='')
     if entry and entry['bytes'] != path.stat().st_size:
         raise CheckpointError(f'`{path}` has {path.stat().st_size} bytes, the manifest says '

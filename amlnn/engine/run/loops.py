@@ -1,11 +1,13 @@
 """The loops of a training: MMEngine's, with what exact runs need of them."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from mmengine.runner import EpochBasedTrainLoop, ValLoop
 
 from amlnn.engine.run.partial import StepStop, skip_batches
+from amlnn.engine.run.taking_up import taking_up
 from amlnn.registry import VALIDATION_LOSS
 
 __all__ = ['EpochTrainLoop', 'EvaluationLoop']
@@ -19,9 +21,11 @@ class EpochTrainLoop(EpochBasedTrainLoop):
     Attributes:
         samples: Of the step that is being taken, over all processes.
         part: Of an epoch that was stopped in the middle, what a checkpoint held of it.
+        taken_up: Whether the next step is the first with the states of a checkpoint.
     """
 
     part: dict | None = None
+    taken_up = False
 
     def run(self) -> torch.nn.Module:
         """Train to the last epoch or until a hook stops it."""
@@ -67,11 +71,13 @@ class EpochTrainLoop(EpochBasedTrainLoop):
     def run_iter(self, idx: int, data_batch: dict) -> None:
         """One step, which several processes take together."""
         runner = self.runner
-        runner.call_hook('before_train_iter', batch_idx=idx, data_batch=data_batch)
-        is_repeat = idx + 1 == len(self.dataloader) and getattr(
-            self.dataloader.sampler, 'empty_at_end', False)
-        self.samples = runner.shared.begin(data_batch, is_repeat)
-        outputs = runner.shared.end(self.take_step(data_batch))
+        with taking_up(runner.folder) if self.taken_up else nullcontext():
+            runner.call_hook('before_train_iter', batch_idx=idx, data_batch=data_batch)
+            is_repeat = idx + 1 == len(self.dataloader) and getattr(
+                self.dataloader.sampler, 'empty_at_end', False)
+            self.samples = runner.shared.begin(data_batch, is_repeat)
+            outputs = runner.shared.end(self.take_step(data_batch))
+        self.taken_up = False
         runner.call_hook('after_train_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs)
         self._iter += 1
 

@@ -30,6 +30,7 @@ from amlnn.engine.run.remembered import (
     take_up,
 )
 from amlnn.engine.run.shared_steps import SharedSteps
+from amlnn.engine.run.taking_up import taking_up
 from amlnn.records import present_names
 from amlnn.registry import VALIDATION_LOSS
 from amlnn.signals import signals_wait
@@ -281,6 +282,18 @@ class FolderRunner(Runner):
         What was built follows the config of now, which may train for longer: only what has changed
         since the first run was built comes from the checkpoint.
         """
+        with taking_up(self.folder):
+            self._take_up(checkpoint)
+        self.train_loop.taken_up = True
+        wrong = self.recorder.rewind(**present_names(checkpoint['record']))
+        self._settle(checkpoint, [wrong] if wrong else [])
+        epochs = self.recorder.record.epochs
+        metrics = {**epochs[-1].metrics, VALIDATION_LOSS: epochs[-1].val_loss} if epochs else {}
+        for scheduler in self._schedulers():
+            catch_up(scheduler, metrics)
+
+    def _take_up(self, checkpoint: dict) -> None:
+        """Give every part the state that it had."""
         self._resume = True  # by this EMAHook tells a resume from other weights
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = getattr(self.model, 'module', self.model)
@@ -300,12 +313,6 @@ class FolderRunner(Runner):
         self.train_loop.stop_training = checkpoint['meta'].get('stopped', False)
         if 'part' in checkpoint:
             self.train_loop.part = {**checkpoint['part'], 'own_hooks': checkpoint['own_hooks']}
-        wrong = self.recorder.rewind(**present_names(checkpoint['record']))
-        self._settle(checkpoint, [wrong] if wrong else [])
-        epochs = self.recorder.record.epochs
-        metrics = {**epochs[-1].metrics, VALIDATION_LOSS: epochs[-1].val_loss} if epochs else {}
-        for scheduler in self._schedulers():
-            catch_up(scheduler, metrics)
 
     def _settle(self, checkpoint: dict, notes: list[str]) -> None:
         """Bring the folder in step with the checkpoint, and tell what was lost."""

@@ -12,6 +12,7 @@ from tiny_runs import write_tiny_config
 
 from amlnn.engine.run.hooks import EpochHook
 from amlnn.engine.train import TrainOptions, train
+from amlnn.errors import CheckpointError
 from amlnn.records import read_run
 from amlnn.sealed import damage, seal, sealed_as
 
@@ -223,3 +224,51 @@ def test_of_an_archive_without_a_seal_the_checksums_are_asked(tmp_path):
     assert sealed_as(path) is None and damage(path) == ''
     flip(path)
     assert 'CRC-32' in damage(path)
+
+
+def without(*path):
+    def edit(content):
+        for key in path[:-1]:
+            content = content[key]
+        del content[path[-1]]
+    return edit
+
+
+def instead(value, *path):
+    def edit(content):
+        for key in path[:-1]:
+            content = content[key]
+        content[path[-1]] = value
+    return edit
+
+
+@pytest.mark.parametrize('edit', [
+    without('record', 'epochs'), without('record', 'epochs', 0, 'metrics'),
+    instead('much', 'record', 'total_seconds'), instead([1.5], 'record', 'lost_epochs'),
+    instead('two', 'meta', 'epoch'), without('meta', 'iter')])
+def test_an_edited_record_in_a_checkpoint_is_gone_on_without(edit, config, run, capsys):
+    newest = run / 'checkpoints/epoch_0003.pth'
+    content = torch.load(newest, weights_only=True)
+    edit(content)
+    torch.save(content, newest)
+    seal(newest)
+    (run / 'checkpoints/manifest.json').unlink()
+    train(TrainOptions(config, work_dir=run.parent, resume=str(run), device='cpu'))
+    assert 'resumed after epoch 2' in capsys.readouterr().out
+    assert read_run(run).status == 'done'
+
+
+@pytest.mark.parametrize('edit', [
+    instead([], 'optimizer'), without('optimizer', 'param_groups', 0, 'lr'),
+    instead(torch.ones(3), 'optimizer', 'state', 0), instead([{}, {}, {}], 'param_schedulers'),
+    instead({'x': 1}, 'state_dict')])
+def test_states_of_another_training_are_refused_in_two_lines(edit, config, run):
+    for path in [*(run / 'checkpoints').glob('epoch_*.pth'), run / 'best.pth']:
+        content = torch.load(path, weights_only=True)
+        edit(content)
+        torch.save(content, path)
+        seal(path)
+    (run / 'checkpoints/manifest.json').unlink()
+    with pytest.raises(CheckpointError) as refused:
+        train(TrainOptions(config, work_dir=run.parent, resume=str(run), device='cpu'))
+    assert str(run) in refused.value.message and refused.value.hint
