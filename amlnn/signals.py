@@ -1,5 +1,6 @@
 """Signals that wait while something is written that belongs together."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -7,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.context import BaseContext
 from types import FrameType
 from typing import Any
 
 from amlnn.errors import Terminated
 
-__all__ = ['STOPPING', 'WorkerStart', 'raise_on_sigterm', 'signals_wait']
+__all__ = ['STOPPING', 'WorkerStart', 'raise_on_sigterm', 'signals_wait', 'worker_context']
 
 # So long a process that was told to end with its group waits for the one that it works for.
 _GRACE = 10
@@ -80,6 +82,34 @@ class WorkerStart:
             threading.Thread(target=_await_end, args=(os.getppid(), ), daemon=True).start()
         if self._then is not None:
             self._then(number)
+
+
+def worker_context(context: BaseContext | None) -> BaseContext | None:
+    """A context whose forked processes begin with SIGTERM blocked, as `WorkerStart` will have it.
+
+    PyTorch lets a worker die of the signal from its first line on, and imports modules before it
+    comes to its `WorkerStart`.
+
+    Args:
+        context: What a data loader has; None for Python's own choice.
+
+    Returns:
+        The same where processes are not forked.
+    """
+    chosen = context or multiprocessing
+    if chosen.get_start_method() != 'fork' or not hasattr(signal, 'pthread_sigmask'):
+        return context
+    from multiprocessing.context import ForkContext, ForkProcess  # not on Windows
+
+    class Worker(ForkProcess):
+        def run(self) -> None:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            super().run()
+
+    class Context(ForkContext):
+        Process = Worker
+
+    return Context()
 
 
 def _await_end(parent: int) -> None:

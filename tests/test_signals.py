@@ -1,10 +1,15 @@
-"""Signals that come where Python ignores exceptions still end a process."""
+"""Signals that come where Python ignores exceptions, or in a worker, still end a process."""
 
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
 import textwrap
 
 import pytest
+
+from amlnn.signals import WorkerStart, worker_context
 
 # What runs a function in a place where an exception is printed and nothing else happens.
 PLACES = {
@@ -94,3 +99,23 @@ Dying()
     done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True,
                           timeout=20)
     assert done.returncode == 0 and 'ZeroDivisionError' in done.stderr
+
+
+def _told(number: int) -> None:
+    """What a worker does before its `WorkerStart`, where SIGTERM to the group meets it."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    WorkerStart()(number)
+
+
+@pytest.mark.parametrize('method', [None, 'fork'])
+def test_a_worker_that_is_told_to_end_before_it_has_begun_leaves_its_end_to_its_parent(method):
+    from torch.utils.data import DataLoader
+    context = worker_context(method and multiprocessing.get_context(method))
+    loader = DataLoader(range(40), num_workers=2, worker_init_fn=_told,
+                        multiprocessing_context=context)
+    assert [int(value) for value in loader] == list(range(40))
+
+
+def test_processes_that_are_not_forked_keep_their_context():
+    context = multiprocessing.get_context('spawn')
+    assert worker_context(context) is context

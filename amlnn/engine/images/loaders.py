@@ -20,7 +20,7 @@ from amlnn.engine.plan import Plan
 from amlnn.engine.processes import alone, processes
 from amlnn.engine.rehearsal import as_config_error, kept_generators
 from amlnn.errors import AmlnnError, ConfigError, DataError
-from amlnn.signals import WorkerStart
+from amlnn.signals import WorkerStart, worker_context
 
 __all__ = ['build_loader']
 
@@ -70,6 +70,7 @@ def build_loader(plan: Plan, part: str, classes: list[str] | None = None) -> Dat
     loader.generator = torch.Generator()
     if loader.num_workers:
         loader.worker_init_fn = WorkerStart(loader.worker_init_fn)
+        loader.multiprocessing_context = worker_context(loader.multiprocessing_context)
     if part == 'train' and plan.policy.decoded_cache:
         _cache_images(loader.dataset, plan)
     names = loader.dataset.metainfo.get('classes')
