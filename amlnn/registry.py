@@ -43,6 +43,7 @@ COMPONENT_MODULES = (
     'amlnn.data.images.reader',
     'amlnn.data.images.tiny_imagenet',
     'amlnn.data.images.views',
+    'amlnn.data.images.weighted',
     'amlnn.metrics.classification',
     'amlnn.models.images.cnn',
     'amlnn.models.images.heads',
