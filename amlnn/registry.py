@@ -46,6 +46,7 @@ COMPONENT_MODULES = (
     'amlnn.data.images.weighted',
     'amlnn.metrics.classification',
     'amlnn.models.images.cnn',
+    'amlnn.models.images.feature_mixup',
     'amlnn.models.images.heads',
     'amlnn.models.images.inception',
     'amlnn.models.images.necks',
