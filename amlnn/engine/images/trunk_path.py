@@ -21,7 +21,7 @@ from amlnn.data.cache.feature_store import FeatureStore
 from amlnn.data.images.layout import Layout
 from amlnn.data.images.pixels import READING
 from amlnn.data.images.views import View
-from amlnn.engine.images.evaluation import predict_from
+from amlnn.engine.images.evaluation import is_plain, predict_from
 from amlnn.engine.images.feature_loader import FeatureLoader
 from amlnn.engine.images.trunk_refusals import why_not_trained
 from amlnn.engine.plan import Plan
@@ -138,9 +138,12 @@ class TrunkPath:
 
     def predict(self, model: nn.Module, batch: dict, context):
         """Predictions of a batch of features, and its loss: the forward of `evaluate`."""
+        samples = _to(batch['data_samples'], _device(model))
         with context():
             features = extract_from(model, batch['inputs'].to(_device(model)), self.split)
-        return predict_from(model.head, features, _to(batch['data_samples'], _device(model)))
+            if not is_plain(model.head):
+                return model.head.predict(features, samples), None
+        return predict_from(model.head, features, samples)
 
 
 class TrunkTrainLoop(EpochTrainLoop):

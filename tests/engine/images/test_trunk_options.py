@@ -56,6 +56,8 @@ ALIKE = {
     'labels as class scores': "model = dict(head=dict(loss=dict(type='CrossEntropyLoss', "
         'use_sigmoid=True)))\n'
         'data_preprocessor = dict(to_onehot=True)\n',
+    'a head with a loss of its own':
+        "model = dict(head=dict(_delete_=True, type='ArcFaceClsHead', in_channels=32))\n",
     'another loss later': "custom_hooks = [dict(type='SwitchRecipeHook', schedule=[dict("
         "action_epoch=2, loss=dict(type='LabelSmoothLoss', label_smooth_val=0.3))])]\n",
 }
@@ -114,7 +116,8 @@ def compared(config, folder, *options):
     assert read_run(plain).trunk is None and 'trunk' in read_run(fast).trunk
     assert losses(fast) == pytest.approx(losses(plain), rel=1e-5, abs=1e-5)
     for one, two in zip(read_run(plain).epochs, read_run(fast).epochs, strict=True):
-        assert two.val_loss == pytest.approx(one.val_loss, rel=1e-5) and one.metrics == two.metrics
+        assert (two.val_loss is None) == (one.val_loss is None) and one.metrics == two.metrics
+        assert two.val_loss is None or two.val_loss == pytest.approx(one.val_loss, rel=1e-5)
     one, two = (torch.load(max((each / 'checkpoints').glob('*.pth')), weights_only=True)
                 for each in (plain, fast))
     for part in {'state_dict', 'ema_state_dict'} & one.keys():
@@ -201,6 +204,14 @@ def test_a_stopped_run_with_averages_mixing_weights_and_waiting_gradients_ends_a
         ALIKE['accumulated gradients']
     whole = assert_a_stopped_run_ends_alike(written(tmp_path, images, text), tmp_path, epoch=2)
     assert 'trunk' in read_run(whole).trunk
+
+
+@pytest.mark.slow
+def test_rates_by_depth_of_a_backbone_without_depth_say_what_sets_rates(tmp_path, images):
+    text = ALIKE['rates by depth'].removeprefix(DEEPER)
+    with pytest.raises(ConfigError, match='get_layer_depth') as refused:
+        run(written(tmp_path, images, text), tmp_path / 'work')
+    assert 'custom_keys' in refused.value.hint
 
 
 @pytest.mark.slow
