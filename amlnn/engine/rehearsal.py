@@ -47,6 +47,9 @@ _HINTS = (
     ('class probabilities', 'a loss for soft labels: model.head.loss.use_soft=True'),
     ('pred.dim() == label.dim()', 'a loss with use_sigmoid takes one 0 or 1 a class: leave '
      'model.head.loss.use_sigmoid out, or set model.data_preprocessor.to_onehot=True'),
+    ('get_layer_depth', 'layer_decay_rate is for backbones that say how deep a layer lies (ResNet '
+     'from 34 layers on, VisionTransformer, SwinTransformer, ConvNeXt); '
+     'optim_wrapper.paramwise_cfg.custom_keys sets the rate of any layer by its name'),
     ('pos_weight', 'model.head.loss.pos_weight needs one number a class'),
 )
 _WRITERS = ('LoggerHook', 'NPUProfilerHook', 'NaiveVisualizationHook', 'RunCheckpointHook',
@@ -220,4 +223,4 @@ def kept_generators() -> Iterator[None]:
 def _raising_line(error: BaseException) -> str:
     """The line of code that raised what has no message, an `assert` for instance."""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    return last.line or f'{last.name} in {last.filename}'
+    return f'{last.line} in {last.name}' if last.line else f'{last.name} in {last.filename}'

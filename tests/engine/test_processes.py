@@ -34,6 +34,11 @@ KINDS = {
     'three stages on the fast path':
         f"model=dict({GROUPS}, frozen_stages=3)\n"
         "execution=dict(trunk_cache=True, precision='fp32', views=2)",
+    'weighted and averaged on the fast path':
+        "model=dict(frozen_stages='all')\nexecution=dict(trunk_cache=True, precision='fp32', "
+        "fold_batch_norm=False, views=2)\ncustom_hooks=[dict(type='EMAHook')]\n"
+        "train_dataloader=dict(sampler=dict(_delete_=True, type='WeightedSampler', "
+        "class_weights=[4, 1, 1, 1, 1]))",
     'accumulated and clipped': f'model=dict({GROUPS}, frozen_stages=-1)\n{PLAIN}\n'
         'optim_wrapper=dict(accumulative_counts=2, clip_grad=dict(max_norm=0.05))',
     'a rate scaled by the batch': f'model=dict({GROUPS}, frozen_stages=-1)\n{PLAIN}\n'

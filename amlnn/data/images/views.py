@@ -189,6 +189,9 @@ def _is_readable(path: str) -> bool:
 class ViewSampler:
     """Turns the indices of any sampler into views: view = epoch, or epoch modulo `views`.
 
+    An image that the sampler draws several times in an epoch comes in as many views: with a number
+    of `views` in the ones that follow, as far as they reach.
+
     Args:
         dataset: The data set.
         sampler: Config of the sampler that orders the indices.
@@ -223,13 +226,15 @@ class ViewSampler:
             return iter(self.share.of(list(self._all())))
 
     def _all(self) -> Iterator[View]:
-        view = self.epoch % self.views if self.views else self.epoch
         drawn: dict[int, int] = {}
         for index in self.sampler:
             index = index.index if isinstance(index, View) else int(index)
             repeat = drawn.get(index, 0)
             drawn[index] = repeat + 1
-            yield View(index, view, repeat)
+            if self.views:
+                yield View(index, (self.epoch + repeat) % self.views)
+            else:
+                yield View(index, self.epoch, repeat)
 
     def __len__(self) -> int:
         total = len(self.sampler)

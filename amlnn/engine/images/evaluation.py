@@ -15,7 +15,7 @@ from amlnn.engine.gathering import Gathering
 from amlnn.engine.measured import numbers_and_arrays
 from amlnn.quiet import quiet_imports
 
-__all__ = ['Evaluation', 'evaluate', 'predict_from', 'write_predictions']
+__all__ = ['Evaluation', 'evaluate', 'is_plain', 'predict_from', 'write_predictions']
 
 
 @dataclass
@@ -118,7 +118,7 @@ def _forward(model, batch, context):
     inputs, samples = data['inputs'], data['data_samples']
     head = getattr(model, 'head', None)
     with context():
-        if not hasattr(model, 'extract_feat') or not _is_plain(head):
+        if not hasattr(model, 'extract_feat') or not is_plain(head):
             return model(inputs, samples, mode='predict'), None
         features = model.extract_feat(inputs)
     return predict_from(head, features, samples)
@@ -154,7 +154,7 @@ def _float(features):
     return features.float()
 
 
-def _is_plain(head) -> bool:
+def is_plain(head) -> bool:
     """Whether loss and prediction are both functions of one tensor of scores."""
     with quiet_imports():  # not above: a forecast needs no MMPretrain
         from mmpretrain.models.heads import ClsHead, MultiLabelClsHead

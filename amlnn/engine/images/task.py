@@ -176,10 +176,18 @@ class ImageTask(Task):
             raise ConfigError('`model.trainable` re-opens parts of frozen stages, and '
                               '`model.frozen_stages` is not set',
                               hint="set model.frozen_stages='all'")
+        self._mix(model)
         for each in loaded:
             refuse_frozen_gaps(model, each)
         return (plan.policy.place(model.to(plan.device)),
                 '\n'.join(map(str, loaded)) if loaded else None)
+
+    def _mix(self, model: nn.Module) -> None:
+        """Let a head mix features where the config says so."""
+        from amlnn.engine.images.trunk_refusals import refuse_switched_mixing
+        from amlnn.models.images.feature_mixup import mix_features  # both bring in MMPretrain
+        mix_features(model)
+        refuse_switched_mixing(self.plan.config, model)
 
     def loader(self, part: str) -> DataLoader:
         """The data loader of a part, its items being views (see `build_loader`)."""
@@ -281,11 +289,14 @@ class ImageTask(Task):
     @torch.no_grad()
     def _check_head(self, model: nn.Module, batch: dict) -> None:
         """Ask with one image whether the head takes what comes to it."""
-        from amlnn.models.images.heads import check_head  # brings in MMPretrain
+        from amlnn.models.images.feature_mixup import check_mixing
+        from amlnn.models.images.heads import check_head  # both bring in MMPretrain
         if getattr(model, 'head', None) is None or not hasattr(model, 'extract_feat'):
             return
         model.eval()
-        check_head(model.head, model.extract_feat(model.data_preprocessor(batch, False)['inputs']))
+        features = model.extract_feat(model.data_preprocessor(batch, False)['inputs'])
+        check_head(model.head, features)
+        check_mixing(model.head, features)
 
     def fast_path(self, model: nn.Module):
         """The TrunkPath, where there is a frozen trunk that could take it."""

@@ -6,12 +6,12 @@ computed from images, and written down where they will be read again. `TrunkTrai
 tail on them. Order, views, losses and checkpoints are those of the plain path.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from mmengine.dataset import default_collate
+from mmengine.hooks import EMAHook
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -21,7 +21,9 @@ from amlnn.data.cache.feature_store import FeatureStore
 from amlnn.data.images.layout import Layout
 from amlnn.data.images.pixels import READING
 from amlnn.data.images.views import View
-from amlnn.engine.images.evaluation import predict_from
+from amlnn.engine.images.evaluation import is_plain, predict_from
+from amlnn.engine.images.feature_loader import FeatureLoader
+from amlnn.engine.images.trunk_refusals import why_not_trained
 from amlnn.engine.plan import Plan
 from amlnn.engine.run.loops import EpochTrainLoop
 from amlnn.engine.run.versions import vision_versions
@@ -33,7 +35,7 @@ from amlnn.quiet import quiet_imports
 with quiet_imports():
     from mmpretrain.structures import DataSample
 
-__all__ = ['FeatureLoader', 'TrunkPath', 'TrunkTrainLoop']
+__all__ = ['TrunkPath', 'TrunkTrainLoop']
 
 
 @dataclass
@@ -60,9 +62,7 @@ class TrunkPath:
         policy = plan.policy
         if policy.trunk_cache is False:
             return None
-        reason = why_not(model)
-        if reason is None and plan.config.get('custom_hooks') and _has_averaging(plan.config):
-            reason = 'EMAHook averages the whole model after its own forward'
+        reason = why_not(model) or why_not_trained(plan.config, model)
         if reason:
             if policy.trunk_cache is True:
                 raise ConfigError(f'`execution.trunk_cache` is True, and there can be no trunk: '
@@ -95,7 +95,8 @@ class TrunkPath:
             warn: Gets a line for everything that keeps the cache from doing its work.
         """
         training = part == 'train'
-        views = self.views if training else 1
+        # An image that a sampler draws several times in an epoch comes in later views already.
+        views = (plan.policy.views or self.views) if training else 1
         section = plan.config[f'{part}_dataloader']['dataset']
         ids = [images.dataset.key(index) for index in range(len(images.dataset))]
         key = {'trunk': trunk_key(self.model, self.split, plan.precision,
@@ -113,7 +114,8 @@ class TrunkPath:
             cache_root(), key, tuple(shape), self.trunk.dtype, ids, views,
             None if limit is None else int(limit * 1e9), warn)
         self.stores.append(store)
-        return FeatureLoader(self, images, store, keep=self.keep or not training)
+        return FeatureLoader(self.features, self.label, images, store,
+                             keep=self.keep or not training)
 
     def close(self) -> None:
         """Let go of the caches, so that others may delete them."""
@@ -128,78 +130,20 @@ class TrunkPath:
         """Features of a collated batch of images."""
         return self.trunk(self.model.data_preprocessor(batch, False)['inputs'])
 
+    def label(self, sample: DataSample) -> None:
+        """Write into a sample what the preprocessor makes of its label: class scores."""
+        preprocessor = self.model.data_preprocessor
+        if getattr(preprocessor, 'to_onehot', False):
+            preprocessor({'inputs': torch.zeros(1, 1, 1, 1), 'data_samples': [sample]}, False)
+
     def predict(self, model: nn.Module, batch: dict, context):
         """Predictions of a batch of features, and its loss: the forward of `evaluate`."""
+        samples = _to(batch['data_samples'], _device(model))
         with context():
             features = extract_from(model, batch['inputs'].to(_device(model)), self.split)
-        return predict_from(model.head, features, _to(batch['data_samples'], _device(model)))
-
-
-class FeatureLoader:
-    """Yields what an image loader yields, with features for inputs, in the same order.
-
-    Args:
-        path: The fast path of the run.
-        images: The loader it stands in for.
-        store: Where features are kept.
-        keep: Write what was computed.
-    """
-
-    def __init__(self, path: TrunkPath, images: DataLoader, store: FeatureStore, keep: bool):
-        self.path = path
-        self.store = store
-        self.keep = keep
-        self.dataset = images.dataset
-        self.sampler = images.sampler
-        self.batch_sampler = images.batch_sampler
-        self.batch_size = images.batch_size
-        self._collate = images.collate_fn
-        self._wanted = _Batches()
-        self._images = DataLoader(
-            images.dataset, batch_sampler=self._wanted, num_workers=images.num_workers,
-            collate_fn=images.collate_fn, worker_init_fn=images.worker_init_fn,
-            generator=images.generator, persistent_workers=images.num_workers > 0,
-            prefetch_factor=images.prefetch_factor, pin_memory=images.pin_memory,
-            timeout=images.timeout, multiprocessing_context=images.multiprocessing_context)
-        self._samples: dict[int, DataSample] = {}
-
-    def __len__(self) -> int:
-        return len(self.batch_sampler)
-
-    def __iter__(self) -> Iterator[dict]:
-        batches = [[View(*view) for view in batch] for batch in self.batch_sampler]
-        missing = {view: set(self.store.missing(view).tolist())
-                   for view in {each.view for batch in batches for each in batch}}
-        needs = [any(each.repeat or each.index in missing[each.view] for each in batch)
-                 for batch in batches]
-        self._wanted.batches = [batch for batch, needed in zip(batches, needs, strict=True)
-                                if needed]
-        images = iter(self._images) if self._wanted.batches else iter(())
-        for batch, needed in zip(batches, needs, strict=True):
-            if needed:
-                yield self._compute(batch, next(images))
-                continue
-            features, damaged = self.store.read(batch[0].view, [each.index for each in batch])
-            if len(damaged):  # noticed only now, by its checksum
-                collated = self._collate([self.dataset[each] for each in batch])
-                yield self._compute(batch, collated)
-            else:
-                yield {'inputs': features,
-                       'data_samples': [self._sample(each.index) for each in batch]}
-
-    def _compute(self, batch: list[View], collated: dict) -> dict:
-        samples = collated['data_samples']
-        features = self.path.features(collated)
-        if self.keep and not any(each.repeat for each in batch):
-            self.store.write(batch[0].view, [each.index for each in batch], features)
-        return {'inputs': features, 'data_samples': samples}
-
-    def _sample(self, index: int) -> DataSample:
-        if index not in self._samples:
-            label = self.dataset.get_data_info(index)['gt_label']
-            sample = DataSample(metainfo={'id': self.dataset.key(index)})
-            self._samples[index] = sample.set_gt_label(label)
-        return self._samples[index].clone()
+            if not is_plain(model.head):
+                return model.head.predict(features, samples), None
+        return predict_from(model.head, features, samples)
 
 
 class TrunkTrainLoop(EpochTrainLoop):
@@ -214,6 +158,13 @@ class TrunkTrainLoop(EpochTrainLoop):
         super().__init__(*arguments, **options)
         self.path = path
 
+    def run(self) -> nn.Module:
+        """Train, without averaging anew in every step what is frozen."""
+        for hook in self.runner.hooks:
+            if isinstance(hook, EMAHook):
+                average_what_moves(hook.ema_model, self.runner.model)
+        return super().run()
+
     def take_step(self, data_batch: dict) -> dict:
         """One step on a batch of features."""
         model, wrapper = self.runner.model, self.runner.optim_wrapper
@@ -226,17 +177,20 @@ class TrunkTrainLoop(EpochTrainLoop):
         return outputs
 
 
-class _Batches:
-    """A batch sampler whose batches are chosen anew for every pass."""
+def average_what_moves(averaged: nn.Module, model: nn.Module) -> None:
+    """Leave frozen parameters out of an average of weights: theirs is what they are.
 
-    def __init__(self):
-        self.batches: list[list[View]] = []
+    To average a ResNet50 takes longer than to train its head on features, twenty times. An average
+    of a user's own may do more with a parameter than that.
 
-    def __iter__(self):
-        return iter(self.batches)
-
-    def __len__(self):
-        return len(self.batches)
+    Args:
+        averaged: MMEngine's averaged model, a copy of the other.
+        model: The model that is trained.
+    """
+    if type(averaged).__module__.startswith('mmengine.'):
+        frozen = {name for name, each in model.named_parameters() if not each.requires_grad}
+        averaged.avg_parameters = {name: each for name, each in averaged.avg_parameters.items()
+                                   if name not in frozen}
 
 
 def _device(model: nn.Module) -> torch.device:
@@ -270,7 +224,3 @@ def _content_hash(leaf) -> str | None:
     root = getattr(leaf, 'data_root', None)
     kind = type(leaf) if isinstance(leaf, Layout) else Layout
     return kind.content_hash(str(root)) if root else None
-
-
-def _has_averaging(config) -> bool:
-    return any(hook.get('type') == 'EMAHook' for hook in config['custom_hooks'])

@@ -82,8 +82,9 @@ def why_not(model: nn.Module, image_side: int | None = None) -> str | None:
         if getattr(type(model), method) is not getattr(ImageClassifier, method):
             return f'{type(model).__name__} has its own `{method}`'
     if getattr(model.data_preprocessor, 'batch_augments', None):
+        own = any(each.requires_grad for each in backbone.parameters())
         return 'batch augmentations (mixup, cutmix) mix images, and a mixture has no place in a ' \
-            'cache of images'
+            'cache of images' + ('' if own else '; FeatureMixup mixes what is computed of them')
     if not any(not parameter.requires_grad for parameter in backbone.parameters()):
         return 'nothing is frozen'
     kind = backbone_kind(backbone)

@@ -67,6 +67,7 @@ CONSTRUCTORS = {
 SAMPLERS = {
     'DefaultSampler': 'shuffle=True, round_up=False', 'InfiniteSampler': 'shuffle=True',
     'RepeatAugSampler': 'num_repeats=3', 'SequentialSampler': 'round_up=False',
+    'WeightedSampler': 'class_weights=[1, 3]',
     'ViewSampler': "sampler=dict(type='DefaultSampler')",
 }
 METRICS = {
