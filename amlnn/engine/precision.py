@@ -29,6 +29,9 @@ class ExecutionPolicy:
         decoded_cache: Keep the training images' pixels instead of decoding them in every epoch:
             'memory' in memory that the workers share, as long as they fit into half of what is
             free, True on disk; pays for large images and small networks.
+        trunk_engine: What computes frozen stages: 'torch', 'openvino' (on a CPU), or 'auto':
+            OpenVINO where it does so rightly and faster, which is measured on the first images
+            where there is much to compute.
         fold_batch_norm: Fold batch norm into convolutions where nothing is trained.
         compile: Run what is frozen through torch.compile.
 
@@ -39,11 +42,13 @@ class ExecutionPolicy:
     def __init__(self, precision: str = 'auto', memory_format: str = 'channels_last',
                  trunk_cache: str | bool = 'auto', views: int | None = None,
                  cache_gb: float | None = None, fold_batch_norm: bool = True,
-                 decoded_cache: str | bool = False, compile: bool = False):
+                 decoded_cache: str | bool = False, compile: bool = False,
+                 trunk_engine: str = 'auto'):
         for key, value, choices in (
                 ('precision', precision, ('auto', 'fp32', 'bf16', 'fp16')),
                 ('memory_format', memory_format, ('channels_last', 'contiguous')),
                 ('trunk_cache', trunk_cache, ('auto', True, False)),
+                ('trunk_engine', trunk_engine, ('auto', 'torch', 'openvino')),
                 ('decoded_cache', decoded_cache, ('memory', True, False))):
             if value not in choices:
                 raise ConfigError(f'`execution.{key}` is {value!r}',
@@ -52,6 +57,7 @@ class ExecutionPolicy:
             if value is not None and value <= 0:
                 raise ConfigError(f'`execution.{key}` is {value}', hint='more than 0, or None')
         self.trunk_cache = trunk_cache
+        self.trunk_engine = trunk_engine
         self.views = views
         self.cache_gb = cache_gb
         self.fold_batch_norm = fold_batch_norm

@@ -67,8 +67,8 @@ def _measure(trial: Trial, options: SweepOptions) -> tuple[float, float] | None:
             task = task_class(loaded.config).open(loaded, choose_device(options.device), trial.seed,
                                                   options.pretrained)
             model, _ = task.build_model(weights=False)
-            path = task.fast_path(model)
             loader = task.loader('train')
+            path = task.fast_path(model, {'train': loader})
             batches = list(islice(iter(loader), _BATCHES + 1))
             began = time.perf_counter()
             for batch in batches[1:]:
