@@ -18,16 +18,17 @@ from pathlib import Path
 import torch
 from mmengine.dataset import default_collate
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 import amlnn
 from amlnn.data.images.views import View
+from amlnn.engine.images.int8 import calibration_images, judge
 from amlnn.engine.plan import Plan
 from amlnn.engine.processes import processes
 from amlnn.engine.rehearsal import kept_generators
 from amlnn.errors import ConfigError, UsageError
 from amlnn.models.images.calls import in_eval_mode
-from amlnn.models.images.openvino_library import openvino_version
+from amlnn.models.images.int8_trunk import Int8Trunk
+from amlnn.models.images.openvino_library import nncf_version, openvino_version
 from amlnn.models.images.openvino_trunk import OpenVINOTrunk, Unfit
 from amlnn.models.images.stages import list_stages, run_stages
 from amlnn.models.images.trunk import Trunk, trunk_key
@@ -78,6 +79,8 @@ class TrunkChoice:
     def _decide(self) -> tuple[str, str]:
         began, asked = self.plan.begun_engine, self.plan.policy.trunk_engine
         why_torch = self._why_torch()
+        if self.plan.policy.trunk_precision and self.loaders:
+            return self._in_int8(why_torch)
         if began == 'openvino' and why_torch:
             raise UsageError(f'the run began with its frozen stages computed by OpenVINO: '
                              f'{why_torch} here', hint='go on where it began, or begin a new run')
@@ -91,6 +94,19 @@ class TrunkChoice:
         if asked == 'torch' or why_torch or not self.loaders:
             return 'torch', ''
         return self._checked() if asked == 'openvino' else self._measured()
+
+    def _in_int8(self, why_torch: str) -> tuple[str, str]:
+        why = why_torch or ('' if nncf_version() else 'NNCF is not installed')
+        if why:
+            raise ConfigError(f"`execution.trunk_precision` is 'int8', and {why}",
+                              hint="pip install 'amlnn[int8]', on a CPU; or leave it out")
+        name = Int8Trunk.engine
+        if self.plan.begun_engine:  # judged before it began
+            return name, 'by openvino in int8, as it began'
+        trunk = self._trunk(name)
+        for images in self._images.values():
+            trunk.convert(images)
+        return name, f'by openvino in int8 ({judge(trunk, *self._calibration)})'
 
     def _why_torch(self) -> str:
         """Why nothing but torch can compute here, in words, or ''."""
@@ -126,7 +142,7 @@ class TrunkChoice:
             return kept
         engine, said = self._checked()
         if engine == 'openvino':
-            rates = images_per_second({each: self._trunk(each) for each in _BUILDERS},
+            rates = images_per_second({each: self._trunk(each) for each in _MEASURED},
                                       self._images['train'])
             engine = max(rates, key=rates.__getitem__)
             shown = ', '.join(f'{each} {rate:.1f}' for each, rate in rates.items())
@@ -145,15 +161,27 @@ class TrunkChoice:
                 found[part] = self.model.data_preprocessor(batch, False)['inputs']
         return found
 
+    @cached_property
+    def _calibration(self) -> tuple[Tensor, Tensor, list[int] | None]:
+        return calibration_images(self.model, self.loaders['train'].dataset)
+
     def _work(self) -> float:
-        """Multiplications of everything that the trunk will compute."""
+        """Multiplications of everything that the trunk will compute, in its layers with weights."""
         backbone = self.model.backbone
-        counter = FlopCounterMode(display=False)
-        with torch.no_grad(), in_eval_mode(backbone), counter:
+        counted = [0]
+
+        def count(layer, given, result) -> None:
+            counted[0] += result.numel() * layer.weight[0].numel()
+
+        handles = [layer.register_forward_hook(count) for layer in backbone.modules()
+                   if isinstance(layer, nn.Conv2d | nn.Linear)]
+        with torch.no_grad(), in_eval_mode(backbone):
             run_stages(backbone, list_stages(backbone)[:self.split], self._images['train'][:1])
+        for handle in handles:
+            handle.remove()
         images = sum(len(loader.dataset) * (self.views if part == 'train' else 1)
                      for part, loader in self.loaders.items())
-        return counter.get_total_flops() / 2 * images
+        return float(counted[0] * images)
 
     def _name(self) -> str:
         """Of the choice for this trunk and image size, with this machine and these versions."""
@@ -188,14 +216,19 @@ def _openvino_trunk(choice: TrunkChoice) -> Trunk:
     return OpenVINOTrunk(choice.model, choice.split, choice.plan.precision)
 
 
+def _int8_trunk(choice: TrunkChoice) -> Trunk:
+    return Int8Trunk(choice.model, choice._calibration[0], choice.split, choice.plan.precision)
+
+
+_MEASURED = ('torch', 'openvino')
 _BUILDERS: dict[str, Callable[[TrunkChoice], Trunk]] = {
-    'torch': _torch_trunk, 'openvino': _openvino_trunk}
+    'torch': _torch_trunk, 'openvino': _openvino_trunk, 'openvino-int8': _int8_trunk}
 
 
 def _kept(name: str) -> tuple[str, str] | None:
     with suppress(ValueError, TypeError, KeyError):
         kept = json.loads(read_cached(_CACHE, name) or '')
-        if kept['engine'] in _BUILDERS:
+        if kept['engine'] in _MEASURED:
             return str(kept['engine']), f'{kept["said"]}, as measured before'
     return None
 

@@ -107,7 +107,7 @@ class TrunkPath:
         ids = [images.dataset.key(index) for index in range(len(images.dataset))]
         key = {'trunk': trunk_key(self.model, self.split, plan.precision,
                                   plan.policy.fold_batch_norm),
-               'engine': self.trunk.engine, 'folded': self.trunk.folded, 'fused': self.trunk.fused,
+               **self.trunk.facts(),
                'pipeline': resolved_text({'dataset': section}), 'seed': plan.seed,
                'preprocessor': repr(self.model.data_preprocessor),
                'mean': _numbers(self.model.data_preprocessor, 'mean'),

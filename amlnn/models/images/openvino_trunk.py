@@ -58,6 +58,7 @@ class OpenVINOTrunk(Trunk):
         super().__init__(model, split, fold=False)
         self._hint = _HINTS[precision]
         self._output_dtype = DTYPES[precision]
+        self.tolerance = TOLERANCES[self._output_dtype]
         self._requests: dict[tuple[int, ...], Any] = {}
         self._plain_layout = self._channels_last
         self.difference = None
@@ -120,6 +121,17 @@ class OpenVINOTrunk(Trunk):
         return y.permute(0, 3, 1, 2) if y.ndim == 4 else y
 
     def _compiled(self, images_BCHW: Tensor) -> Any:
+        converted = self._converted(images_BCHW)
+        converted.reshape([-1, *images_BCHW.shape[1:]])
+        compiled = import_openvino().Core().compile_model(converted, 'CPU', {
+            'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': self._hint,
+            'INFERENCE_NUM_THREADS': torch.get_num_threads(),
+            # Several processes would be pinned to the same cores.
+            'ENABLE_CPU_PINNING': False})
+        return compiled.create_infer_request()
+
+    def _converted(self, images_BCHW: Tensor) -> Any:
+        """OpenVINO's model of the stages."""
         openvino = import_openvino()
         stages = _LastChannels(self.body, self._run_stages)
         batch = {0: torch.export.Dim.DYNAMIC}
@@ -127,22 +139,14 @@ class OpenVINOTrunk(Trunk):
             warnings.simplefilter('ignore')
             program = torch.export.export(stages, (images_BCHW[:2].float().contiguous(), ),
                                           dynamic_shapes=(batch, ))
-            converted = openvino.convert_model(program)
-        converted.reshape([-1, *images_BCHW.shape[1:]])
-        compiled = openvino.Core().compile_model(converted, 'CPU', {
-            'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': self._hint,
-            'INFERENCE_NUM_THREADS': torch.get_num_threads(),
-            # Several processes would be pinned to the same cores.
-            'ENABLE_CPU_PINNING': False})
-        return compiled.create_infer_request()
+            return openvino.convert_model(program)
 
     def _check(self, images_BCHW: Tensor) -> None:
         features = self(images_BCHW)
         self.difference = relative_difference(features, self.plain(images_BCHW))
-        tolerance = TOLERANCES[self._output_dtype]
-        if not self.difference <= tolerance:
+        if not self.difference <= self.tolerance:
             raise Unfit(f'features by OpenVINO differ by {self.difference:.1e}, more than '
-                        f'{tolerance:.0e}')
+                        f'{self.tolerance:.0e}')
         alone = torch.cat([self(image) for image in images_BCHW.flip(0).split(1)]).flip(0)
         if not torch.equal(features, alone):
             raise Unfit("an image's features by OpenVINO depend on the images beside it")

@@ -194,6 +194,10 @@ class Trunk(nn.Module):
         """Of the output."""
         return torch.float32 if self.pooled else self._compute_dtype
 
+    def facts(self) -> dict:
+        """What its output depends on beside the arguments of `trunk_key`."""
+        return {'engine': self.engine, 'folded': self.folded, 'fused': self.fused}
+
     def shape_of(self, images_BCHW: Tensor) -> tuple[int, ...]:
         """Of one image's features, for images of this size."""
         return tuple(self(images_BCHW[:1]).shape[1:])

@@ -12,6 +12,7 @@ from test_trunk_path import assert_same_run
 from trunk_runs import FREEZE, losses, run
 
 from amlnn.engine.images import trunk_engine
+from amlnn.engine.images.int8 import judge
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import ConfigError, UsageError
 from amlnn.models.images.openvino_library import openvino_version
@@ -174,6 +175,61 @@ def test_a_resumed_run_is_refused_where_its_engine_is_not(tmp_path, config, meas
     with pytest.raises(UsageError, match='began with its frozen stages computed by OpenVINO') as no:
         train(TrainOptions(config, work_dir=tmp_path / 'cut', resume=''))
     assert 'begin a new run' in no.value.hint
+
+
+@pytest.fixture
+def with_nncf(monkeypatch, stand_in):
+    monkeypatch.setattr(trunk_engine, 'nncf_version', lambda: '3.4')
+
+
+def test_in_8_bits_is_said_with_what_it_changes_and_kept_apart(tmp_path, config, with_nncf):
+    plain = run(config, tmp_path / 'plain', 'trunk_cache=True', 'trunk_engine=openvino')
+    StandIn.error = 1e-2
+    folder = run(config, tmp_path / 'int8', 'trunk_cache=True', 'trunk_precision=int8')
+    record = read_run(folder)
+    assert record.trunk_engine == 'openvino-int8' and losses(folder) != losses(plain)
+    assert 'cosine to floating point 1.0000, decisions agree on 100.0%' in record.trunk
+    resumed = train(TrainOptions(config, work_dir=tmp_path / 'int8', resume=str(folder), cfg_options=[
+        'train_cfg.max_epochs=4', 'execution.trunk_cache=True', 'execution.trunk_precision=int8']))
+    assert 'as it began' in read_run(resumed).trunk
+
+
+def test_8_bits_are_refused_where_nothing_could_compute_in_them(
+        tmp_path, config, with_nncf, monkeypatch):
+    for other in ('trunk_engine=torch', 'trunk_cache=False', 'compile=True',
+                  'fold_batch_norm=False'):
+        with pytest.raises(ConfigError, match='in which OpenVINO alone computes'):
+            run(config, tmp_path / 'one', 'trunk_precision=int8', other)
+    monkeypatch.setattr(trunk_engine, 'nncf_version', lambda: None)
+    with pytest.raises(ConfigError, match='NNCF is not installed') as caught:
+        run(config, tmp_path / 'one', 'trunk_precision=int8')
+    assert 'amlnn[int8]' in caught.value.hint and not (tmp_path / 'one').exists()
+
+
+@pytest.mark.parametrize(('noise', 'refused'), [(0.0, None), (0.05, None), (0.6, 'cosine'),
+                                                ('shuffled', 'agree on')])
+def test_8_bits_are_judged_by_images_that_they_were_not_calibrated_on(noise, refused):
+    """Two classes, one on either side of a plane; what is shuffled keeps length and direction."""
+    generator = torch.Generator().manual_seed(3)
+    labels = [index % 2 for index in range(80)]
+    images = torch.randn(80, 6, 1, 1, generator=generator)
+    images[:, 0, 0, 0] = torch.tensor([2.0 * label - 1 for label in labels])
+
+    class Trunk:
+        def plain(self, images):
+            return images[:, :, 0, 0] + (100 if noise == 'shuffled' else 0)
+
+        def __call__(self, images):
+            if noise == 'shuffled':
+                return self.plain(images.roll(1, 1).flip(0))
+            return self.plain(images) + noise * torch.randn(len(images), 6, generator=generator)
+
+    if refused:
+        with pytest.raises(ConfigError, match=f'8 bits change too much.*{refused}'):
+            judge(Trunk(), images[:40], images[40:], labels)
+    else:
+        said = judge(Trunk(), images[:40], images[40:], labels)
+        assert 'on 40 other training images' in said and 'right on 100.0%, 100.0% in' in said
 
 
 def test_rates_are_those_of_a_second_each(monkeypatch):

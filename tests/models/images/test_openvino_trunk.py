@@ -10,7 +10,8 @@ from torch import nn
 
 from amlnn.models.images import openvino_trunk
 from amlnn.models.images.freezing import freeze
-from amlnn.models.images.openvino_library import openvino_version
+from amlnn.models.images.int8_trunk import Int8Trunk
+from amlnn.models.images.openvino_library import nncf_version, openvino_version
 from amlnn.models.images.openvino_trunk import OpenVINOTrunk, Unfit
 from amlnn.models.images.trunk import Trunk
 
@@ -89,6 +90,17 @@ def test_nothing_is_imported_before_it_is_needed_and_its_telemetry_never():
         assert not [name for name in sys.modules if name.startswith('openvino_telemetry')]
         '''
     subprocess.run([sys.executable, '-W', 'ignore', '-c', code], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(nncf_version() is None, reason='NNCF is an extra of its own: amlnn[int8]')
+def test_in_8_bits_features_are_nearly_torchs_and_the_same_after_every_calibration():
+    model, given = stem(), torch.cat([images(side=40), images(side=40).flip(-1)])
+    trunk, again = (Int8Trunk(model, given[2:]) for _ in range(2))
+    features = trunk(given)
+    assert 1e-4 < difference(features, trunk.plain(given)) < 0.05
+    assert torch.equal(again(given), features)
+    assert trunk.facts() == again.facts() != Int8Trunk(model, given[1:]).facts()
 
 
 @pytest.mark.slow
