@@ -189,8 +189,10 @@ def test_in_8_bits_is_said_with_what_it_changes_and_kept_apart(tmp_path, config,
     record = read_run(folder)
     assert record.trunk_engine == 'openvino-int8' and losses(folder) != losses(plain)
     assert 'cosine to floating point 1.0000, decisions agree on 100.0%' in record.trunk
-    resumed = train(TrainOptions(config, work_dir=tmp_path / 'int8', resume=str(folder), cfg_options=[
-        'train_cfg.max_epochs=4', 'execution.trunk_cache=True', 'execution.trunk_precision=int8']))
+    resumed = train(TrainOptions(
+        config, work_dir=tmp_path / 'int8', resume=str(folder),
+        cfg_options=['train_cfg.max_epochs=4', 'execution.trunk_cache=True',
+                     'execution.trunk_precision=int8', 'default_hooks.logger.interval=1']))
     assert 'as it began' in read_run(resumed).trunk
 
 
@@ -207,9 +209,9 @@ def test_8_bits_are_refused_where_nothing_could_compute_in_them(
 
 
 @pytest.mark.parametrize(('noise', 'refused'), [(0.0, None), (0.05, None), (0.6, 'cosine'),
-                                                ('shuffled', 'agree on')])
+                                                ('blind', 'agree on')])
 def test_8_bits_are_judged_by_images_that_they_were_not_calibrated_on(noise, refused):
-    """Two classes, one on either side of a plane; what is shuffled keeps length and direction."""
+    """Two classes on either side of a plane; who is blind to it has nearly the same direction."""
     generator = torch.Generator().manual_seed(3)
     labels = [index % 2 for index in range(80)]
     images = torch.randn(80, 6, 1, 1, generator=generator)
@@ -217,11 +219,11 @@ def test_8_bits_are_judged_by_images_that_they_were_not_calibrated_on(noise, ref
 
     class Trunk:
         def plain(self, images):
-            return images[:, :, 0, 0] + (100 if noise == 'shuffled' else 0)
+            return images[:, :, 0, 0] + (100 if noise == 'blind' else 0)
 
         def __call__(self, images):
-            if noise == 'shuffled':
-                return self.plain(images.roll(1, 1).flip(0))
+            if noise == 'blind':
+                return self.plain(images[:, [1, 1, 2, 3, 4, 5]])
             return self.plain(images) + noise * torch.randn(len(images), 6, generator=generator)
 
     if refused:
