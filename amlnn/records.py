@@ -48,10 +48,10 @@ __all__ = ['OWN', 'REPEAT_LAST', 'SCHEMA_VERSION', 'TRAIN_MEAN', 'TRUTH', 'Epoch
            'epoch_of', 'is_known', 'misfit', 'present_names', 'process_count', 'read_run',
            'read_test', 'record_of', 'write_record']
 
-SCHEMA_VERSION = 4
-"""4 added what has a default: errors by series."""
+SCHEMA_VERSION = 5
+"""4 and 5 added what has a default: errors by series, the engine of the trunk."""
 
-_READ = (1, 2, 3, 4)
+_READ = (1, 2, 3, 4, 5)
 
 # What version 1 called otherwise; there windows were called images.
 _RENAMED = {'images_per_second': 'samples_per_second', 'total_images': 'total_samples'}
@@ -137,6 +137,8 @@ class RunRecord:
     precision: str = 'fp32'
     trunk: str | None = None
     """How frozen stages were computed once a view, in words; None on the plain path."""
+    trunk_engine: str | None = None
+    """What computed them: 'torch' or 'openvino'."""
     pretrained: str | None = None
     frozen_stages: int | str | None = None
     """-1 nothing, 0 the stem, n the stem and n stages, 'all'."""

@@ -35,6 +35,8 @@ def test_every_installed_requirement_is_pinned_and_fits():
     pins = requirements('constraints')
     assert len(pins) > 50
     for wanted in requirements('runtime') + requirements('dev'):
+        if wanted.marker and not wanted.marker.evaluate():
+            continue
         version = importlib.metadata.version(installed_name(wanted.name))
         assert wanted.specifier.contains(version, prereleases=True), wanted
         names = [pin for pin in pins if pin.name.lower() == wanted.name.lower()]

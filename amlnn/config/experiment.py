@@ -69,6 +69,8 @@ FREE = (
     Free('execution.decoded_cache', _CACHES),
     Free('execution.trunk_cache', _CACHES + '; False computes otherwise',
          values=('auto', True)),
+    Free('execution.trunk_engine', 'chosen by measurement, and kept in the run',
+         values=('auto', )),
     Free('default_hooks.checkpoint.interval', 'the last epoch is saved always, and so is the best'),
     Free('default_hooks.checkpoint.max_keep_ckpts', 'the two newest are kept'),
     Free('default_hooks.logger', _SAYS),

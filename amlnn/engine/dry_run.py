@@ -45,7 +45,7 @@ def dry_run(task: Task, console: Console) -> None:
         stored = task.plan.effective_config()
         record = new_record(task, stored, model, count_samples(loaders), sys.argv)
         record.max_epochs = 1
-        path = task.fast_path(model)
+        path = task.fast_path(model, loaders)
         if path:
             path.features(next(iter(loaders['train'])))
         announce(task, record, weights, RunPlace(folder, resumed=False), path, console)

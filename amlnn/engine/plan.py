@@ -48,6 +48,8 @@ class Plan:
     """Keys of the config that name weights, in whose place the command line named others."""
     begun: ConfigDict | None = None
     """The stored config of the run that is gone on with."""
+    begun_engine: str | None = None
+    """What computed its frozen stages."""
 
     def begin_as(self, stored: ConfigDict) -> None:
         """Take the weights that a run began with, whatever the config of now says of them."""

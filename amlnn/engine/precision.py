@@ -29,6 +29,12 @@ class ExecutionPolicy:
         decoded_cache: Keep the training images' pixels instead of decoding them in every epoch:
             'memory' in memory that the workers share, as long as they fit into half of what is
             free, True on disk; pays for large images and small networks.
+        trunk_engine: What computes frozen stages: 'torch', 'openvino' (on a CPU), or 'auto':
+            OpenVINO where it does so rightly and faster, which is measured on the first images
+            where there is much to compute.
+        trunk_precision: 'int8' computes frozen stages in 8 bits, by OpenVINO, calibrated on
+            training images and refused where features or decisions on others change too much;
+            None is `precision`, in which all else computes in any case.
         fold_batch_norm: Fold batch norm into convolutions where nothing is trained.
         compile: Run what is frozen through torch.compile.
 
@@ -39,11 +45,14 @@ class ExecutionPolicy:
     def __init__(self, precision: str = 'auto', memory_format: str = 'channels_last',
                  trunk_cache: str | bool = 'auto', views: int | None = None,
                  cache_gb: float | None = None, fold_batch_norm: bool = True,
-                 decoded_cache: str | bool = False, compile: bool = False):
+                 decoded_cache: str | bool = False, compile: bool = False,
+                 trunk_engine: str = 'auto', trunk_precision: str | None = None):
         for key, value, choices in (
                 ('precision', precision, ('auto', 'fp32', 'bf16', 'fp16')),
                 ('memory_format', memory_format, ('channels_last', 'contiguous')),
                 ('trunk_cache', trunk_cache, ('auto', True, False)),
+                ('trunk_engine', trunk_engine, ('auto', 'torch', 'openvino')),
+                ('trunk_precision', trunk_precision, (None, 'int8')),
                 ('decoded_cache', decoded_cache, ('memory', True, False))):
             if value not in choices:
                 raise ConfigError(f'`execution.{key}` is {value!r}',
@@ -51,7 +60,15 @@ class ExecutionPolicy:
         for key, value in (('views', views), ('cache_gb', cache_gb)):
             if value is not None and value <= 0:
                 raise ConfigError(f'`execution.{key}` is {value}', hint='more than 0, or None')
+        if trunk_precision and (trunk_engine == 'torch' or trunk_cache is False or compile
+                                or not fold_batch_norm):
+            raise ConfigError("`execution.trunk_precision` is 'int8', in which OpenVINO alone "
+                              'computes, on the fast path',
+                              hint='leave trunk_precision out, or trunk_engine, trunk_cache, '
+                              'compile and fold_batch_norm')
+        self.trunk_precision = trunk_precision
         self.trunk_cache = trunk_cache
+        self.trunk_engine = trunk_engine
         self.views = views
         self.cache_gb = cache_gb
         self.fold_batch_norm = fold_batch_norm

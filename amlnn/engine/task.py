@@ -263,7 +263,7 @@ class Task(ABC):
         """How many samples a first step is rehearsed on."""
         return 2
 
-    def fast_path(self, model: nn.Module):
+    def fast_path(self, model: nn.Module, loaders: dict):
         """How training skips what is frozen (see `TrunkPath`); None where it does not."""
         return None
 

@@ -106,8 +106,10 @@ def _train(options: TrainOptions, device: str, draw: Draw | None, all_: Processe
         all_.wait()  # a folder is made only when nothing is wrong in any of them
         locks: list[RunLock] = []
         folder, stored = all_.on_first(lambda: _folder(options, task, all_.count, locks))
-        if stored is not None and options.pretrained is None:
-            task.plan.begin_as(stored.config)
+        if stored is not None:
+            task.plan.begun_engine = stored.trunk_engine
+            if options.pretrained is None:
+                task.plan.begin_as(stored.config)
         config = task.plan.effective_config()
         with locks[0] if all_.first else nullcontext():
             if all_.first:
@@ -268,7 +270,7 @@ class Training:
         self.all.make_alike(self.model)
         task.plan.notes += several_notes(
             task.plan.config['train_dataloader'].get('batch_size', 1), self.model, self.all)
-        self.path = task.fast_path(self.model)
+        self.path = task.fast_path(self.model, self.loaders)
         return said
 
     def rehearse(self) -> None:
@@ -283,6 +285,7 @@ class Training:
             self.place.checkpoint['meta']['stopped'] = False
         record.status, record.error, record.finished = 'running', None, None
         record.trunk = self.path.notes[0] if self.path else None
+        record.trunk_engine = self.path.trunk.engine if self.path else None
         record.threads = torch.get_num_threads()
         record.max_epochs = self.task.plan.config['train_cfg']['max_epochs']
         record.config_hash = config_hash(self.config)

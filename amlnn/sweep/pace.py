@@ -70,8 +70,8 @@ def _measure(trial: Trial, options: SweepOptions) -> tuple[float, float] | None:
             task = task_class(loaded.config).open(loaded, choose_device(options.device), trial.seed,
                                                   options.pretrained)
             model, _ = task.build_model(weights=False)
-            path = task.fast_path(model)
             loader = task.loader('train')
+            path = task.fast_path(model, {'train': loader})
             batches = list(islice(iter(loader), _BATCHES + 1))
             frozen = _seconds(batches[1:], lambda batch: path.features(copy.deepcopy(batch))) \
                 if path else 0.0  # a copy: a preprocessor writes into its samples

@@ -46,6 +46,7 @@ ONE_EXPERIMENT = {
     'execution.cache_gb': (1, 2.5),
     'execution.decoded_cache': (False, 'memory'),
     'execution.trunk_cache': ('auto', True),
+    'execution.trunk_engine': ('auto', 'auto'),
     'default_hooks.checkpoint.interval': (1, 5),
     'default_hooks.checkpoint.max_keep_ckpts': (1, 3),
     'default_hooks.logger.interval': (1, 50),
@@ -132,6 +133,12 @@ def test_every_other_key_is_the_experiment(config):
         assert identity(other) != before, key
         assert key in first_difference(config, other), key
     assert asked > 30
+
+
+def test_an_engine_by_name_is_another_way_to_compute_and_the_choice_is_none(config):
+    one, other = (changed(config, 'execution.trunk_engine', value) for value in ('auto', 'torch'))
+    assert identity(config) == identity(one) != identity(other)
+    assert 'trunk_engine' in first_difference(one, other)
 
 
 def test_no_trunk_cache_is_another_way_to_compute(config):

@@ -298,10 +298,10 @@ class ImageTask(Task):
         check_head(model.head, features)
         check_mixing(model.head, features)
 
-    def fast_path(self, model: nn.Module):
+    def fast_path(self, model: nn.Module, loaders: dict):
         """The TrunkPath, where there is a frozen trunk that could take it."""
         from amlnn.engine.images.trunk_path import TrunkPath  # brings in MMPretrain
-        return TrunkPath.plan(self.plan, model)
+        return TrunkPath.plan(self.plan, model, loaders)
 
     def runner_class(self) -> type[FolderRunner]:
         """FolderRunner itself."""

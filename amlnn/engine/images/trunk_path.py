@@ -23,6 +23,7 @@ from amlnn.data.images.pixels import READING
 from amlnn.data.images.views import View
 from amlnn.engine.images.evaluation import is_plain, predict_from
 from amlnn.engine.images.feature_loader import FeatureLoader
+from amlnn.engine.images.trunk_engine import TrunkChoice
 from amlnn.engine.images.trunk_refusals import why_not_trained
 from amlnn.engine.plan import Plan
 from amlnn.engine.run.loops import EpochTrainLoop
@@ -53,11 +54,17 @@ class TrunkPath:
     stores: list[FeatureStore] = field(default_factory=list)
 
     @classmethod
-    def plan(cls, plan: Plan, model: nn.Module) -> 'TrunkPath | None':
+    def plan(cls, plan: Plan, model: nn.Module, loaders: dict | None = None) -> 'TrunkPath | None':
         """The fast path for a built and frozen model, or None for the plain one.
 
+        Args:
+            plan: The plan.
+            model: The model.
+            loaders: Of images, by part, for which the trunk's engine is chosen; without, torch.
+
         Raises:
-            ConfigError: `execution.trunk_cache=True` demands it, and it would be wrong or useless.
+            ConfigError: `execution` demands it, or an engine, and that would be wrong or useless.
+            UsageError: a run cannot go on with the engine that it began with.
         """
         policy = plan.policy
         if policy.trunk_cache is False:
@@ -71,16 +78,16 @@ class TrunkPath:
                 plan.notes.append(f'frozen stages are computed anew in every epoch: {reason}')
             return None
         split = split_point(model)
-        trunk = Trunk(model, split, plan.precision, fold=policy.fold_batch_norm,
-                      compile=policy.compile)
         epochs = plan.config['train_cfg']['max_epochs']
         views = min(policy.views or epochs, epochs)
+        trunk, engine = TrunkChoice(plan, model, split, loaders or {}, views).trunk()
         keep = policy.trunk_cache is True or views < epochs
         stages = list_stages(model.backbone)
         last = 'the whole backbone' if split == len(stages) else \
             f'the stages to {stages[split - 1].name}'
         folded = f', {trunk.folded} batch norms folded' if trunk.folded else ''
-        notes = [f'trunk: {last} in {plan.precision}{folded}; '
+        engine = f', {engine}' if engine else ''
+        notes = [f'trunk: {last} in {plan.precision}{folded}{engine}; '
                  f'{views} view{"s" * (views != 1)} of each image for {epochs} epochs'
                  + ('' if keep else ', computed as they come')]
         return cls(model, trunk, split, views, epochs, keep, notes)
@@ -101,7 +108,7 @@ class TrunkPath:
         ids = [images.dataset.key(index) for index in range(len(images.dataset))]
         key = {'trunk': trunk_key(self.model, self.split, plan.precision,
                                   plan.policy.fold_batch_norm),
-               'folded': self.trunk.folded, 'fused': self.trunk.fused,
+               **self.trunk.facts(),
                'pipeline': resolved_text({'dataset': section}), 'seed': plan.seed,
                'preprocessor': repr(self.model.data_preprocessor),
                'mean': _numbers(self.model.data_preprocessor, 'mean'),
@@ -109,9 +116,9 @@ class TrunkPath:
                'data': _content(images.dataset), 'reading': READING, 'versions': vision_versions()}
         limit = plan.policy.cache_gb
         sample = default_collate([images.dataset[View(0, 0)]])
-        shape = self.features(sample).shape[1:]
+        shape = self.trunk.shape_of(self._inputs(sample))
         store = FeatureStore.open(
-            cache_root(), key, tuple(shape), self.trunk.dtype, ids, views,
+            cache_root(), key, shape, self.trunk.dtype, ids, views,
             None if limit is None else int(limit * 1e9), warn)
         self.stores.append(store)
         return FeatureLoader(self.features, self.label, images, store,
@@ -128,7 +135,10 @@ class TrunkPath:
 
     def features(self, batch: dict) -> torch.Tensor:
         """Features of a collated batch of images."""
-        return self.trunk(self.model.data_preprocessor(batch, False)['inputs'])
+        return self.trunk(self._inputs(batch))
+
+    def _inputs(self, batch: dict) -> torch.Tensor:
+        return self.model.data_preprocessor(batch, False)['inputs']
 
     def label(self, sample: DataSample) -> None:
         """Write into a sample what the preprocessor makes of its label: class scores."""

@@ -109,6 +109,11 @@ class StoredRun:
         """How many it was trained by."""
         return process_count(self.record.device)
 
+    @property
+    def trunk_engine(self) -> str | None:
+        """What computed its frozen stages; once that was torch, unsaid."""
+        return self.record.trunk_engine or ('torch' if self.record.trunk else None)
+
     def difference(self, config, data_hash: str | None, same_pretrained: bool, count: int) -> str:
         """The first thing by which it is another experiment than a config, in words, or ''.
 

@@ -23,5 +23,11 @@ def vision_versions() -> dict[str, str]:
     import cv2
     import mmpretrain
     import torchvision
-    return library_versions() | {'torchvision': str(torchvision.__version__),
-                                 'mmpretrain': mmpretrain.__version__, 'opencv': cv2.__version__}
+
+    from amlnn.models.images.openvino_library import openvino_version
+    versions = library_versions() | {'torchvision': str(torchvision.__version__),
+                                     'mmpretrain': mmpretrain.__version__,
+                                     'opencv': cv2.__version__}
+    if (openvino := openvino_version()) is not None:
+        versions['openvino'] = openvino
+    return versions

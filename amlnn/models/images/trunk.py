@@ -38,12 +38,13 @@ with quiet_imports():
     from mmpretrain.models.classifiers import ImageClassifier
     from mmpretrain.models.necks import GlobalAveragePooling
 
-__all__ = ['DTYPES', 'Trunk', 'extract_from', 'split_point', 'trunk_key', 'why_not']
+__all__ = ['DTYPES', 'TOLERANCES', 'Trunk', 'extract_from', 'split_point', 'trunk_key', 'why_not']
 
 DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
-# Greatest relative difference that folding may make; reduced precisions round more by themselves.
-_TOLERANCES = {torch.float32: 1e-3, torch.float16: 1e-2, torch.bfloat16: 3e-2}
+TOLERANCES = {torch.float32: 1e-3, torch.float16: 1e-2, torch.bfloat16: 3e-2}
+"""Greatest relative difference that folding, or another engine, may make. Reduced precisions round
+more by themselves."""
 # On a CPU a batch goes through in parts. From 32 MiB on, the C library takes every feature map's
 # memory from the system anew, page by page; below, it is a quarter faster.
 _PART_PIXELS = 8 * 224 * 224
@@ -132,6 +133,9 @@ class Trunk(nn.Module):
             images.
     """
 
+    engine = 'torch'
+    """What computes the stages."""
+
     def __init__(self, model: nn.Module, split: int | None = None, precision: str = 'fp32',
                  fold: bool = True, compile: bool = False, image_side: int | None = None):
         super().__init__()
@@ -191,6 +195,14 @@ class Trunk(nn.Module):
         """Of the output."""
         return torch.float32 if self.pooled else self._compute_dtype
 
+    def facts(self) -> dict:
+        """What its output depends on beside the arguments of `trunk_key`."""
+        return {'engine': self.engine, 'folded': self.folded, 'fused': self.fused}
+
+    def shape_of(self, images_BCHW: Tensor) -> tuple[int, ...]:
+        """Of one image's features, for images of this size."""
+        return tuple(self(images_BCHW[:1]).shape[1:])
+
     def _parts(self, images_BCHW: Tensor) -> Sequence[Tensor]:
         if not self.fused:
             return [images_BCHW]
@@ -225,7 +237,7 @@ class Trunk(nn.Module):
             if fused is not None:
                 self.body, self.fused = fused, True
                 difference = relative_difference(self(probe), expected)
-                self.fused = difference <= _TOLERANCES[self._compute_dtype]
+                self.fused = difference <= TOLERANCES[self._compute_dtype]
         except (AttributeError, RuntimeError):  # oneDNN's operators are no public interface
             self.fused = False
         if not self.fused:
@@ -236,7 +248,7 @@ class Trunk(nn.Module):
         unfolded = self.body
         self.body = copy.deepcopy(unfolded)
         count = fold_batch_norm(self.body, self._run_stages)
-        if not count or relative_difference(self(probe), reference) <= _TOLERANCES[torch.float32]:
+        if not count or relative_difference(self(probe), reference) <= TOLERANCES[torch.float32]:
             return count
         self.body = unfolded
         return None

@@ -1,0 +1,242 @@
+"""What computes the frozen stages: torch, or OpenVINO where that is the faster one and as right.
+
+Which one is faster depends on processor, network and image size, so it is measured, on images of
+the data set, once: the choice is kept in the user's cache, and in the run that is trained with it.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from mmengine.dataset import default_collate
+from torch import Tensor, nn
+
+import amlnn
+from amlnn.data.images.views import View
+from amlnn.engine.images.int8 import calibration_images, judge
+from amlnn.engine.plan import Plan
+from amlnn.engine.processes import processes
+from amlnn.engine.rehearsal import kept_generators
+from amlnn.errors import ConfigError, UsageError
+from amlnn.models.images.calls import in_eval_mode
+from amlnn.models.images.int8_trunk import Int8Trunk
+from amlnn.models.images.openvino_library import nncf_version, openvino_version
+from amlnn.models.images.openvino_trunk import OpenVINOTrunk, Unfit
+from amlnn.models.images.stages import list_stages, run_stages
+from amlnn.models.images.trunk import Trunk, trunk_key
+from amlnn.user_cache import read_cached, write_cached
+
+__all__ = ['TrunkChoice', 'images_per_second']
+
+_LEAST_WORK = 1e13
+"""Multiplications below which nothing is measured: half a minute of a processor's fastest, where
+converting and measuring take ten seconds."""
+
+_IMAGES = 8  # that engines are checked and measured on
+_SECONDS = 0.5  # of each engine's turn; each has two
+_CACHE = 'trunk_engines'
+
+
+@dataclass
+class TrunkChoice:
+    """Chooses and builds the trunk of one training.
+
+    Args:
+        plan: The plan.
+        model: Built and frozen.
+        split: Stages of the trunk.
+        loaders: Of images, by part; the training's images are measured.
+        views: Of each training image that will be computed.
+    """
+
+    plan: Plan
+    model: nn.Module
+    split: int
+    loaders: dict
+    views: int
+    _built: dict[str, Trunk] = field(default_factory=dict)
+
+    def trunk(self) -> tuple[Trunk, str]:
+        """The trunk, and in words what computes it and why; '' where nothing was to be chosen.
+
+        Raises:
+            ConfigError: `execution.trunk_engine='openvino'` cannot be.
+            UsageError: a run cannot go on with the engine that it began with.
+        """
+        engine, said = processes().on_first(self._decide)
+        trunk = self._trunk(engine)
+        self._built.clear()
+        return trunk, said
+
+    def _decide(self) -> tuple[str, str]:
+        began, asked = self.plan.begun_engine, self.plan.policy.trunk_engine
+        why_torch = self._why_torch()
+        if self.plan.policy.trunk_precision and self.loaders:
+            return self._in_int8(why_torch)
+        if began == 'openvino' and why_torch:
+            raise UsageError(f'the run began with its frozen stages computed by OpenVINO: '
+                             f'{why_torch} here', hint='go on where it began, or begin a new run')
+        if began:
+            return began, f'by {began}, as it began'
+        if asked == 'openvino' and why_torch:
+            if self.plan.device == 'cpu':
+                raise ConfigError(f"`execution.trunk_engine` is 'openvino', and {why_torch}",
+                                  hint="set execution.trunk_engine='auto'")
+            return 'torch', f'by torch: {why_torch}'
+        if asked == 'torch' or why_torch or not self.loaders:
+            return 'torch', ''
+        return self._checked() if asked == 'openvino' else self._measured()
+
+    def _in_int8(self, why_torch: str) -> tuple[str, str]:
+        why = why_torch or ('' if nncf_version() else 'NNCF is not installed')
+        if why:
+            raise ConfigError(f"`execution.trunk_precision` is 'int8', and {why}",
+                              hint="pip install 'amlnn[int8]', on a CPU; or leave it out")
+        name = Int8Trunk.engine
+        if self.plan.begun_engine:  # judged before it began
+            return name, 'by openvino in int8, as it began'
+        trunk = self._trunk(name)
+        for images in self._images.values():
+            trunk.convert(images)
+        return name, f'by openvino in int8 ({judge(trunk, *self._calibration)})'
+
+    def _why_torch(self) -> str:
+        """Why nothing but torch can compute here, in words, or ''."""
+        policy = self.plan.policy
+        if self.plan.device != 'cpu':
+            return 'OpenVINO computes on CPUs'
+        if not policy.fold_batch_norm:
+            return 'OpenVINO folds batch norm, which execution.fold_batch_norm=False forbids'
+        if policy.compile:
+            return 'execution.compile=True asks for torch.compile'
+        return '' if openvino_version() else 'OpenVINO is not installed'
+
+    def _trunk(self, engine: str) -> Trunk:
+        if engine not in self._built:
+            self._built[engine] = _BUILDERS[engine](self)
+        return self._built[engine]
+
+    def _checked(self) -> tuple[str, str]:
+        """OpenVINO, if what it computes is right."""
+        try:
+            for images in self._images.values():
+                self._trunk('openvino').convert(images)
+        except Unfit as unfit:
+            return 'torch', f'by torch: {unfit.message}'
+        return 'openvino', f'by OpenVINO {openvino_version()}'
+
+    def _measured(self) -> tuple[str, str]:
+        """The faster one of those that compute rightly, where that is worth a measurement."""
+        if self._work() < _LEAST_WORK:
+            return 'torch', ''
+        name = self._name()
+        if kept := _kept(name):
+            return kept
+        engine, said = self._checked()
+        if engine == 'openvino':
+            rates = images_per_second({each: self._trunk(each) for each in _MEASURED},
+                                      self._images['train'])
+            engine = max(rates, key=rates.__getitem__)
+            shown = ', '.join(f'{each} {rate:.1f}' for each, rate in rates.items())
+            said = f'by {engine} (images a second here: {shown})'
+        write_cached(_CACHE, name, json.dumps({'engine': engine, 'said': said}))
+        return engine, said
+
+    @cached_property
+    def _images(self) -> dict[str, Tensor]:
+        """The first few preprocessed images of every part."""
+        found = {}
+        with kept_generators():
+            for part, loader in self.loaders.items():
+                count = min(_IMAGES, len(loader.dataset))
+                batch = default_collate([loader.dataset[View(index, 0)] for index in range(count)])
+                found[part] = self.model.data_preprocessor(batch, False)['inputs']
+        return found
+
+    @cached_property
+    def _calibration(self) -> tuple[Tensor, Tensor, list[int] | None]:
+        return calibration_images(self.model, self.loaders['train'].dataset)
+
+    def _work(self) -> float:
+        """Multiplications of everything that the trunk will compute, in its layers with weights."""
+        backbone = self.model.backbone
+        counted = [0]
+
+        def count(layer, given, result) -> None:
+            counted[0] += result.numel() * layer.weight[0].numel()
+
+        handles = [layer.register_forward_hook(count) for layer in backbone.modules()
+                   if isinstance(layer, nn.Conv2d | nn.Linear)]
+        with torch.no_grad(), in_eval_mode(backbone):
+            run_stages(backbone, list_stages(backbone)[:self.split], self._images['train'][:1])
+        for handle in handles:
+            handle.remove()
+        images = sum(len(loader.dataset) * (self.views if part == 'train' else 1)
+                     for part, loader in self.loaders.items())
+        return float(counted[0] * images)
+
+    def _name(self) -> str:
+        """Of the choice for this trunk and image size, with this machine and these versions."""
+        facts = [_processor(), torch.get_num_threads(), amlnn.__version__, torch.__version__,
+                 openvino_version(), tuple(self._images['train'].shape),
+                 trunk_key(self.model, self.split, self.plan.precision, True)]
+        return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def images_per_second(trunks: dict[str, Trunk], images_BCHW: Tensor) -> dict[str, float]:
+    """How fast trunks compute, each for a second, in turns."""
+    done = dict.fromkeys(trunks, 0)
+    spent = dict.fromkeys(trunks, 0.0)
+    for trunk in trunks.values():
+        trunk(images_BCHW)
+    for name in [*trunks, *trunks]:
+        began = time.perf_counter()
+        while (seconds := time.perf_counter() - began) < _SECONDS:
+            trunks[name](images_BCHW)
+            done[name] += len(images_BCHW)
+        spent[name] += seconds
+    return {name: done[name] / spent[name] for name in trunks}
+
+
+def _torch_trunk(choice: TrunkChoice) -> Trunk:
+    policy = choice.plan.policy
+    return Trunk(choice.model, choice.split, choice.plan.precision, fold=policy.fold_batch_norm,
+                 compile=policy.compile)
+
+
+def _openvino_trunk(choice: TrunkChoice) -> Trunk:
+    return OpenVINOTrunk(choice.model, choice.split, choice.plan.precision)
+
+
+def _int8_trunk(choice: TrunkChoice) -> Trunk:
+    return Int8Trunk(choice.model, choice._calibration[0], choice.split, choice.plan.precision)
+
+
+_MEASURED = ('torch', 'openvino')
+_BUILDERS: dict[str, Callable[[TrunkChoice], Trunk]] = {
+    'torch': _torch_trunk, 'openvino': _openvino_trunk, 'openvino-int8': _int8_trunk}
+
+
+def _kept(name: str) -> tuple[str, str] | None:
+    with suppress(ValueError, TypeError, KeyError):
+        kept = json.loads(read_cached(_CACHE, name) or '')
+        if kept['engine'] in _MEASURED:
+            return str(kept['engine']), f'{kept["said"]}, as measured before'
+    return None
+
+
+def _processor() -> tuple:
+    """The processor's name as far as the system tells it, what it computes in, and its cores."""
+    name = platform.processor()
+    with suppress(OSError):
+        lines = Path('/proc/cpuinfo').read_text().splitlines()
+        name = next((line for line in lines if line.startswith('model name')), name)
+    return name, torch.backends.cpu.get_cpu_capability(), os.cpu_count()
