@@ -104,8 +104,7 @@ class TrunkChoice:
         if self.plan.begun_engine:  # judged before it began
             return name, 'by openvino in int8, as it began'
         trunk = self._trunk(name)
-        for images in self._images.values():
-            trunk.convert(images)
+        self._convert(name)
         return name, f'by openvino in int8 ({judge(trunk, *self._calibration)})'
 
     def _why_torch(self) -> str:
@@ -124,11 +123,15 @@ class TrunkChoice:
             self._built[engine] = _BUILDERS[engine](self)
         return self._built[engine]
 
+    def _convert(self, engine: str) -> None:
+        sizes = {tuple(images.shape[1:]): images for images in self._images.values()}
+        for images in sizes.values():
+            self._trunk(engine).convert(images)
+
     def _checked(self) -> tuple[str, str]:
         """OpenVINO, if what it computes is right."""
         try:
-            for images in self._images.values():
-                self._trunk('openvino').convert(images)
+            self._convert('openvino')
         except Unfit as unfit:
             return 'torch', f'by torch: {unfit.message}'
         return 'openvino', f'by OpenVINO {openvino_version()}'

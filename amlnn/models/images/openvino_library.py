@@ -4,11 +4,13 @@ import importlib
 import importlib.metadata
 import logging
 import sys
+from functools import cache
 from types import ModuleType
+from typing import Any
 
 from amlnn.quiet import quiet_imports
 
-__all__ = ['import_nncf', 'import_openvino', 'nncf_version', 'openvino_version']
+__all__ = ['import_nncf', 'import_openvino', 'nncf_version', 'openvino_core', 'openvino_version']
 
 _TELEMETRY = 'openvino_telemetry'
 
@@ -37,6 +39,16 @@ def import_openvino() -> ModuleType:
         ImportError: OpenVINO is not installed.
     """
     return _untold('openvino')
+
+
+@cache
+def openvino_core() -> Any:
+    """The process's `openvino.Core`, which lives as long as it does.
+
+    The CPU plugin gives the main thread a stack for its signals, and with the last core and model
+    takes the memory away, not the stack: the next signal, of a worker that ends, would end all.
+    """
+    return import_openvino().Core()
 
 
 def import_nncf() -> ModuleType:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from amlnn.errors import ConfigError
 from amlnn.models.images.folding import relative_difference
-from amlnn.models.images.openvino_library import import_openvino
+from amlnn.models.images.openvino_library import import_openvino, openvino_core
 from amlnn.models.images.trunk import DTYPES, TOLERANCES, Trunk
 
 __all__ = ['OpenVINOTrunk', 'Unfit']
@@ -123,7 +123,7 @@ class OpenVINOTrunk(Trunk):
     def _compiled(self, images_BCHW: Tensor) -> Any:
         converted = self._converted(images_BCHW)
         converted.reshape([-1, *images_BCHW.shape[1:]])
-        compiled = import_openvino().Core().compile_model(converted, 'CPU', {
+        compiled = openvino_core().compile_model(converted, 'CPU', {
             'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': self._hint,
             'INFERENCE_NUM_THREADS': torch.get_num_threads(),
             # Several processes would be pinned to the same cores.

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from generated import write_small_config
-from test_trunk_path import assert_same_run
+from test_trunk_path import assert_same_run, damage_every_store
 from trunk_runs import FREEZE, losses, run
 
 from amlnn.engine.images import trunk_engine
@@ -253,3 +253,22 @@ def test_by_openvino_in_float32_every_loss_is_that_of_the_plain_path(tmp_path, d
     fast = run(config, tmp_path / 'fast', 'trunk_engine=openvino', 'precision=fp32')
     assert_same_run(plain, fast, 1e-4)
     assert read_run(fast).trunk_engine == 'openvino' and 'OpenVINO' in read_run(fast).trunk
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(openvino_version() is None, reason='OpenVINO has no wheel for this Python')
+def test_by_openvino_beside_workers_a_resumed_run_and_a_cached_one_repeat_the_whole(
+        tmp_path, config, own_cache, monkeypatch):
+    monkeypatch.setattr('amlnn.engine.run.recorder._SECONDS_BETWEEN_DRAWINGS', -1.0)
+    options = ['views=2', 'trunk_engine=openvino', 'precision=bf16',
+               'train_dataloader.num_workers=1']
+    whole = run(config, tmp_path / 'whole', *options)
+    cached = run(config, tmp_path / 'cached', *options)
+    damage_every_store(own_cache)
+    damaged = run(config, tmp_path / 'damaged', *options)
+    monkeypatch.setenv('AMLNN_CACHE', str(tmp_path / 'another_cache'))
+    given = ['default_hooks.logger.interval=1', *(
+        each if each.startswith('train') else f'execution.{each}' for each in options)]
+    stopped(config, tmp_path / 'cut', *given)
+    cut = train(TrainOptions(config, work_dir=tmp_path / 'cut', resume='', cfg_options=given))
+    assert losses(whole) == losses(cached) == losses(damaged) == losses(cut)
