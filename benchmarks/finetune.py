@@ -142,6 +142,7 @@ def arguments_of_ours(args, sizes, views: int | None, epochs: int) -> list[str]:
         indices = ','.join(map(str, spread(sizes[part], args.images)))
         options += [f'{part}_dataloader.dataset.indices=[{indices}]',
                     f'{part}_dataloader.dataset.data_root={args.data.resolve()}']
+    options.append(f'execution.trunk_engine={args.trunk_engine}')
     return [*options, f'execution.views={views}'] if views else options
 
 
@@ -355,6 +356,9 @@ def main() -> None:
                         help='time on so many training and validation images (default 256)')
     parser.add_argument('--workers', type=int, nargs='+', default=[0, 1, 2],
                         help="MMPretrain's numbers of workers to choose the best of")
+    parser.add_argument('--trunk-engine', choices=['auto', 'torch', 'openvino'], default='auto',
+                        help='what computes frozen stages here; of so few images auto takes torch, '
+                        'where it would measure both for a whole training')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmark_finetune'))
     parser.add_argument('--record', type=Path, metavar='FILE',
                         help='write the table as Markdown: benchmarks/finetune.md')

@@ -64,6 +64,8 @@ def main() -> None:
                         help='time on so many training and validation images (default 256)')
     parser.add_argument('--workers', type=int, nargs='+', default=[0, 1, 2],
                         help="MMPretrain's numbers of workers to choose the best of")
+    parser.add_argument('--trunk-engine', choices=['auto', 'torch', 'openvino'], default='auto',
+                        help='as of benchmarks/finetune.py')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmark_study_a'))
     args = parser.parse_args()
     args.out = args.out.resolve()
