@@ -11,13 +11,11 @@ import torch
 from rich.console import Console
 
 from amlnn.atomic import write_text
-from amlnn.command import command_line, shipped_config
-from amlnn.config.check import check_parameters
+from amlnn.command import command_line
 from amlnn.config.experiment import identity, together
 from amlnn.config.load import LoadedConfig
 from amlnn.config.own_imports import check_unchanged, keep_own_modules
 from amlnn.config.resolved import config_hash
-from amlnn.config.run_keys import check_run_keys
 from amlnn.config.schedules import rising_again
 from amlnn.console import say
 from amlnn.engine.announce import announce
@@ -25,6 +23,7 @@ from amlnn.engine.device import choose_device, device_name
 from amlnn.engine.dry_run import dry_run
 from amlnn.engine.make_runner import make_runner
 from amlnn.engine.new_record import count_samples, new_record
+from amlnn.engine.opening import check_trainable, open_to_train
 from amlnn.engine.options import AUTO, TrainOptions
 from amlnn.engine.processes import Processes, cause, joined, processes
 from amlnn.engine.rehearsal import rehearse
@@ -47,8 +46,8 @@ from amlnn.engine.run.recorder import Recorder
 from amlnn.engine.run.resume import NothingToResume, RunPlace, StoredRun, find_run, how_far
 from amlnn.engine.run.shared_steps import several_notes
 from amlnn.engine.seeding import seed_epoch
-from amlnn.engine.task import Task, in_scope, open_task, parameter_names, task_class
-from amlnn.errors import ConfigError, UsageError
+from amlnn.engine.task import Task, in_scope, open_task, task_class
+from amlnn.errors import UsageError
 from amlnn.records import EpochRecord, RunRecord, process_count
 
 __all__ = ['TrainOptions', 'planned_identity', 'train']
@@ -82,22 +81,14 @@ def _train(options: TrainOptions, device: str, draw: Draw | None, all_: Processe
            console: Console) -> Path | None:
     loaded = options.loaded()
     kind = task_class(loaded.config)
-    kind.check_data(loaded.config, ('train', 'val'))
-    _check_epochs(loaded)
-    notes = check_run_keys(loaded)
+    notes = check_trainable(loaded)
     whole = kind.trained_first(loaded, options, console, planned_identity,
                                lambda each: _train(each, device, draw, all_, console))
     if whole is None:
         return None
     loaded = whole
     with in_scope(loaded.config):
-        task = kind.open(loaded, device, options.seed, options.pretrained)
-        task.plan.notes += notes
-        if not loaded.config.get('optim_wrapper') and not task.fitted_at_once:
-            raise ConfigError(
-                f'`{loaded.path}` has no `optim_wrapper`, by which its model is trained',
-                hint=f'inherit a base from {shipped_config("configs/_base_/schedules")}')
-        check_parameters(loaded, lambda model: parameter_names(loaded))
+        task = open_to_train(loaded, device, options.seed, options.pretrained, notes)
         if options.dry_run:
             all_.on_first(lambda: dry_run(task, console))
             return None
@@ -352,18 +343,6 @@ class Training:
 
     def _warn(self, text: str) -> None:
         say(self.console, text, 'note')
-
-
-def _check_epochs(loaded: LoadedConfig) -> None:
-    section = loaded.config.get('train_cfg')
-    if not section or not loaded.config.get('train_dataloader'):
-        raise ConfigError(f'`{loaded.path}` has no `train_cfg` or no `train_dataloader`',
-                          hint=f'inherit a base from {shipped_config("configs/_base_/schedules")} '
-                          'and one from datasets')
-    if section.get('max_epochs') is None or not section.get('by_epoch', True):
-        raise ConfigError(
-            f'`{loaded.path}` trains by iterations; runs here are counted in epochs',
-            hint='train_cfg = dict(_delete_=True, by_epoch=True, max_epochs=10, val_interval=1)')
 
 
 def _conclude(record: RunRecord, loaded: LoadedConfig, folder: Path, console: Console) -> None:

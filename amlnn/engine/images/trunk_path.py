@@ -146,6 +146,16 @@ class TrunkPath:
         if getattr(preprocessor, 'to_onehot', False):
             preprocessor({'inputs': torch.zeros(1, 1, 1, 1), 'data_samples': [sample]}, False)
 
+    def train_step(self, model: nn.Module, batch: dict, wrapper) -> dict:
+        """One step of the tail on a batch of features: `train_step` of a model of MMEngine's."""
+        device = _device(model)
+        with wrapper.optim_context(model):
+            features = extract_from(model, batch['inputs'].to(device), self.split)
+            losses = model.head.loss(features, _to(batch['data_samples'], device))
+        loss, outputs = model.parse_losses(losses)
+        wrapper.update_params(loss)
+        return outputs
+
     def predict(self, model: nn.Module, batch: dict, context):
         """Predictions of a batch of features, and its loss: the forward of `evaluate`."""
         samples = _to(batch['data_samples'], _device(model))
@@ -177,14 +187,7 @@ class TrunkTrainLoop(EpochTrainLoop):
 
     def take_step(self, data_batch: dict) -> dict:
         """One step on a batch of features."""
-        model, wrapper = self.runner.model, self.runner.optim_wrapper
-        device = _device(model)
-        with wrapper.optim_context(model):
-            features = extract_from(model, data_batch['inputs'].to(device), self.path.split)
-            losses = model.head.loss(features, _to(data_batch['data_samples'], device))
-        loss, outputs = model.parse_losses(losses)
-        wrapper.update_params(loss)
-        return outputs
+        return self.path.train_step(self.runner.model, data_batch, self.runner.optim_wrapper)
 
 
 def average_what_moves(averaged: nn.Module, model: nn.Module) -> None:
