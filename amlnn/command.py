@@ -23,6 +23,7 @@ TOOLS = {
     'test': 'tools/test.py',
     'predict': 'tools/predict.py',
     'check_config': 'tools/check_config.py',
+    'browse': 'tools/browse.py',
     'lr_finder': 'tools/lr_finder.py',
     'backbones': 'tools/backbones.py',
     'report': 'tools/report.py',

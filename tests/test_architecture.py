@@ -13,12 +13,10 @@ from amlnn.command import TOOLS
 
 # Each layer may import itself and what stands before it; layers on one line do not know each other.
 LAYERS = [
-    ['atomic', 'bug_report', 'checkpoint_facts', 'command', 'console', 'errors', 'file_kinds',
-     'folder_swap', 'foreign_flags', 'foreign_texts', 'launcher', 'locks', 'markers', 'opencv',
-     'predicted_series', 'quiet',
-     'records',
-     'registry',
-     'run_folder', 'sealed', 'signals', 'suggest', 'user_cache'],
+    ['atomic', 'browsed', 'bug_report', 'checkpoint_facts', 'command', 'console', 'errors',
+     'file_kinds', 'folder_swap', 'foreign_flags', 'foreign_texts', 'launcher', 'locks', 'markers',
+     'opencv', 'predicted_series', 'quiet', 'records', 'registry', 'run_folder', 'sealed',
+     'signals', 'suggest', 'user_cache'],
     ['formulas'],
     ['config'],
     ['data', 'models', 'metrics'],

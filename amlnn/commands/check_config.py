@@ -18,7 +18,7 @@ def check_names(loaded) -> None:
     from amlnn.config.check import check_parameters
 
     def names(model):
-        from amlnn.engine.task import parameter_names
+        from amlnn.engine.opening import parameter_names
         return parameter_names(loaded)
 
     check_parameters(loaded, names)

@@ -4,10 +4,10 @@ from amlnn.command import shipped_config
 from amlnn.config.check import check_parameters
 from amlnn.config.load import LoadedConfig
 from amlnn.config.run_keys import check_run_keys
-from amlnn.engine.task import Task, parameter_names, task_class
+from amlnn.engine.task import Task, in_scope, task_class
 from amlnn.errors import ConfigError
 
-__all__ = ['check_trainable', 'open_to_train']
+__all__ = ['check_trainable', 'open_to_train', 'parameter_names']
 
 
 def check_trainable(loaded: LoadedConfig) -> list[str]:
@@ -46,6 +46,13 @@ def open_to_train(loaded: LoadedConfig, device: str, seed: int | None, pretraine
             hint=f'inherit a base from {shipped_config("configs/_base_/schedules")}')
     check_parameters(loaded, lambda model: parameter_names(loaded))
     return task
+
+
+def parameter_names(loaded: LoadedConfig) -> list[str]:
+    """Names of the parameters of a config's model, built without weights or data."""
+    with in_scope(loaded.config):
+        model = task_class(loaded.config).open_bare(loaded).bare_model()
+    return [name for name, _ in model.named_parameters()]
 
 
 def _check_epochs(loaded: LoadedConfig) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
@@ -16,12 +16,14 @@ from mmengine.registry import DefaultScope
 from rich.console import Console
 from torch import nn
 
+from amlnn.browsed import Given
 from amlnn.config.kind import run_kind
 from amlnn.config.load import LoadedConfig
 from amlnn.config.own_imports import import_own_modules
 from amlnn.config.resolved import resolved_text
 from amlnn.console import say
 from amlnn.engine.build import build
+from amlnn.engine.evaluation import Evaluation
 from amlnn.engine.plan import Plan
 from amlnn.engine.run.checkpoint import load_weights
 from amlnn.engine.run.versions import library_versions
@@ -31,22 +33,10 @@ from amlnn.models.parameters import parameter_row
 from amlnn.quiet import quiet_imports
 from amlnn.records import FrozenStage, TestRecord
 
-__all__ = ['Evaluation', 'Task', 'in_scope', 'open_task', 'parameter_names', 'task_class']
+__all__ = ['Task', 'in_scope', 'open_task', 'task_class']
 
 _CLASSES = {'classification': ('amlnn.engine.images.task', 'ImageTask'),
             'forecasting': ('amlnn.engine.series.task', 'SeriesTask')}
-
-
-class Evaluation(Protocol):
-    """What every evaluation gives, whatever its kind."""
-
-    metrics: dict[str, float]
-    arrays: dict[str, list]
-    """What metrics give that is no number, such as one value a class, as lists."""
-    loss: float | None
-    """Mean over the samples."""
-    samples: int
-    seconds: float
 
 
 class Task(ABC):
@@ -225,6 +215,23 @@ class Task(ABC):
         """A model's parameters, part by part."""
         return [parameter_row('model', model.parameters())]
 
+    def model_parts(self, model: nn.Module) -> list[tuple[str, Callable[[str], bool]]]:
+        """A model's parts: the name of each, and what tells whether a name in it is of that part.
+        """
+        return [(name, lambda full, part=name: full.split('.')[0] == part)
+                for name, _ in model.named_children()]
+
+    @abstractmethod
+    def given(self, model: nn.Module, loader, count: int, views: int) -> Given:
+        """Some samples as the model is given them, in training.
+
+        Args:
+            model: Built.
+            loader: Of the training part.
+            count: How many samples.
+            views: How many views of each, where it has several.
+        """
+
     def config_text(self, config) -> str:
         """A resolved config as config.py of a run folder has it."""
         return resolved_text(config)
@@ -395,10 +402,3 @@ def open_task(loaded: LoadedConfig, device: str, **arguments) -> Task:
     """The task of a config; arguments as of `Task.open`, errors too."""
     with in_scope(loaded.config):
         return task_class(loaded.config).open(loaded, device, **arguments)
-
-
-def parameter_names(loaded: LoadedConfig) -> list[str]:
-    """Names of the parameters of a config's model, built without weights or data."""
-    with in_scope(loaded.config):
-        model = task_class(loaded.config).open_bare(loaded).bare_model()
-    return [name for name, _ in model.named_parameters()]

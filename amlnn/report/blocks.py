@@ -10,8 +10,8 @@ from amlnn.report.svg import inline_svg
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ['Block', 'Facts', 'Fold', 'Heading', 'Listing', 'Pair', 'Picture', 'Table',
-           'Text', 'Thumbnail', 'Thumbnails', 'picture', 'pictures_in']
+__all__ = ['Block', 'Facts', 'Fold', 'Gallery', 'GalleryImage', 'Heading', 'Listing', 'Pair',
+           'Picture', 'Table', 'Text', 'Thumbnail', 'Thumbnails', 'picture', 'pictures_in']
 
 _BROAD = 10  # inches
 
@@ -128,6 +128,25 @@ class Thumbnails(Block):
     images: Sequence[Thumbnail] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class GalleryImage:
+    """An image of a gallery."""
+
+    name: str
+    image: str
+    """A JPEG in base64."""
+
+
+@dataclass(frozen=True)
+class Gallery(Block):
+    """Rows of images, each with words before it; one file beside the page has them all."""
+
+    macro = 'gallery'
+    file: str
+    alt: str
+    rows: Sequence[tuple[str, Sequence[GalleryImage]]]
+
+
 def picture(path: Path, draw: Callable[..., 'Figure'], alt: str, caption: str = '') -> Picture:
     """Write a figure's PNG, and return it for the page.
 
@@ -143,12 +162,12 @@ def picture(path: Path, draw: Callable[..., 'Figure'], alt: str, caption: str = 
                    broad=wide.get_figwidth() > _BROAD)
 
 
-def pictures_in(blocks: Sequence[Block]) -> list[Picture | Thumbnails]:
+def pictures_in(blocks: Sequence[Block]) -> list[Picture | Thumbnails | Gallery]:
     """The blocks that have a file beside the page, those of pairs too, in their order."""
-    found: list[Picture | Thumbnails] = []
+    found: list[Picture | Thumbnails | Gallery] = []
     for block in blocks:
         if isinstance(block, Pair):
             found += block.pictures
-        elif isinstance(block, Picture | Thumbnails):
+        elif isinstance(block, Picture | Thumbnails | Gallery):
             found.append(block)
     return found

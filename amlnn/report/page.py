@@ -1,7 +1,5 @@
 """The report: one page of HTML that needs nothing else, the same in Markdown, and its figures."""
 
-import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,11 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from amlnn import __version__
-from amlnn.errors import DataError
-from amlnn.folder_swap import replacing_folder
-from amlnn.foreign_texts import parse_json
 from amlnn.report.blocks import Picture, Table, picture
 from amlnn.report.figures import CostPoint, draw_comparison, draw_cost, metric_label
+from amlnn.report.folder import report_folder
 from amlnn.report.kinds import kind_of
 from amlnn.report.letters import noted_letters, unseen_note
 from amlnn.report.sections import Section, run_section, slug
@@ -24,8 +20,6 @@ from amlnn.results.store import StoredRun
 from amlnn.results.summary import Row, Summary, compare
 
 __all__ = ['Extra', 'write_report', 'write_summaries']
-
-_MARKER = '.amlnn-report.json'  # the names of the files that a report put into its folder
 
 
 @dataclass
@@ -89,43 +83,9 @@ def write_summaries(summaries: Sequence[Summary], runs: Sequence[StoredRun], out
         extras: Tables behind the comparisons.
         title: Of the page; by default it says what is compared.
     """
-    out = Path(out)
-    _refuse_foreign(out)
-    try:
-        with replacing_folder(out.resolve(), True, lambda names: _MARKER in names, 'report',
-                              _of_others) as work:
-            new = work / 'new'
-            new.mkdir()
-            with noted_letters() as noted:
-                _fill(new, summaries, runs, noted, extras, title)
-            names = sorted(path.name for path in new.iterdir())
-            (new / _MARKER).write_text(json.dumps(names, indent=1) + '\n', encoding='utf-8')
-    except OSError as error:
-        raise DataError(f'the report cannot be written to `{out}`: {error}',
-                        hint='choose another folder with --out') from None
-    return out / 'index.html'
-
-
-def _refuse_foreign(out: Path) -> None:
-    inside = shlex.quote(str(out / 'report'))
-    if out.exists() and not out.is_dir():
-        raise DataError(f'`{out}` is a file', hint='choose a folder with --out')
-    if Path.cwd().is_relative_to(out.resolve()):
-        # The folder is replaced by renaming: it must not vanish under the one who works in it.
-        raise DataError(f'`{out}` is the working folder, or holds it',
-                        hint=f'choose a folder inside it: --out {inside}')
-    if out.is_dir() and any(out.iterdir()) and not (out / _MARKER).is_file():
-        raise DataError(f'`{out}` is not empty and holds no earlier report',
-                        hint=f'choose a new folder: --out {inside}')
-
-
-def _of_others(old: Path) -> list[Path]:
-    """What an old report did not write: it moves along."""
-    try:
-        ours = {*parse_json((old / _MARKER).read_text(encoding='utf-8')), _MARKER}
-    except (OSError, ValueError, TypeError):
-        ours = {_MARKER}  # an empty folder, or a damaged marker: then keep everything
-    return [path for path in old.iterdir() if path.name not in ours]
+    with report_folder(out) as new, noted_letters() as noted:
+        _fill(new, summaries, runs, noted, extras, title)
+    return Path(out) / 'index.html'
 
 
 def _fill(folder: Path, summaries: Sequence[Summary], runs: Sequence[StoredRun],

@@ -10,6 +10,7 @@ from amlnn.report.blocks import (
     Block,
     Facts,
     Fold,
+    Gallery,
     Heading,
     Listing,
     Picture,
@@ -43,7 +44,7 @@ class Section:
     blocks: list[Block] = field(default_factory=list)
 
     @property
-    def pictures(self) -> list[Picture | Thumbnails]:
+    def pictures(self) -> list[Picture | Thumbnails | Gallery]:
         """What has a file beside the page, in its order."""
         return pictures_in(self.blocks)
 

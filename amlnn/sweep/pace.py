@@ -1,15 +1,9 @@
 """How long trials will take: told by runs that are done, else measured on a few steps."""
 
-import copy
-import time
-from collections.abc import Callable
-from itertools import islice
-from typing import Any
-
 from amlnn.config.data_place import data_option
 from amlnn.config.load import load_config
 from amlnn.engine.device import choose_device
-from amlnn.engine.rehearsal import take_step
+from amlnn.engine.pace import measure_pace
 from amlnn.engine.task import in_scope, task_class
 from amlnn.errors import AmlnnError
 from amlnn.results.store import find_runs
@@ -17,9 +11,6 @@ from amlnn.sweep.driver import Driver
 from amlnn.sweep.trials import SweepOptions, Trial
 
 __all__ = ['expected_seconds']
-
-_BATCHES = 3  # that are timed at most, after a first that is not
-_ENOUGH = 2.0  # seconds, after which no further batch is timed: a large one tells as much alone
 
 
 def expected_seconds(driver: Driver) -> dict[str, float | None]:
@@ -63,7 +54,7 @@ def _seconds_of_another_seed(driver: Driver, trial: Trial) -> float | None:
 
 
 def _measure(trial: Trial, options: SweepOptions) -> tuple[float, float] | None:
-    """Seconds an epoch of what is frozen, loading included, and of the rest."""
+    """Seconds an epoch of what is frozen, and of the rest."""
     try:
         loaded = load_config(trial.config, [*trial.options, *data_option(options.data)])
         with in_scope(loaded.config):
@@ -72,24 +63,7 @@ def _measure(trial: Trial, options: SweepOptions) -> tuple[float, float] | None:
             model, _ = task.build_model(weights=False)
             loader = task.loader('train')
             path = task.fast_path(model, {'train': loader})
-            batches = list(islice(iter(loader), _BATCHES + 1))
-            frozen = _seconds(batches[1:], lambda batch: path.features(copy.deepcopy(batch))) \
-                if path else 0.0  # a copy: a preprocessor writes into its samples
-            whole = _seconds(batches[1:], lambda batch: take_step(
-                model, batch, task.plan.config['optim_wrapper'], 'a step'))
+            pace = measure_pace(task, model, loader, path)
     except (AmlnnError, RuntimeError, ValueError):
         return None
-    steps = len(loader)
-    return (steps * frozen, steps * max(whole - frozen, 0.1 * whole)) if path \
-        else (0.0, steps * whole)
-
-
-def _seconds(batches: list[Any], step: Callable[[Any], object]) -> float:
-    """Of a step, the mean over the first few."""
-    began, done = time.perf_counter(), 0
-    for batch in batches:
-        step(batch)
-        done += 1
-        if time.perf_counter() - began > _ENOUGH:
-            break
-    return (time.perf_counter() - began) / max(1, done)
+    return pace.frozen, pace.rest

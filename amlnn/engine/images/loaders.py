@@ -9,11 +9,11 @@ from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from amlnn.config.kind import part_data_sets
+from amlnn.config.kind import PARTS, part_data_sets
 from amlnn.config.own_modules import is_librarys
 from amlnn.data.cache.cache_folder import cache_root
 from amlnn.data.images.listed import check_listed
-from amlnn.data.images.views import ViewDataset
+from amlnn.data.images.views import ViewDataset, draws_nothing
 from amlnn.data.prepare.integrity import check_files
 from amlnn.data.prepare.manifest import SPLIT_FOLDERS
 from amlnn.engine.plan import Plan
@@ -22,7 +22,7 @@ from amlnn.engine.rehearsal import as_config_error, kept_generators
 from amlnn.errors import AmlnnError, ConfigError, DataError
 from amlnn.signals import WorkerStart, worker_context
 
-__all__ = ['build_loader']
+__all__ = ['always_alike', 'build_loader', 'fit_loaders', 'training_views']
 
 
 def build_loader(plan: Plan, part: str, classes: list[str] | None = None) -> DataLoader:
@@ -100,6 +100,27 @@ def training_views(plan: Plan) -> ViewDataset | None:
     with suppress(Exception):  # whatever it is: it is not what is tested
         return ViewDataset(copy.deepcopy(plan.config['train_dataloader']['dataset']), plan.seed)
     return None
+
+
+def always_alike(dataset) -> bool:
+    """Whether a data set gives the same images in every epoch, as far as that is known."""
+    inner = [] if not isinstance(dataset, dict) else \
+        dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else [])
+    return isinstance(dataset, dict) and draws_nothing(dataset.get('pipeline') or ()) \
+        and all(map(always_alike, inner))
+
+
+def fit_loaders(config) -> None:
+    """Fill in what torch's loaders have no use for leaving out."""
+    for part in PARTS:
+        loader = config.get(f'{part}_dataloader')
+        if not loader:
+            continue
+        loader.setdefault('collate_fn', dict(type='default_collate'))
+        if not loader.get('num_workers'):
+            loader['num_workers'] = 0
+            loader['persistent_workers'] = False
+            loader.pop('prefetch_factor', None)
 
 
 def _share(section: dict, part: str) -> dict | None:

@@ -11,17 +11,23 @@ from rich.console import Console
 from torch import nn
 from torch.utils.data import DataLoader
 
+from amlnn.browsed import Given
 from amlnn.config.kind import PARTS, part_data_sets
 from amlnn.config.load import LoadedConfig
 from amlnn.config.mmpretrain_form import stored_text
 from amlnn.console import say
 from amlnn.data.images.layout import choices_of, data_hash, layout_of
 from amlnn.data.images.listed import check_apart
-from amlnn.data.images.views import View, draws_nothing
+from amlnn.data.images.views import View
 from amlnn.engine.build import build, initialise
 from amlnn.engine.images.classes import cut_topk, derive_classes
 from amlnn.engine.images.evaluation import Evaluation, evaluate, write_predictions
-from amlnn.engine.images.loaders import build_loader, training_views
+from amlnn.engine.images.loaders import (
+    always_alike,
+    build_loader,
+    fit_loaders,
+    training_views,
+)
 from amlnn.engine.images.predict import check_inputs, predict
 from amlnn.engine.images.pretrained import IMAGENET_CLASSES, head_classes
 from amlnn.engine.images.sizes import fixed_size, spread_images
@@ -34,7 +40,7 @@ from amlnn.engine.task import Task
 from amlnn.engine.weights import PRETRAINED, Weights
 from amlnn.errors import ConfigError, DataError, UsageError
 from amlnn.models.images.completing import follows_from_backbone
-from amlnn.models.images.freezing import freeze_model, stage_table
+from amlnn.models.images.freezing import freeze_model, parts_of, stage_table
 from amlnn.models.images.inputs import fill_inputs, size_of
 from amlnn.models.images.networks import refuse_other_models
 from amlnn.models.images.weights import load_pretrained, refuse_frozen_gaps
@@ -134,8 +140,8 @@ class ImageTask(Task):
             from amlnn.data.images.imagenet_classes import imagenet_classes
             names = imagenet_classes()
         cut_topk(config, count, plan.notes)
-        _fit_loaders(config)
-        if plan.policy.views is None and _draws_nothing((config.get('train_dataloader') or {})
+        fit_loaders(config)
+        if plan.policy.views is None and always_alike((config.get('train_dataloader') or {})
                                                         .get('dataset')):
             plan.policy.views = 1  # else a frozen trunk would compute the same in every epoch
         task.classes = names
@@ -224,6 +230,15 @@ class ImageTask(Task):
     def stages(self, model: nn.Module) -> list[FrozenStage]:
         """Stage by stage, then neck and head."""
         return stage_table(model)
+
+    def model_parts(self, model: nn.Module) -> list[tuple[str, Callable[[str], bool]]]:
+        """See `Task`: stages, neck and head."""
+        return parts_of(model)
+
+    def given(self, model: nn.Module, loader, count: int, views: int) -> Given:
+        """Images, mixed ones, and how many of each class."""
+        from amlnn.engine.images.browse import given_images  # of no use to a training
+        return given_images(model, loader, self.classes or (), count, views)
 
     def bare_model(self) -> nn.Module:
         """See `Task`."""
@@ -367,23 +382,3 @@ def _first_dataset(config) -> dict | None:
     """The first data set with a data root of the training part, else of another."""
     return next((leaf for part in PARTS for leaf in part_data_sets(config, part)
                  if leaf.get('data_root')), None)
-
-
-def _draws_nothing(dataset) -> bool:
-    """Whether a data set gives the same images in every epoch, as far as that is known."""
-    inner = [] if not isinstance(dataset, dict) else \
-        dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else [])
-    return isinstance(dataset, dict) and draws_nothing(dataset.get('pipeline') or ()) \
-        and all(map(_draws_nothing, inner))
-
-
-def _fit_loaders(config) -> None:
-    for part in PARTS:
-        loader = config.get(f'{part}_dataloader')
-        if not loader:
-            continue
-        loader.setdefault('collate_fn', dict(type='default_collate'))
-        if not loader.get('num_workers'):
-            loader['num_workers'] = 0
-            loader['persistent_workers'] = False
-            loader.pop('prefetch_factor', None)

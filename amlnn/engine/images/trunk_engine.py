@@ -32,6 +32,7 @@ from amlnn.models.images.openvino_library import nncf_version, openvino_version
 from amlnn.models.images.openvino_trunk import OpenVINOTrunk, Unfit
 from amlnn.models.images.stages import list_stages, run_stages
 from amlnn.models.images.trunk import Trunk, trunk_key
+from amlnn.models.multiplications import multiplications
 from amlnn.user_cache import read_cached, write_cached
 
 __all__ = ['TrunkChoice', 'images_per_second']
@@ -171,20 +172,13 @@ class TrunkChoice:
     def _work(self) -> float:
         """Multiplications of everything that the trunk will compute, in its layers with weights."""
         backbone = self.model.backbone
-        counted = [0]
-
-        def count(layer, given, result) -> None:
-            counted[0] += result.numel() * layer.weight[0].numel()
-
-        handles = [layer.register_forward_hook(count) for layer in backbone.modules()
-                   if isinstance(layer, nn.Conv2d | nn.Linear)]
-        with torch.no_grad(), in_eval_mode(backbone):
-            run_stages(backbone, list_stages(backbone)[:self.split], self._images['train'][:1])
-        for handle in handles:
-            handle.remove()
+        stages = list_stages(backbone)[:self.split]
+        with in_eval_mode(backbone):
+            counted = multiplications(backbone, lambda: run_stages(
+                backbone, stages, self._images['train'][:1]))
         images = sum(len(loader.dataset) * (self.views if part == 'train' else 1)
                      for part, loader in self.loaders.items())
-        return float(counted[0] * images)
+        return float(sum(counted.values()) * images)
 
     def _name(self) -> str:
         """Of the choice for this trunk and image size, with this machine and these versions."""

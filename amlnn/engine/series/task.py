@@ -8,12 +8,14 @@ from mmengine.registry import MODELS
 from rich.console import Console
 from torch import nn
 
+from amlnn.browsed import Given
 from amlnn.config.load import LoadedConfig
 from amlnn.console import say
 from amlnn.data.series.csv_columns import AUTO
 from amlnn.data.series.window_loader import WindowLoader
 from amlnn.engine.build import build, initialise
 from amlnn.engine.plan import Plan, make_plan
+from amlnn.engine.series.browse import given_windows
 from amlnn.engine.series.end_forecast import check_file
 from amlnn.engine.series.evaluation import (
     ForecastEvaluation,
@@ -153,6 +155,10 @@ class SeriesTask(Task):
         for name, value in sizes_for(self.members).items():
             if data.get(name) in (None, AUTO):
                 data[name] = value
+
+    def given(self, model: nn.Module, loader, count: int, views: int) -> Given:
+        """Windows of the training part."""
+        return given_windows(model, loader, count)
 
     def fit_notes(self, model: nn.Module) -> list[str]:
         """What a fit found, in words: the weights of a blend's members."""

@@ -5,19 +5,22 @@ the whole backbone. Frozen means bit-identical after training: no gradient for t
 the modules stay in eval mode, so that batch-norm statistics stand still and dropout is off.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
+from functools import partial
 
 from torch import nn
 
 from amlnn.errors import ConfigError
 from amlnn.models.images.calls import set_mode
 from amlnn.models.images.networks import classifier_layers, network_of
-from amlnn.models.images.stages import STEM, backbone_kind, list_stages, why_no_stages
+from amlnn.models.images.stages import STEM, Stage, backbone_kind, list_stages, why_no_stages
 from amlnn.models.parameters import parameter_row
 from amlnn.records import FrozenStage
 
 __all__ = ['freeze', 'freeze_model', 'frozen_tensors', 'held_in_eval', 'hold_in_eval',
-           'stage_table']
+           'parts_of', 'stage_table']
+
+Holds = Callable[[str], bool]
 
 
 def freeze(backbone: nn.Module, frozen_stages: int | str, trainable: Sequence[str] = ()) -> None:
@@ -112,35 +115,39 @@ def frozen_tensors(network: nn.Module) -> set[str]:
     return names
 
 
-def stage_table(model: nn.Module) -> list[FrozenStage]:
-    """What is frozen in a classifier, stage by stage, then neck and head."""
-    parts: list[tuple[str, list[nn.Parameter]]] = []
+def parts_of(model: nn.Module) -> list[tuple[str, Holds]]:
+    """The parts of a classifier: its stages, neck and head.
+
+    Returns:
+        The name of each, and what tells whether a parameter or module, by its name in the model, is
+        of it.
+    """
     backbone = getattr(model, 'backbone', None)
     if backbone is None:
-        parts.extend(_parts_of_whole(model))
-    else:
-        stages = list_stages(backbone)
-        named = list(backbone.named_parameters())
-        if stages is None:
-            parts.append(('backbone', [parameter for _, parameter in named]))
-        else:
-            parts.extend((stage.name, [parameter for name, parameter in named if stage.holds(name)])
-                         for stage in stages)
-        for name in ('neck', 'head'):
-            parameters = list(module.parameters()) if (module := getattr(model, name, None)) else []
-            if parameters:
-                parts.append((name, parameters))
-    return [parameter_row(name, parameters) for name, parameters in parts]
+        layers = [f'model.{layer}' for layer in classifier_layers(model)]
+        if not layers:
+            return [('model', lambda name: True)]
+
+        def in_head(name: str) -> bool:
+            return any(_under(name, layer) for layer in layers)
+
+        return [('network', lambda name: not in_head(name)), ('head', in_head)]
+    stages = list_stages(backbone)
+    parts: list[tuple[str, Holds]] = [('backbone', partial(_under, prefix='backbone'))] \
+        if stages is None else [(stage.name, partial(_in_stage, stage)) for stage in stages]
+    return [*parts, *((name, partial(_under, prefix=name)) for name in ('neck', 'head'))]
 
 
-def _parts_of_whole(model: nn.Module) -> list[tuple[str, list[nn.Parameter]]]:
-    layers = classifier_layers(model)
-    if not layers:
-        return [('model', list(model.parameters()))]
-    head = {id(parameter) for layer in layers
-            for parameter in model.model.get_submodule(layer).parameters()}
-    return [('network', [each for each in model.parameters() if id(each) not in head]),
-            ('head', [each for each in model.parameters() if id(each) in head])]
+def stage_table(model: nn.Module) -> list[FrozenStage]:
+    """What is frozen in a classifier, stage by stage, then neck and head."""
+    named = list(model.named_parameters())
+    rows = [parameter_row(name, [each for path, each in named if holds(path)])
+            for name, holds in parts_of(model)]
+    return [row for row in rows if row.total_parameters or row.name not in ('neck', 'head')]
+
+
+def _in_stage(stage: Stage, name: str) -> bool:
+    return name.startswith('backbone.') and stage.holds(name.removeprefix('backbone.'))
 
 
 def _frozen_test(backbone, frozen_stages):
