@@ -48,10 +48,10 @@ __all__ = ['OWN', 'REPEAT_LAST', 'SCHEMA_VERSION', 'TRAIN_MEAN', 'TRUTH', 'Epoch
            'epoch_of', 'is_known', 'misfit', 'present_names', 'process_count', 'read_run',
            'read_test', 'record_of', 'write_record']
 
-SCHEMA_VERSION = 5
-"""4 and 5 added what has a default: errors by series, the engine of the trunk."""
+SCHEMA_VERSION = 6
+"""4 to 6 added what has a default: errors by series, the engine of the trunk, facts of classes."""
 
-_READ = (1, 2, 3, 4, 5)
+_READ = (1, 2, 3, 4, 5, 6)
 
 # What version 1 called otherwise; there windows were called images.
 _RENAMED = {'images_per_second': 'samples_per_second', 'total_images': 'total_samples'}
@@ -128,6 +128,8 @@ class RunRecord:
     data_root: str | None = None
     data_manifest_hash: str | None = None
     classes: list[str] = field(default_factory=list)
+    class_facts: dict[str, list[float]] = field(default_factory=dict)
+    """Numbers of each class, by what they say: 'in training', 'weight in the loss', ..."""
     samples: dict[str, int] = field(default_factory=dict)
     """Number of samples by split."""
     versions: dict[str, str] = field(default_factory=dict)

@@ -49,6 +49,7 @@ COMPONENT_MODULES = (
     'amlnn.models.images.feature_mixup',
     'amlnn.models.images.heads',
     'amlnn.models.images.inception',
+    'amlnn.models.images.losses',
     'amlnn.models.images.necks',
     'amlnn.models.images.timm_backbone',
     *SERIES_MODULES,

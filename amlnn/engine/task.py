@@ -240,6 +240,10 @@ class Task(ABC):
         """Versions of what a result depends on."""
         return library_versions()
 
+    def class_facts(self, model: nn.Module, loader) -> dict[str, list[float]]:
+        """What a record says of each class (`RunRecord.class_facts`)."""
+        return {}
+
     def check_apart(self, loaders: dict) -> None:
         """Refuse parts that share samples with the training part.
 

@@ -277,6 +277,7 @@ class Training:
         record.status, record.error, record.finished = 'running', None, None
         record.trunk = self.path.notes[0] if self.path else None
         record.trunk_engine = self.path.trunk.engine if self.path else None
+        record.class_facts = self.task.class_facts(self.model, self.loaders['train'])
         record.threads = torch.get_num_threads()
         record.max_epochs = self.task.plan.config['train_cfg']['max_epochs']
         record.config_hash = config_hash(self.config)

@@ -151,7 +151,8 @@ def _prediction_blocks(run: StoredRun, title: str, split: str, stem: Path) -> li
         Text(f'{right:,} of {images:,} images right: {100 * right / images:.2f} % '
              f'(95 % interval {low:.2f} to {high:.2f}).'),
         _confusion_and_reliability(predictions, f'{title} on {split}', stem),
-        Heading('Classes'), *_class_tables(class_scores(predictions)),
+        Heading('Classes'), *_class_tables(class_scores(predictions),
+                                           _facts_of(run, predictions.classes)),
         *_mistakes(worst_mistakes(predictions), _data_root(run, split),
                    f'{title} on {split}', stem)]
 
@@ -176,17 +177,30 @@ def _confusions_text(predictions: Predictions) -> str:
         f'{true} taken for {taken} ({times:,})' for true, taken, times in most) + '.'
 
 
-def _class_tables(scores: list[ClassScore]) -> list[Block]:
-    def table(shown: Sequence[ClassScore]) -> Table:
-        rows = [[score.name, *map(_share, (score.precision, score.recall, score.f1)),
-                 count(score.support)] for score in shown]
-        return Table(['class', 'precision %', 'recall %', 'F1 %', 'images'], rows)
+def _facts_of(run: StoredRun, classes: list[str]) -> dict[str, list[str]]:
+    """Cells of the columns that the record has for each class."""
+    record = run.record
+    if list(record.classes) != classes:
+        return {}
+    return {name: [UNKNOWN if value is None else f'{value:,.6g}' for value in values]
+            for name, values in record.class_facts.items() if len(values) == len(classes)}
+
+
+def _class_tables(scores: list[ClassScore], facts: dict[str, list[str]]) -> list[Block]:
+    further = [[cells[place] for cells in facts.values()] for place in range(len(scores))]
+
+    def table(places: Sequence[int]) -> Table:
+        rows = [[scores[place].name,
+                 *map(_share, (scores[place].precision, scores[place].recall, scores[place].f1)),
+                 count(scores[place].support), *further[place]] for place in places]
+        return Table(['class', 'precision %', 'recall %', 'F1 %', 'images', *facts], rows)
     if len(scores) <= _ALL_CLASSES_UP_TO:
-        return [table(scores)]
+        return [table(range(len(scores)))]
     # NaN, a class that was neither shown nor predicted, comes last.
-    worst = sorted(scores, key=lambda score: (score.f1 != score.f1, score.f1))
+    worst = sorted(range(len(scores)),
+                   key=lambda place: (scores[place].f1 != scores[place].f1, scores[place].f1))
     return [Text(f'The 15 classes with the lowest F1 of {len(scores)}.'), table(worst[:15]),
-            Fold(f'All {len(scores)} classes', table(scores))]
+            Fold(f'All {len(scores)} classes', table(range(len(scores))))]
 
 
 def _mistakes(mistakes: list[Mistake], data_root: str | None, what: str,

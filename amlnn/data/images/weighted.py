@@ -42,12 +42,18 @@ class WeightedSampler:
         shares = weights[labels]
         self.length = len(labels) if length is None else length
         self._shares = shares * (self.length / shares.sum())
+        self._labels = labels
         self.seed = seed or 0
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the draws of an epoch, counted from 0."""
         self.epoch = epoch
+
+    def class_facts(self) -> dict[str, list[float]]:
+        """How many images of each class an epoch draws in the mean, in words and numbers."""
+        drawn = np.bincount(self._labels, weights=self._shares)
+        return {'drawn an epoch': drawn.round(1).tolist()}
 
     def __len__(self) -> int:
         return self.length

@@ -20,6 +20,7 @@ from amlnn.data.images.layout import choices_of, data_hash, layout_of
 from amlnn.data.images.listed import check_apart
 from amlnn.data.images.views import View
 from amlnn.engine.build import build, initialise
+from amlnn.engine.images.class_facts import class_facts, tell_counts
 from amlnn.engine.images.classes import cut_topk, derive_classes
 from amlnn.engine.images.evaluation import Evaluation, evaluate, write_predictions
 from amlnn.engine.images.loaders import (
@@ -169,6 +170,8 @@ class ImageTask(Task):
         if plan.config.get('data_preprocessor') is not None:
             section.setdefault('data_preprocessor', copy.deepcopy(plan.config['data_preprocessor']))
         section.update(copy.deepcopy(self.left_out))
+        tell_counts(section, self.class_count, lambda: build_loader(
+            self.plan, 'train', self.classes).dataset if weights else None)
         model, loaded = build(section), []
         if weights:
             initialise(model, inits.loader(model))
@@ -187,6 +190,10 @@ class ImageTask(Task):
             refuse_frozen_gaps(model, each)
         return (plan.policy.place(model.to(plan.device)),
                 '\n'.join(map(str, loaded)) if loaded else None)
+
+    def class_facts(self, model: nn.Module, loader) -> dict[str, list[float]]:
+        """See `Task`."""
+        return class_facts(model, loader)
 
     def _mix(self, model: nn.Module) -> None:
         """Let a head mix features where the config says so."""
