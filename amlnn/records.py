@@ -49,7 +49,8 @@ __all__ = ['OWN', 'REPEAT_LAST', 'SCHEMA_VERSION', 'TRAIN_MEAN', 'TRUTH', 'Epoch
            'read_test', 'record_of', 'write_record']
 
 SCHEMA_VERSION = 6
-"""4 to 6 added what has a default: errors by series, the engine of the trunk, facts of classes."""
+"""4 to 6 added what has a default: errors by series, the engine of the trunk, facts of classes and
+what an epoch had frozen."""
 
 _READ = (1, 2, 3, 4, 5, 6)
 
@@ -88,6 +89,9 @@ class EpochRecord:
     """Training samples, which are images or windows, divided by train_seconds."""
     threads: int | None = None
     """Of the process that trained it; sums of another number of threads end in other bits."""
+    frozen: list[str] | None = None
+    """Names of the stages that were frozen, of `RunRecord.stages`; None where the run does not say.
+    """
     arrays: dict[str, list[Any]] = field(default_factory=dict)
     """Validation metrics that are several numbers, nested lists: one a class, or a matrix.
 

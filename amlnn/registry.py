@@ -56,7 +56,8 @@ COMPONENT_MODULES = (
 )
 
 # Keys of `model` that amlnn reads and removes before the model is built.
-MODEL_KEYS = ('frozen_stages', 'trainable', 'pretrained', 'pretrained_head')
+MODEL_KEYS = ('frozen_stages', 'trainable', 'unfreeze', 'pretrained', 'pretrained_head',
+              'head_start')
 
 # The word that a config has where an image's size or scale is that of the model's weights, and the
 # arguments that take it, of the preprocessor and of transforms.

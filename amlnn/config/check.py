@@ -10,6 +10,7 @@ from amlnn.config.findings import Finding, Findings, UnknownKey
 from amlnn.config.kind import loader_of, run_kind
 from amlnn.config.located import Located
 from amlnn.config.monitors import monitored, produced
+from amlnn.config.openings import fault_of_unfreeze
 from amlnn.config.own_classes import check_own_modules
 from amlnn.config.parameters import check_parameters
 from amlnn.config.parts import check_parts
@@ -111,6 +112,12 @@ def _check_model_keys(config: Located, found: Library, findings: Findings) -> No
     if not isinstance(model, Located):
         return
     _check_frozen_stages(model, findings)
+    if fault := fault_of_unfreeze(model):
+        findings.add(model.place('unfreeze'), fault[0], hint=fault[1], rank=1)
+    if model.get('head_start') not in (None, 'probe'):
+        findings.add(model.place('head_start'),
+                     f"`model.head_start` is {model['head_start']!r}, not 'probe' or None",
+                     hint="'probe' begins with ridge regression on the features", rank=1)
     value = model.get('trainable')
     if value is not None and (isinstance(value, str) or not isinstance(value, list | tuple)
                               or not all(isinstance(item, str) for item in value)):

@@ -100,6 +100,7 @@ def _parts(task: Task, model: nn.Module, loader) -> list[PartWork]:
 def _time(task: Task, model: nn.Module, loaders: dict) -> TrainingTime:
     epochs = task.plan.config['train_cfg']['max_epochs']
     path = task.fast_path(model, {'train': loaders['train']})
+    path = path if path and path.views else None
     pace = measure_pace(task, model, loaders['train'], path)
     first = later = None
     if 'val' in loaders:

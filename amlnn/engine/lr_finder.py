@@ -110,6 +110,8 @@ def find_rate(loaded: LoadedConfig, device: str, ramp: Ramp, console: Console,
             say(console, note)
         if path:
             loader = path.loader(task.plan, 'train', loader, lambda text: say(console, text))
+        if started := task.staging.start_head(model, loader, path):
+            say(console, started)
         try:
             return _Finder(task, model, loader, path, ramp, console).find()
         finally:
@@ -149,6 +151,8 @@ class _Finder:
     def _curve(self) -> RateRange:
         batches = self._batches()
         mean, best = RunningMean(self.steps), math.inf
+        # As far as batches differ at harmless rates, nothing has diverged.
+        early = max(_FEWEST, self.steps // 10)
         rates, losses = [], []
         for rate in rising_rates(self.ramp.least, self.ramp.most, self.steps).tolist():
             self._set(rate)
@@ -159,7 +163,7 @@ class _Finder:
             losses.append(loss)
             smoothed = mean.add(loss)
             best = min(best, smoothed)
-            if smoothed > DIVERGED * best:
+            if len(losses) > early and smoothed > max(DIVERGED * best, *losses[:early]):
                 break
         if len(rates) < _FEWEST:
             raise RunFailed(f'the loss leaves all bounds after {len(rates)} steps, at the rate '

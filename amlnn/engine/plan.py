@@ -27,8 +27,12 @@ class ModelOptions:
     frozen_stages: int | str | None = None
     """None: the config leaves freezing to MMPretrain's `backbone.frozen_stages`."""
     trainable: tuple[str, ...] = ()
+    unfreeze: tuple[dict, ...] = ()
+    """What opens when (`amlnn.config.openings`)."""
     pretrained: str | None = None
     pretrained_head: bool = False
+    head_start: str | None = None
+    """'probe': the head begins with ridge regression on the training part's features."""
 
 
 @dataclass
@@ -111,6 +115,7 @@ def _take_model_options(config, pretrained: str | None, origins: dict[str, str],
     values = {key: config['model'].pop(key) for key in MODEL_KEYS if key in config['model']}
     options, left_out = ModelOptions(**values), []
     options.trainable = tuple(options.trainable or ())
+    options.unfreeze = tuple(options.unfreeze or ())
     if pretrained is not None:
         options.pretrained = None if pretrained.lower() == 'none' else pretrained
         parts = ('', 'backbone', 'head') if options.pretrained_head else ('', 'backbone')

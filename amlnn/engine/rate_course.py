@@ -56,7 +56,8 @@ def rate_courses(task: Task, model: nn.Module, loader) -> tuple[list[RateCourse]
         groups = _groups(runner.optim_wrapper)
         moments, rates_SG, notes = _simulated(runner, groups)
         runner.close()
-    return _courses(task, model, groups, moments, rates_SG), notes
+    with task.staging.all_open(model):
+        return _courses(task, model, groups, moments, rates_SG), notes
 
 
 def _groups(wrapper) -> list[dict]:

@@ -27,6 +27,7 @@ from amlnn.engine.evaluation import Evaluation
 from amlnn.engine.plan import Plan
 from amlnn.engine.run.checkpoint import load_weights
 from amlnn.engine.run.versions import library_versions
+from amlnn.engine.staging import Staging
 from amlnn.engine.weights import PRETRAINED, Weights
 from amlnn.errors import ConfigError
 from amlnn.models.parameters import parameter_row
@@ -55,6 +56,7 @@ class Task(ABC):
         plan: What will be built.
         data_root: Folder or file of the data; None where there is none.
         fitted_at_once: The model is fitted, instead of being trained step by step.
+        staging: What a training begins with, and what opens when.
         classes: A classifier's class names, in the order of their numbers; None where unknown.
     """
 
@@ -67,6 +69,7 @@ class Task(ABC):
     data_root: str | None = None
     classes: list[str] | None = None
     fitted_at_once: bool = False
+    staging: Staging = Staging()
 
     def __init__(self, plan: Plan):
         self.plan = plan

@@ -249,6 +249,8 @@ class Training:
         task, checkpoint = self.task, self.place.checkpoint
         seed_epoch(task.plan.seed, -1)  # the weights' initialisation
         self.model, said = task.build_model(weights=checkpoint is None)
+        if checkpoint:
+            task.staging.open_for(self.model, checkpoint['meta']['epoch'] + 1)
         self.loaders = {part: task.loader(part) for part in ('train', 'val')
                         if task.plan.config.get(f'{part}_dataloader')}
         self.all.on_first(lambda: task.check_apart(self.loaders))
@@ -275,8 +277,8 @@ class Training:
         if record.status == 'done' and self.place.checkpoint:  # it is to be trained for longer
             self.place.checkpoint['meta']['stopped'] = False
         record.status, record.error, record.finished = 'running', None, None
-        record.trunk = self.path.notes[0] if self.path else None
-        record.trunk_engine = self.path.trunk.engine if self.path else None
+        record.trunk = self.path.notes[0] if self.path and self.path.notes else None
+        record.trunk_engine = self.path.engine if self.path else None
         record.class_facts = self.task.class_facts(self.model, self.loaders['train'])
         record.threads = torch.get_num_threads()
         record.max_epochs = self.task.plan.config['train_cfg']['max_epochs']
@@ -308,6 +310,10 @@ class Training:
         if self.path:
             self.loaders = {part: self.path.loader(self.task.plan, part, loader, self._warn)
                             for part, loader in self.loaders.items()}
+        if self.place.checkpoint is None:
+            said = self.task.staging.start_head(self.model, self.loaders['train'], self.path)
+            if said:
+                say(self.console, said)
         runner = make_runner(self.place.folder, self.task, self.model, self.loaders, self.config,
                              self.recorder, self.progress, self.path)
         runner._load_from, runner.publisher = self.place.checkpoint, self.publisher

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from amlnn.records import EpochRecord
 from amlnn.report.blocks import (
     Block,
     Facts,
@@ -84,7 +85,24 @@ def run_section(run: StoredRun, title: str, anchor: str, split: str, folder: Pat
             [[stage.name, 'frozen' if stage.frozen else 'trained',
               count(stage.trainable_parameters), count(stage.total_parameters)]
              for stage in record.stages], text_columns=2)]
+    section.blocks += _openings(record.epochs)
     return section
+
+
+def _openings(epochs: Sequence[EpochRecord]) -> list[Block]:
+    """Which epoch had what frozen, where that changed."""
+    spans: list[tuple[int, int, list[str]]] = []
+    for epoch in epochs:
+        if epoch.frozen is None:
+            return []
+        if spans and spans[-1][2] == epoch.frozen:
+            spans[-1] = (spans[-1][0], epoch.epoch, epoch.frozen)
+        else:
+            spans.append((epoch.epoch, epoch.epoch, epoch.frozen))
+    rows = [[f'{first}' if first == last else f'{first} to {last}',
+             ', '.join(frozen) or 'nothing'] for first, last, frozen in spans]
+    return [Heading('Frozen by epoch'), Table(['epochs', 'frozen'], rows, text_columns=2)] \
+        if rows else []
 
 
 def run_state(run: StoredRun) -> str:

@@ -109,7 +109,8 @@ def test_the_rate_of_a_forecaster_is_scaled_too(tmp_path):
 
 
 @pytest.mark.parametrize('text', ['data_preprocessor = dict(mean=[0, 0, 0])',
-                                  "visualizer = dict(type='Visualizer')"])
+                                  "visualizer = dict(type='Visualizer')",
+                                  "model = dict(head_start='probe')"])
 def test_what_means_nothing_to_a_forecaster_is_refused(tmp_path, text):
     series = write_series(tmp_path / 'data/hourly.csv')
     config = write_series_config(tmp_path / 'c.py', series, text)

@@ -15,7 +15,8 @@ from amlnn.engine.gathering import Gathering
 from amlnn.engine.measured import numbers_and_arrays
 from amlnn.quiet import quiet_imports
 
-__all__ = ['Evaluation', 'evaluate', 'is_plain', 'predict_from', 'write_predictions']
+__all__ = ['Evaluation', 'evaluate', 'forward_plainly', 'is_plain', 'predict_from',
+           'write_predictions']
 
 
 @dataclass
@@ -54,7 +55,7 @@ def evaluate(model: nn.Module, dataloader, evaluator, context: Callable,
         forward: Called with model, batch and context; gives predictions and loss. None is the
             model's own forward.
     """
-    forward = forward or _forward
+    forward = forward or forward_plainly
     inner = model.module if is_model_wrapper(model) else model
     inner.eval()
     begin = time.perf_counter()
@@ -109,7 +110,7 @@ def write_predictions(path: Path, evaluation: Evaluation, classes: list[str]) ->
     return True
 
 
-def _forward(model, batch, context):
+def forward_plainly(model, batch, context):
     """Predictions of a batch, and its loss where the model is a classifier whose head has one."""
     if isinstance(model, BaseTTAModel):
         with context():

@@ -15,6 +15,7 @@ from amlnn.browsed import Given
 from amlnn.config.kind import PARTS, part_data_sets
 from amlnn.config.load import LoadedConfig
 from amlnn.config.mmpretrain_form import stored_text
+from amlnn.config.openings import unfreeze_text
 from amlnn.console import say
 from amlnn.data.images.layout import choices_of, data_hash, layout_of
 from amlnn.data.images.listed import check_apart
@@ -32,6 +33,7 @@ from amlnn.engine.images.loaders import (
 from amlnn.engine.images.predict import check_inputs, predict
 from amlnn.engine.images.pretrained import IMAGENET_CLASSES, head_classes
 from amlnn.engine.images.sizes import fixed_size, spread_images
+from amlnn.engine.images.staging import ImageStaging
 from amlnn.engine.images.tta import augment_pipeline, averaging
 from amlnn.engine.plan import make_plan
 from amlnn.engine.rehearsal import kept_generators, take_step
@@ -71,7 +73,6 @@ class ImageTask(Task):
     samples = 'images'
     rate = 'img'
     scope = 'mmpretrain'
-
     @classmethod
     def register(cls) -> None:
         """Import MMPretrain and amlnn's components."""
@@ -145,6 +146,10 @@ class ImageTask(Task):
         if plan.policy.views is None and always_alike((config.get('train_dataloader') or {})
                                                         .get('dataset')):
             plan.policy.views = 1  # else a frozen trunk would compute the same in every epoch
+        options = plan.model_options
+        if options.unfreeze:
+            epochs = (config.get('train_cfg') or {}).get('max_epochs')
+            plan.notes.append(unfreeze_text(options.frozen_stages, options.unfreeze, epochs))
         task.classes = names
         task.data_root = data_root and str(Path(data_root).absolute())
         return task
@@ -186,6 +191,7 @@ class ImageTask(Task):
                               '`model.frozen_stages` is not set',
                               hint="set model.frozen_stages='all'")
         self._mix(model)
+        self.staging = ImageStaging(plan, model)
         for each in loaded:
             refuse_frozen_gaps(model, each)
         return (plan.policy.place(model.to(plan.device)),
@@ -322,7 +328,10 @@ class ImageTask(Task):
 
     def fast_path(self, model: nn.Module, loaders: dict):
         """The TrunkPath, where there is a frozen trunk that could take it."""
-        from amlnn.engine.images.trunk_path import TrunkPath  # brings in MMPretrain
+        from amlnn.engine.images.staged_path import StagedPath  # both bring in MMPretrain
+        from amlnn.engine.images.trunk_path import TrunkPath
+        if self.staging.freezing:
+            return StagedPath(self.plan, model, loaders, self.staging.freezing)
         return TrunkPath.plan(self.plan, model, loaders)
 
     def runner_class(self) -> type[FolderRunner]:

@@ -36,7 +36,7 @@ from amlnn.quiet import quiet_imports
 with quiet_imports():
     from mmpretrain.structures import DataSample
 
-__all__ = ['TrunkPath', 'TrunkTrainLoop']
+__all__ = ['TrunkPath', 'TrunkTrainLoop', 'average_what_moves']
 
 
 @dataclass
@@ -92,6 +92,11 @@ class TrunkPath:
                  + ('' if keep else ', computed as they come')]
         return cls(model, trunk, split, views, epochs, keep, notes)
 
+    @property
+    def engine(self) -> str:
+        """What computes the frozen stages."""
+        return self.trunk.engine
+
     def loader(self, plan: Plan, part: str, images: DataLoader, warn) -> 'FeatureLoader':
         """The loader of features that stands in for one of images.
 
@@ -146,12 +151,15 @@ class TrunkPath:
         if getattr(preprocessor, 'to_onehot', False):
             preprocessor({'inputs': torch.zeros(1, 1, 1, 1), 'data_samples': [sample]}, False)
 
+    def head_input(self, model: nn.Module, batch: dict):
+        """What the head takes for a batch of features."""
+        return extract_from(model, batch['inputs'].to(_device(model)), self.split)
+
     def train_step(self, model: nn.Module, batch: dict, wrapper) -> dict:
         """One step of the tail on a batch of features: `train_step` of a model of MMEngine's."""
-        device = _device(model)
         with wrapper.optim_context(model):
-            features = extract_from(model, batch['inputs'].to(device), self.split)
-            losses = model.head.loss(features, _to(batch['data_samples'], device))
+            losses = model.head.loss(self.head_input(model, batch),
+                                     _to(batch['data_samples'], _device(model)))
         loss, outputs = model.parse_losses(losses)
         wrapper.update_params(loss)
         return outputs
@@ -160,7 +168,7 @@ class TrunkPath:
         """Predictions of a batch of features, and its loss: the forward of `evaluate`."""
         samples = _to(batch['data_samples'], _device(model))
         with context():
-            features = extract_from(model, batch['inputs'].to(_device(model)), self.split)
+            features = self.head_input(model, batch)
             if not is_plain(model.head):
                 return model.head.predict(features, samples), None
         return predict_from(model.head, features, samples)
@@ -202,7 +210,8 @@ def average_what_moves(averaged: nn.Module, model: nn.Module) -> None:
     """
     if type(averaged).__module__.startswith('mmengine.'):
         frozen = {name for name, each in model.named_parameters() if not each.requires_grad}
-        averaged.avg_parameters = {name: each for name, each in averaged.avg_parameters.items()
+        known = averaged.__dict__.setdefault('_amlnn_all', averaged.avg_parameters)
+        averaged.avg_parameters = {name: each for name, each in known.items()
                                    if name not in frozen}
 
 

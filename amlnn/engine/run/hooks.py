@@ -227,7 +227,7 @@ class EpochHook(Hook):
             seconds=round(seconds, 3), train_seconds=round(self._train_seconds, 3),
             val_seconds=round(seconds - self._train_seconds, 3),
             samples_per_second=round(self._samples / self._train_seconds, 2),
-            threads=torch.get_num_threads())
+            threads=torch.get_num_threads(), frozen=runner.task.staging.frozen_parts(runner.model))
 
     @property
     def samples(self) -> int:

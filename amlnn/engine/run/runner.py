@@ -155,7 +155,8 @@ class FolderRunner(Runner):
 
     def build_optim_wrapper(self, optim_wrapper):
         """The optimizer wrapper, which steps with the gradients of all processes."""
-        built = super().build_optim_wrapper(optim_wrapper)
+        with self.task.staging.all_open(self.model):
+            built = super().build_optim_wrapper(optim_wrapper)
         self.shared.share(built)
         return built
 

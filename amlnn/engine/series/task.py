@@ -112,7 +112,8 @@ class SeriesTask(Task):
         plan = make_plan(loaded, device, seed, pretrained, dict(precision='fp32'))
         options = plan.model_options
         for name, value in (('frozen_stages', options.frozen_stages not in (None, -1)),
-                            ('trainable', options.trainable),
+                            ('trainable', options.trainable), ('unfreeze', options.unfreeze),
+                            ('head_start', options.head_start),
                             ('pretrained_head', options.pretrained_head)):
             if value:
                 raise ConfigError(

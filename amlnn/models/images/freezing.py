@@ -18,7 +18,7 @@ from amlnn.models.parameters import parameter_row
 from amlnn.records import FrozenStage
 
 __all__ = ['freeze', 'freeze_model', 'frozen_tensors', 'held_in_eval', 'hold_in_eval',
-           'parts_of', 'stage_table']
+           'parts_of', 'refreeze', 'stage_table']
 
 Holds = Callable[[str], bool]
 
@@ -55,9 +55,11 @@ def freeze(backbone: nn.Module, frozen_stages: int | str, trainable: Sequence[st
     def is_frozen(name: str) -> bool:
         return inside(name) and not any(_under(name, prefix) for prefix in prefixes)
 
-    for name, parameter in backbone.named_parameters():
-        if is_frozen(name):
-            parameter.requires_grad_(False)
+    closed = {name: parameter for name, parameter in backbone.named_parameters()
+              if parameter.requires_grad and is_frozen(name)}
+    for parameter in closed.values():
+        parameter.requires_grad_(False)
+    backbone._amlnn_closed = set(closed)
     held = {name for names, module in _names_of_modules(backbone)
             if any(map(is_frozen, names)) and not _holds_trainable(module) for name in names}
     if held:
@@ -67,7 +69,8 @@ def freeze(backbone: nn.Module, frozen_stages: int | str, trainable: Sequence[st
         backbone._amlnn_held_in_eval = held
         # MMEngine calls model.train() before every epoch and after every validation, and several
         # backbones override it; a check before each forward holds against all of them.
-        backbone.register_forward_pre_hook(hold_in_eval)
+        if hold_in_eval not in backbone._forward_pre_hooks.values():
+            backbone.register_forward_pre_hook(hold_in_eval)
         hold_in_eval(backbone)
 
 
@@ -98,6 +101,26 @@ def freeze_model(model: nn.Module, frozen_stages: int | str, trainable: Sequence
         raise ConfigError(f'{asked}, and {kind} has no classification layer: nothing would train',
                           hint='use -1, or name what is trained: model.trainable')
     freeze(network, frozen_stages, (*layers, *(name.removeprefix('model.') for name in trainable)))
+
+
+def refreeze(model: nn.Module, frozen_stages: int | str) -> None:
+    """Freeze other stages of a classifier than `freeze_model` did before.
+
+    Args:
+        model: Frozen by `freeze_model`, without parts that are re-opened. What its backbone froze
+            itself stays frozen.
+        frozen_stages: As of `freeze`.
+
+    Raises:
+        ConfigError: as `freeze_model`.
+    """
+    network = network_of(model, f'`model.unfreeze` has {frozen_stages!r}')
+    closed = getattr(network, '_amlnn_closed', set())
+    for name, parameter in network.named_parameters():
+        if name in closed:
+            parameter.requires_grad_(True)
+    network._amlnn_closed, network._amlnn_held_in_eval = set(), set()
+    freeze_model(model, frozen_stages)
 
 
 def frozen_tensors(network: nn.Module) -> set[str]:
