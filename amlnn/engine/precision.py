@@ -68,6 +68,8 @@ class ExecutionPolicy:
                               'compile and fold_batch_norm')
         self.trunk_precision = trunk_precision
         self.trunk_cache = trunk_cache
+        self.asks_for_cache = trunk_cache is True or views is not None
+        """Whether the config itself says that features are to be read again."""
         self.trunk_engine = trunk_engine
         self.views = views
         self.cache_gb = cache_gb
@@ -76,6 +78,11 @@ class ExecutionPolicy:
         self.compile = compile
         self.precision = precision
         self.memory_format = memory_format
+
+    @property
+    def cache_bytes(self) -> int | None:
+        """That the caches on disk may have; None where `cache_gb` does not say."""
+        return None if self.cache_gb is None else int(self.cache_gb * 1e9)
 
     def resolve(self, device: str) -> str:
         """The precision on a device: 'fp32', 'bf16' or 'fp16'."""

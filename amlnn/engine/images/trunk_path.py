@@ -24,7 +24,7 @@ from amlnn.data.images.views import View
 from amlnn.engine.images.evaluation import is_plain, predict_from
 from amlnn.engine.images.feature_loader import FeatureLoader
 from amlnn.engine.images.trunk_engine import TrunkChoice
-from amlnn.engine.images.trunk_refusals import why_not_trained
+from amlnn.engine.images.trunk_refusals import refuse_too_large, why_not_trained
 from amlnn.engine.plan import Plan
 from amlnn.engine.run.loops import EpochTrainLoop
 from amlnn.engine.run.versions import vision_versions
@@ -63,7 +63,8 @@ class TrunkPath:
             loaders: Of images, by part, for which the trunk's engine is chosen; without, torch.
 
         Raises:
-            ConfigError: `execution` demands it, or an engine, and that would be wrong or useless.
+            ConfigError: `execution` demands it, or an engine, and that would be wrong or useless;
+                or it demands a cache of what has no room.
             UsageError: a run cannot go on with the engine that it began with.
         """
         policy = plan.policy
@@ -90,7 +91,12 @@ class TrunkPath:
         notes = [f'trunk: {last} in {plan.precision}{folded}{engine}; '
                  f'{views} view{"s" * (views != 1)} of each image for {epochs} epochs'
                  + ('' if keep else ', computed as they come')]
-        return cls(model, trunk, split, views, epochs, keep, notes)
+        path = cls(model, trunk, split, views, epochs, keep, notes)
+        if keep and policy.asks_for_cache and loaders:
+            refuse_too_large(path._shape(loaders['train']), trunk.dtype,
+                             len(loaders['train'].dataset), policy.views or views,
+                             policy.cache_bytes)
+        return path
 
     def loader(self, plan: Plan, part: str, images: DataLoader, warn) -> 'FeatureLoader':
         """The loader of features that stands in for one of images.
@@ -114,12 +120,8 @@ class TrunkPath:
                'mean': _numbers(self.model.data_preprocessor, 'mean'),
                'std': _numbers(self.model.data_preprocessor, 'std'),
                'data': _content(images.dataset), 'reading': READING, 'versions': vision_versions()}
-        limit = plan.policy.cache_gb
-        sample = default_collate([images.dataset[View(0, 0)]])
-        shape = self.trunk.shape_of(self._inputs(sample))
-        store = FeatureStore.open(
-            cache_root(), key, shape, self.trunk.dtype, ids, views,
-            None if limit is None else int(limit * 1e9), warn)
+        store = FeatureStore.open(cache_root(), key, self._shape(images), self.trunk.dtype, ids,
+                                  views, plan.policy.cache_bytes, warn)
         self.stores.append(store)
         return FeatureLoader(self.features, self.label, images, store,
                              keep=self.keep or not training)
@@ -136,6 +138,11 @@ class TrunkPath:
     def features(self, batch: dict) -> torch.Tensor:
         """Features of a collated batch of images."""
         return self.trunk(self._inputs(batch))
+
+    def _shape(self, images: DataLoader) -> tuple[int, ...]:
+        """Of the features of a loader's images."""
+        sample = default_collate([images.dataset[View(0, 0)]])
+        return self.trunk.shape_of(self._inputs(sample))
 
     def _inputs(self, batch: dict) -> torch.Tensor:
         return self.model.data_preprocessor(batch, False)['inputs']

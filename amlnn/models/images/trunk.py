@@ -157,6 +157,7 @@ class Trunk(nn.Module):
         self._learn = LearningSizes(model.backbone, begins) if begins else None
         self.fused = False
         self._run = self._run_stages
+        self._shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._compute_dtype = torch.float32
         probe = probe_of(model.backbone, image_side)
         reference = self(probe).float()
@@ -201,7 +202,13 @@ class Trunk(nn.Module):
 
     def shape_of(self, images_BCHW: Tensor) -> tuple[int, ...]:
         """Of one image's features, for images of this size."""
-        return tuple(self(images_BCHW[:1]).shape[1:])
+        size = tuple(images_BCHW.shape[1:])
+        if size not in self._shapes:
+            self._shapes[size] = self._shape_of(images_BCHW[:1])
+        return self._shapes[size]
+
+    def _shape_of(self, image_BCHW: Tensor) -> tuple[int, ...]:
+        return tuple(self(image_BCHW).shape[1:])
 
     def _parts(self, images_BCHW: Tensor) -> Sequence[Tensor]:
         if not self.fused:
