@@ -15,6 +15,7 @@ from amlnn.command import TOOLS
 LAYERS = [
     ['atomic', 'bug_report', 'checkpoint_facts', 'command', 'console', 'errors', 'file_kinds',
      'folder_swap', 'foreign_flags', 'foreign_texts', 'launcher', 'locks', 'markers', 'opencv',
+     'openvino_library',
      'predicted_series', 'quiet',
      'records',
      'registry',

@@ -28,10 +28,10 @@ from amlnn.engine.rehearsal import kept_generators
 from amlnn.errors import ConfigError, UsageError
 from amlnn.models.images.calls import in_eval_mode
 from amlnn.models.images.int8_trunk import Int8Trunk
-from amlnn.models.images.openvino_library import nncf_version, openvino_version
 from amlnn.models.images.openvino_trunk import OpenVINOTrunk, Unfit
 from amlnn.models.images.stages import list_stages, run_stages
 from amlnn.models.images.trunk import Trunk, trunk_key
+from amlnn.openvino_library import nncf_version, openvino_version
 from amlnn.user_cache import read_cached, write_cached
 
 __all__ = ['TrunkChoice', 'images_per_second']

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from amlnn.errors import ConfigError
 from amlnn.models.images.folding import relative_difference
-from amlnn.models.images.openvino_library import import_openvino, openvino_core
 from amlnn.models.images.trunk import DTYPES, TOLERANCES, Trunk
+from amlnn.openvino_library import import_openvino, openvino_core
 
 __all__ = ['OpenVINOTrunk', 'Unfit']
 

@@ -15,8 +15,8 @@ from amlnn.engine.images import trunk_engine
 from amlnn.engine.images.int8 import judge
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import ConfigError, UsageError
-from amlnn.models.images.openvino_library import openvino_version
 from amlnn.models.images.openvino_trunk import OpenVINOTrunk
+from amlnn.openvino_library import openvino_version
 from amlnn.records import read_run
 
 pytestmark = pytest.mark.usefixtures('own_cache')
