@@ -96,6 +96,8 @@ class PredictOptions(CheckpointOptions):
     inputs: Sequence[str]
     topk: int | None = None
     """Of a classifier: how many classes to name; None for the usual number."""
+    reject_below: float | None = None
+    """Of a classifier: the least probability of the best class of an image that is answered."""
     json: bool = False
     """Of a classifier: one JSON object a line."""
     out: Path | None = None

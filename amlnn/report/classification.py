@@ -109,7 +109,8 @@ def _upright(longest: int, side: float, count: int) -> bool:
 
 
 def draw_reliability(result: 'Calibration', path: Path | str | None,
-                     title: str = 'Reliability', narrow: bool = False) -> 'Figure':
+                     title: str = 'Reliability', narrow: bool = False,
+                     after: 'Calibration | None' = None) -> 'Figure':
     """Draw accuracy against confidence by bin, and below how many images each bin holds.
 
     Args:
@@ -117,9 +118,11 @@ def draw_reliability(result: 'Calibration', path: Path | str | None,
         path: Where the PNG goes, or None.
         title: At the top of the figure.
         narrow: Whether it is for a narrow screen.
+        after: The same at a fitted temperature.
     """
     figure = new_figure(*((NARROW, 4.4) if narrow else (5.2, 5.6)))
-    heading(figure, title, f'expected calibration error {100 * result.ece:.1f} points')
+    fitted = f', {100 * after.ece:.1f} at a fitted temperature' if after else ''
+    heading(figure, title, f'expected calibration error {100 * result.ece:.1f} points{fitted}')
     top, bottom = figure.subplots(2, 1, height_ratios=[4, 1.1], sharex=True)
     style_axes(top, ylabel='share that is right (%)')
     style_axes(bottom, xlabel='confidence: largest probability (%)', ylabel='images', grid='y')
@@ -133,6 +136,11 @@ def draw_reliability(result: 'Calibration', path: Path | str | None,
     # The distance from the diagonal is what the error sums.
     top.vlines(confidence, np.minimum(accuracy, confidence), np.maximum(accuracy, confidence),
                color=COLOURS[1], linewidth=1.8)
+    if after:
+        some = after.counts > 0
+        top.plot(100 * after.confidence[some], 100 * after.accuracy[some], 's', color=COLOURS[2],
+                 markersize=4.5, markerfacecolor='white', label='at a fitted temperature')
+        top.legend(loc='upper left', fontsize=8, frameon=False, labelcolor=MUTED)
     top.annotate('as right as sure', (24, 24), xytext=(-4, 5), textcoords='offset points',
                  rotation=45, rotation_mode='anchor', transform_rotates_text=True, fontsize=8.5,
                  color=MUTED)

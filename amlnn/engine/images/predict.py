@@ -44,15 +44,18 @@ class Prediction:
     """As given, or below the given folder."""
     topk: list[dict]
     """[{'label': int, 'name': str, 'prob': float}, ...]"""
+    rejected: bool | None = None
+    """Whether the first is less probable than what was asked for; None where nothing was."""
 
     def as_json(self) -> str:
         """One JSON object."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps({key: value for key, value in asdict(self).items() if value is not None},
+                          ensure_ascii=False)
 
     def as_text(self) -> str:
         """The path, then names with their probabilities."""
         best = '  '.join(f'{each["name"]} {each["prob"]:.3f}' for each in self.topk)
-        return f'{self.path}  {best}'
+        return f'{self.path}  unanswered: {best}' if self.rejected else f'{self.path}  {best}'
 
 
 def check_inputs(options: PredictOptions) -> None:
@@ -67,6 +70,9 @@ def check_inputs(options: PredictOptions) -> None:
         raise UsageError('--future is for a forecaster', hint='leave it out')
     if options.topk is not None and options.topk < 1:
         raise UsageError(f'--topk is {options.topk}', hint='at least 1')
+    if options.reject_below is not None and not 0 < options.reject_below <= 1:
+        raise UsageError(f'--reject-below is {options.reject_below:g}',
+                         hint='a probability: more than 0, at most 1; the report of a run has some')
     find_images(options.inputs)
 
 
@@ -104,6 +110,8 @@ def predict(model: nn.Module, plan: Plan, names: Sequence[str] | None, options: 
                 predictions = _predict_batch(model, samples, shown, names, topk,
                                              plan.forward_context)
             for prediction in predictions:
+                if options.reject_below is not None:
+                    prediction.rejected = prediction.topk[0]['prob'] < options.reject_below
                 yield prediction.as_json() if options.json else prediction.as_text()
 
 
