@@ -14,6 +14,7 @@ A run writes these files and results reads them; neither imports the other. The 
     best.pth
     predictions_<split>.npz      id [N] str; label [N] int64; prob [N, K] float32; classes [K] str
     test_<split>.json            TestRecord below, written by tools/test.py
+    insight_<split>.npz          written by tools/test.py --explain; see amlnn/results/insight.py
     components.npz               the parts of a generated series
 
 A forecast's `predictions_<split>.npz` holds, for N windows, P steps ahead and C columns: id [N] str

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 from torch import nn
 
-from amlnn.atomic import write_text
+from amlnn.atomic import replacing, write_text
 from amlnn.config.own_imports import keep_own_modules
 from amlnn.console import say
 from amlnn.engine.device import choose_device, device_name, set_environment
@@ -23,7 +24,7 @@ from amlnn.engine.run.folder import (
     utc_now,
 )
 from amlnn.engine.run.resume import change_of
-from amlnn.engine.task import Task, in_scope, open_task, task_class
+from amlnn.engine.task import Evaluation, Task, in_scope, open_task, task_class
 from amlnn.engine.weights import PRETRAINED, Weights
 from amlnn.errors import ConfigError, DataError
 from amlnn.records import TestRecord, write_record
@@ -81,16 +82,34 @@ def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord
         if not all_.first:
             return record
         task.complete(record, result, model, loader, weights, options, console)
+        further = _explained(task, result, model, loader, console) if options.explain else {}
     folder = options.into or _folder(task, model, {split: result.samples}, options)
     folder.mkdir(parents=True, exist_ok=True)
     record.checkpoint = name_within(folder, options.checkpoint)
     task.write_predictions(folder / f'predictions_{split}.npz', result)
+    _write_arrays(folder / f'insight_{split}.npz', further)
     write_record(folder / f'test_{split}.json', record)
     if options.out:
         write_record(options.out, record)
     task.show(record, console)
     say(console, f'written: {folder / f"test_{split}.json"}')
     return record
+
+
+def _explained(task: Task, evaluation: Evaluation, model: nn.Module, loader, console: Console
+               ) -> dict[str, np.ndarray]:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        shown = bar.add_task('explaining', total=None)
+        return task.explain(evaluation, model, loader, lambda count: bar.advance(shown, count))
+
+
+def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Keep arrays; without any, none of another checkpoint's stay."""
+    if not arrays:
+        path.unlink(missing_ok=True)
+        return
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
 
 
 def open_weights(options: CheckpointOptions) -> tuple[Task, Weights]:

@@ -82,6 +82,8 @@ class TestOptions(CheckpointOptions):
     """Folder of the record and the predictions, in the place of the checkpoint's run."""
     tta: bool = False
     """Average over augmented views of every image: the config's `tta_pipeline`, else two flips."""
+    explain: bool = False
+    """Of a classifier: keep where it looked and how its features lie, for the report."""
     baselines: Sequence[str] = ()
     """Of a forecast: slow methods to show beside the others: 'ets', 'theta', 'arima'."""
     baseline_windows: int | None = None

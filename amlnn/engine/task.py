@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+import numpy as np
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
@@ -313,6 +314,18 @@ class Task(ABC):
     def complete(self, record: TestRecord, evaluation: Evaluation, model: nn.Module, loader,
                  weights: Weights, options, console: Console) -> None:
         """Add what only this kind's record of a test has."""
+
+    def explain(self, evaluation: Evaluation, model: nn.Module, loader,
+                on_batch: Callable[[int], None]) -> dict[str, np.ndarray]:
+        """Arrays for `insight_<split>.npz`, where `TestOptions` ask for it; see `amlnn.records`.
+
+        Args:
+            evaluation: Of the model.
+            model: With the checkpoint's weights.
+            loader: Of what was evaluated.
+            on_batch: Told the number of samples after each batch.
+        """
+        raise NotImplementedError(f'a {type(self).__name__} has nothing to explain')
 
     @abstractmethod
     def show(self, record: TestRecord, console: Console) -> None:

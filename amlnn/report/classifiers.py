@@ -44,6 +44,7 @@ from amlnn.report.columns import (
 )
 from amlnn.report.ensembles import ensemble_blocks
 from amlnn.report.figures import metric_label
+from amlnn.report.insight import insight_blocks
 from amlnn.report.presented import Presented
 from amlnn.report.sureness import fitted_on, sureness_blocks
 from amlnn.results.classification import (
@@ -158,7 +159,8 @@ def _prediction_blocks(run: StoredRun, title: str, split: str, stem: Path) -> li
         *sureness_blocks(predictions, fitted, other, f'{title} on {split}', stem),
         Heading('Classes'), *_class_tables(class_scores(predictions)),
         *_mistakes(worst_mistakes(predictions), _data_root(run, split),
-                   f'{title} on {split}', stem)]
+                   f'{title} on {split}', stem),
+        *insight_blocks(run.folder, split, predictions.classes, f'{title} on {split}', stem)]
 
 
 def _confusion_and_reliability(predictions: Predictions, fitted: Tempered, what: str,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from torch import nn
@@ -328,6 +329,9 @@ class ImageTask(Task):
             raise UsageError('--baselines are of forecasts, and '
                              f'`{self.plan.loaded.path}` classifies images',
                              hint='leave --baselines and --baseline-windows out')
+        if options.explain and options.tta:
+            raise UsageError('--explain looks at images as they are, and --tta at several views',
+                             hint='leave one of the two out')
 
     def fit_test(self, options, split: str) -> None:
         """Let every image come in several views where they are averaged."""
@@ -342,6 +346,12 @@ class ImageTask(Task):
                  console: Console) -> None:
         """Note whether views were averaged."""
         record.tta = options.tta
+
+    def explain(self, evaluation: Evaluation, model: nn.Module, loader,
+                on_batch: Callable[[int], None]) -> dict[str, np.ndarray]:
+        """See `Task` and `insight`."""
+        from amlnn.engine.images.insight import insight  # rarely asked for
+        return insight(model, loader, evaluation, self.plan.forward_context, on_batch)
 
     def show(self, record: TestRecord, console: Console) -> None:
         """See `Task`."""
