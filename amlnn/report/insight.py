@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ['draw_looked', 'draw_map', 'insight_blocks']
 
-_NAMED_UP_TO = 10  # classes with a colour of their own and a name in the legend
 _SIDE = 160  # pixels of a picture on the page
 
 
@@ -94,7 +93,7 @@ def draw_map(found: FeatureMap, classes: Sequence[str], path: Path | str | None,
     style_axes(axes, grid='none')
     axes.set_xticks([])
     axes.set_yticks([])
-    named = len(classes) <= _NAMED_UP_TO
+    named = len(classes) <= len(COLOURS)  # each with a colour of its own
     for label in np.unique(found.labels):
         own = found.labels == label
         colour = COLOURS[label % len(COLOURS)] if named else COLOURS[0]
