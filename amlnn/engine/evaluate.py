@@ -62,14 +62,15 @@ def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord
         tester = task.tester(model, options)
         all_.on_first(lambda: rehearse_evaluation(task, tester, split, loader))
         evaluator = task.evaluator(split, loader)
+        fast = task.fast_inference(model, loader, options, console)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             shown = bar.add_task(f'testing on {split}', total=len(loader.dataset) // all_.count)
             result = task.evaluate(tester, loader, evaluator,
-                                   lambda count: bar.advance(shown, count))
+                                   lambda count: bar.advance(shown, count), fast and fast.forward)
         record = TestRecord(
             checkpoint=str(options.checkpoint), checkpoint_epoch=weights.meta.get('epoch'),
             split=split, samples=result.samples, loss=result.loss, metrics=result.metrics,
-            arrays=result.arrays,
+            arrays=result.arrays, engine=fast.engine if fast else task.engine,
             seconds=round(result.seconds, 3),
             samples_per_second=round(result.samples / result.seconds, 2),
             device=device_name(task.plan.device), precision=task.plan.precision,
