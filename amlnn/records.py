@@ -49,10 +49,10 @@ __all__ = ['OWN', 'REPEAT_LAST', 'SCHEMA_VERSION', 'TRAIN_MEAN', 'TRUTH', 'Epoch
            'epoch_of', 'is_known', 'misfit', 'present_names', 'process_count', 'read_run',
            'read_test', 'record_of', 'write_record']
 
-SCHEMA_VERSION = 5
-"""4 and 5 added what has a default: errors by series, the engine of the trunk."""
+SCHEMA_VERSION = 6
+"""4 to 6 added what has a default: errors by series, the engine of the trunk, that of a test."""
 
-_READ = (1, 2, 3, 4, 5)
+_READ = (1, 2, 3, 4, 5, 6)
 
 # What version 1 called otherwise; there windows were called images.
 _RENAMED = {'images_per_second': 'samples_per_second', 'total_images': 'total_samples'}
@@ -191,6 +191,10 @@ class TestRecord:
     changed while it was trained.
     """
     tta: bool = False
+    engine: str | None = None
+    """What computed a classifier's backbone: 'torch', the model's own forward; 'torch-folded', with
+    batch norms folded; 'openvino' or 'openvino-int8'.
+    """
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
     """Of a forecast: errors and 'windows' of simple methods by name, on all windows of the part.
 

@@ -11,6 +11,7 @@ from amlnn.atomic import replacing, write_text
 from amlnn.config.own_imports import keep_own_modules
 from amlnn.console import say
 from amlnn.engine.device import choose_device, device_name, set_environment
+from amlnn.engine.evaluations import Evaluation
 from amlnn.engine.new_record import new_record
 from amlnn.engine.options import CheckpointOptions, TestOptions
 from amlnn.engine.processes import Processes, joined, processes
@@ -24,7 +25,7 @@ from amlnn.engine.run.folder import (
     utc_now,
 )
 from amlnn.engine.run.resume import change_of
-from amlnn.engine.task import Evaluation, Task, in_scope, open_task, task_class
+from amlnn.engine.task import Task, in_scope, open_task, task_class
 from amlnn.engine.weights import PRETRAINED, Weights
 from amlnn.errors import ConfigError, DataError
 from amlnn.records import TestRecord, write_record
@@ -63,14 +64,15 @@ def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord
         tester = task.tester(model, options)
         all_.on_first(lambda: rehearse_evaluation(task, tester, split, loader))
         evaluator = task.evaluator(split, loader)
+        fast = task.fast_inference(model, loader, options, console)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             shown = bar.add_task(f'testing on {split}', total=len(loader.dataset) // all_.count)
             result = task.evaluate(tester, loader, evaluator,
-                                   lambda count: bar.advance(shown, count))
+                                   lambda count: bar.advance(shown, count), fast and fast.forward)
         record = TestRecord(
             checkpoint=str(options.checkpoint), checkpoint_epoch=weights.meta.get('epoch'),
             split=split, samples=result.samples, loss=result.loss, metrics=result.metrics,
-            arrays=result.arrays,
+            arrays=result.arrays, engine=fast.engine if fast else task.engine,
             seconds=round(result.seconds, 3),
             samples_per_second=round(result.samples / result.seconds, 2),
             device=device_name(task.plan.device), precision=task.plan.precision,

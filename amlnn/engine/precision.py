@@ -34,7 +34,8 @@ class ExecutionPolicy:
             where there is much to compute.
         trunk_precision: 'int8' computes frozen stages in 8 bits, by OpenVINO, calibrated on
             training images and refused where features or decisions on others change too much;
-            None is `precision`, in which all else computes in any case.
+            None is `precision`, in which all else computes in any case. Testing and predicting take
+            both for the whole backbone, and 'torch' for the model's own forward.
         fold_batch_norm: Fold batch norm into convolutions where nothing is trained.
         compile: Run what is frozen through torch.compile.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 from mmengine.evaluator import Evaluator
@@ -23,6 +23,7 @@ from amlnn.config.own_imports import import_own_modules
 from amlnn.config.resolved import resolved_text
 from amlnn.console import say
 from amlnn.engine.build import build
+from amlnn.engine.evaluations import Evaluation, FastInference
 from amlnn.engine.plan import Plan
 from amlnn.engine.run.checkpoint import load_weights
 from amlnn.engine.run.versions import library_versions
@@ -32,22 +33,10 @@ from amlnn.models.parameters import parameter_row
 from amlnn.quiet import quiet_imports
 from amlnn.records import FrozenStage, TestRecord
 
-__all__ = ['Evaluation', 'Task', 'in_scope', 'open_task', 'parameter_names', 'task_class']
+__all__ = ['Task', 'in_scope', 'open_task', 'parameter_names', 'task_class']
 
 _CLASSES = {'classification': ('amlnn.engine.images.task', 'ImageTask'),
             'forecasting': ('amlnn.engine.series.task', 'SeriesTask')}
-
-
-class Evaluation(Protocol):
-    """What every evaluation gives, whatever its kind."""
-
-    metrics: dict[str, float]
-    arrays: dict[str, list]
-    """What metrics give that is no number, such as one value a class, as lists."""
-    loss: float | None
-    """Mean over the samples."""
-    samples: int
-    seconds: float
 
 
 class Task(ABC):
@@ -67,6 +56,7 @@ class Task(ABC):
         data_root: Folder or file of the data; None where there is none.
         fitted_at_once: The model is fitted, instead of being trained step by step.
         classes: A classifier's class names, in the order of their numbers; None where unknown.
+        engine: What records of tests call the model's own forward by; None where they do not say.
     """
 
     kind: ClassVar[str]
@@ -78,6 +68,7 @@ class Task(ABC):
     data_root: str | None = None
     classes: list[str] | None = None
     fitted_at_once: bool = False
+    engine: ClassVar[str | None] = None
 
     def __init__(self, plan: Plan):
         self.plan = plan
@@ -310,6 +301,21 @@ class Task(ABC):
     def tester(self, model: nn.Module, options) -> nn.Module:
         """What is evaluated for a model with `TestOptions`."""
         return model
+
+    def fast_inference(self, model: nn.Module, loader, options,
+                       console: Console) -> FastInference | None:
+        """What evaluates a part faster than the model's own forward; None where nothing does.
+
+        Args:
+            model: With its weights; not what it is wrapped in.
+            loader: Of the part.
+            options: `TestOptions`.
+            console: Told what is chosen.
+
+        Raises:
+            ConfigError: the config demands what cannot be.
+        """
+        return None
 
     def complete(self, record: TestRecord, evaluation: Evaluation, model: nn.Module, loader,
                  weights: Weights, options, console: Console) -> None:

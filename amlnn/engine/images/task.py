@@ -65,6 +65,7 @@ class ImageTask(Task):
     samples = 'images'
     rate = 'img'
     scope = 'mmpretrain'
+    engine = 'torch'
 
     @classmethod
     def register(cls) -> None:
@@ -341,6 +342,18 @@ class ImageTask(Task):
     def tester(self, model: nn.Module, options) -> nn.Module:
         """A model that averages over views where that is asked for."""
         return averaging(self.plan.config, model) if options.tta else model
+
+    def fast_inference(self, model: nn.Module, loader, options, console: Console):
+        """The FastBackbone, where one is asked for or the images are many."""
+        from amlnn.engine.images.fast_inference import (  # brings in MMPretrain
+            InferenceImages,
+            fast_backbone,
+            first_samples,
+        )
+        images = InferenceImages(self.plan, model, lambda: first_samples(loader.dataset),
+                                 len(loader.dataset))
+        return fast_backbone(self.plan, model, images, console,
+                             "--tta averages over an image's views" if options.tta else '')
 
     def complete(self, record: TestRecord, evaluation, model, loader, weights, options,
                  console: Console) -> None:

@@ -23,13 +23,12 @@ from amlnn.data.images.pixels import READING
 from amlnn.data.images.views import View
 from amlnn.engine.images.evaluation import is_plain, predict_from
 from amlnn.engine.images.feature_loader import FeatureLoader
-from amlnn.engine.images.trunk_engine import TrunkChoice
+from amlnn.engine.images.trunk_engine import TrainingImages, TrunkChoice, trunk_words
 from amlnn.engine.images.trunk_refusals import refuse_too_large, why_not_trained
 from amlnn.engine.plan import Plan
 from amlnn.engine.run.loops import EpochTrainLoop
 from amlnn.engine.run.versions import vision_versions
 from amlnn.errors import ConfigError
-from amlnn.models.images.stages import list_stages
 from amlnn.models.images.trunk import Trunk, extract_from, split_point, trunk_key, why_not
 from amlnn.quiet import quiet_imports
 
@@ -81,14 +80,10 @@ class TrunkPath:
         split = split_point(model)
         epochs = plan.config['train_cfg']['max_epochs']
         views = min(policy.views or epochs, epochs)
-        trunk, engine = TrunkChoice(plan, model, split, loaders or {}, views).trunk()
+        images = TrainingImages(model, loaders, views) if loaders else None
+        trunk, engine = TrunkChoice(plan, model, split, images).trunk()
         keep = policy.trunk_cache is True or views < epochs
-        stages = list_stages(model.backbone)
-        last = 'the whole backbone' if split == len(stages) else \
-            f'the stages to {stages[split - 1].name}'
-        folded = f', {trunk.folded} batch norms folded' if trunk.folded else ''
-        engine = f', {engine}' if engine else ''
-        notes = [f'trunk: {last} in {plan.precision}{folded}{engine}; '
+        notes = [f'{trunk_words(model, trunk, split, plan.precision, engine)}; '
                  f'{views} view{"s" * (views != 1)} of each image for {epochs} epochs'
                  + ('' if keep else ', computed as they come')]
         path = cls(model, trunk, split, views, epochs, keep, notes)

@@ -38,7 +38,8 @@ with quiet_imports():
     from mmpretrain.models.classifiers import ImageClassifier
     from mmpretrain.models.necks import GlobalAveragePooling
 
-__all__ = ['DTYPES', 'TOLERANCES', 'Trunk', 'extract_from', 'split_point', 'trunk_key', 'why_not']
+__all__ = ['DTYPES', 'TOLERANCES', 'Trunk', 'extract_from', 'split_point', 'trunk_key', 'why_not',
+           'why_not_divided']
 
 DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
@@ -68,6 +69,16 @@ def split_point(model: nn.Module) -> int:
     return split - 1 if whole and not gives_tensor(model.backbone) else split
 
 
+def why_not_divided(model: nn.Module) -> str | None:
+    """One line on why a model is no backbone with a head behind it, or None where it is."""
+    if not isinstance(model, ImageClassifier) or getattr(model, 'backbone', None) is None:
+        return f'{type(model).__name__} has no backbone and head to be split between'
+    for method in ('forward', 'extract_feat', 'loss', 'predict'):
+        if getattr(type(model), method) is not getattr(ImageClassifier, method):
+            return f'{type(model).__name__} has its own `{method}`'
+    return None
+
+
 def why_not(model: nn.Module, image_side: int | None = None) -> str | None:
     """One line on why a trunk would be wrong or useless, or None where there can be one.
 
@@ -76,12 +87,9 @@ def why_not(model: nn.Module, image_side: int | None = None) -> str | None:
         image_side: Pixels of the random image on which the stages are checked; if None, few that
             the backbone takes.
     """
-    backbone = getattr(model, 'backbone', None)
-    if not isinstance(model, ImageClassifier) or backbone is None:
-        return f'{type(model).__name__} has no backbone and head to be split between'
-    for method in ('forward', 'extract_feat', 'loss', 'predict'):
-        if getattr(type(model), method) is not getattr(ImageClassifier, method):
-            return f'{type(model).__name__} has its own `{method}`'
+    if reason := why_not_divided(model):
+        return reason
+    backbone = model.backbone
     if getattr(model.data_preprocessor, 'batch_augments', None):
         own = any(each.requires_grad for each in backbone.parameters())
         return 'batch augmentations (mixup, cutmix) mix images, and a mixture has no place in a ' \
