@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from amlnn.data.prepare.archives import is_archive, unpack_source
 from amlnn.data.prepare.choices import Choices
 from amlnn.data.prepare.copies import judge_copies, judge_near_copies
+from amlnn.data.prepare.fixes import apply_fixes, read_fixes
 from amlnn.data.prepare.inspect import RawImage, find_copies, read_images
 from amlnn.data.prepare.losses import convert_images, find_losses, find_ranges
 from amlnn.data.prepare.manifest import Problem
@@ -88,6 +89,8 @@ def accept(source: Path, opened: Source, choices: Choices, work: Path,
             too little.
         DataError: `--group-by` finds nothing.
     """
+    if choices.fixes is not None:
+        opened = apply_fixes(opened, read_fixes(choices.fixes))
     images, unreadable = read_images(opened.files, console, choices.on_loss == 'convert',
                                      choices.pixel_limit)
     settled = [problem for problem in opened.problems if problem.action]
