@@ -25,7 +25,7 @@ LAYERS = [
     ['engine'],
     ['results'],
     ['report'],
-    ['sweep'],
+    ['sweep', 'doctor'],
     ['studies'],
     ['commands'],
     ['__main__'],

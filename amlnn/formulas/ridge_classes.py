@@ -72,7 +72,8 @@ class _Weights:
         self.offset_K = (share_K - mean_C @ weights_CK).astype(np.float32)
 
     def scores(self, rows_BC: np.ndarray) -> np.ndarray:
-        return rows_BC @ self.weights_CK + self.offset_K
+        scores_BK: np.ndarray = rows_BC @ self.weights_CK + self.offset_K
+        return scores_BK
 
 
 class _Sums:

@@ -33,7 +33,7 @@ class Standardised:
 
     def rows(self, places: slice | np.ndarray) -> np.ndarray:
         """Standardised rows, float32 [B, C]."""
-        rows_BC = np.asarray(self.features[places], np.float32) - self.mean
+        rows_BC: np.ndarray = np.asarray(self.features[places], np.float32) - self.mean
         rows_BC *= self.scale
         return rows_BC
 

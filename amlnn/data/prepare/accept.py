@@ -41,6 +41,8 @@ class Accepted:
     deep_ranges: dict[str, list[float]]
     parts: dict[str, str]
     groups: dict[str, int]
+    near: list[list[str]]
+    """Paths of images that are nearly the same."""
 
 
 def open_any(source: Path, choices: Choices, unpacked: Path | None = None) -> Source:
@@ -161,7 +163,8 @@ def _fill_splits(source: Path, opened: Source, choices: Choices, images: list[Ra
     return Accepted(names, images, split_of, splits, _in_order(problems), opened.file_count,
                     deep_ranges, opened.parts,
                     {split: sum(split_of[group[0]] == split for group in groups)
-                     for split in splits} if choices.group_by else {})
+                     for split in splits} if choices.group_by else {},
+                    [[image.path for image in group] for group in near])
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:
