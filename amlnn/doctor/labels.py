@@ -12,8 +12,7 @@ import numpy as np
 
 from amlnn.errors import DataError
 from amlnn.formulas.class_pairs import ClassPair, pair_intervals, pairwise_recall
-from amlnn.formulas.folds import grouped_folds
-from amlnn.formulas.neighbours import (
+from amlnn.formulas.close_images import (
     close_pairs,
     coordinates,
     far_out,
@@ -21,8 +20,9 @@ from amlnn.formulas.neighbours import (
     nearest,
     own_class_distance,
 )
+from amlnn.formulas.folds import grouped_folds
 from amlnn.formulas.proportions import wilson
-from amlnn.formulas.ridge_classes import class_probabilities, ridge_scores
+from amlnn.formulas.ridge_folds import class_probabilities, fold_scores
 from amlnn.formulas.standardised import blocks, standardise
 
 __all__ = ['FEWEST', 'LabelJudgement', 'find_suspects', 'judge_labels']
@@ -92,7 +92,7 @@ def judge_labels(features_NC: np.ndarray, labels_N: np.ndarray, classes: int,
     near_P2, near_P = close_pairs(features, few_ND, max(_CLOSE, 1 - _CLOSER_THAN_USUAL * usual))
     group_N = linked(len(labels_N), np.concatenate([near_P2, *map(_chain, copies)]))
     fold_N = grouped_folds(labels_N, group_N, folds, seed)
-    scores_NK, penalty = ridge_scores(features, labels_N, classes, fold_N)
+    scores_NK, penalty = fold_scores(features, labels_N, classes, fold_N)
     prob_NK = class_probabilities(scores_NK, labels_N)
     suspect_N, suggestion_N, margin_N = find_suspects(prob_NK, labels_N, group_N)
     distance_N = own_class_distance(few_ND, labels_N)

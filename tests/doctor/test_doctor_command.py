@@ -108,10 +108,19 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_is_computed(tmp
     assert status == 2 and 'holds no earlier findings' in errors
 
 
-def test_features_that_are_not_finite_name_the_image(raw, run_tool, write_config, tmp_path):
-    config = write_config('model = dict(data_preprocessor=dict(mean=[0, 0, 0], std=[0, 0, 0]))')
-    status, _, errors = run_tool('doctor', raw, '--out', tmp_path / 'out', '--config', config,
-                                 '--device', 'cpu')
+def test_features_that_are_not_finite_name_the_image(raw, run_tool, write_config, tmp_path,
+                                                     monkeypatch):
+    from amlnn.engine.images.task import ImageTask
+    build = ImageTask.build_model
+
+    def damaged(self, weights=True):
+        model, said = build(self, weights)
+        model.backbone.layer4[0].conv1.weight.data[0] = float('inf')
+        return model, said
+
+    monkeypatch.setattr(ImageTask, 'build_model', damaged)
+    status, _, errors = run_tool('doctor', raw, '--out', tmp_path / 'out', '--config',
+                                 write_config(), '--device', 'cpu')
     assert status == 2 and 'are not finite' in errors and 'blue/00.png' in errors
     assert not (tmp_path / 'out').exists()
 

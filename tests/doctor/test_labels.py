@@ -1,7 +1,11 @@
 """Labels judged by generated features: what is planted is found, and clean data are left alone."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from generated import ROOT
 from sklearn.datasets import load_digits
 
 from amlnn.doctor.labels import FEWEST, find_suspects, judge_labels
@@ -141,3 +145,40 @@ def test_suspects_are_those_of_cleanlab():
     for place in range(400):
         others = np.delete(prob[place], labels[place])
         assert margin[place] == pytest.approx(prob[place, labels[place]] - others.max())
+
+
+MANY = '''
+import resource, sys, time
+import numpy as np
+from amlnn.doctor.labels import judge_labels
+generator = np.random.default_rng(0)
+images, columns, classes = 100_000, 2048, 100
+labels = generator.integers(0, classes, images)
+centres = generator.normal(size=(classes, columns)).astype(np.float32)
+features = np.memmap(sys.argv[1], np.float32, 'w+', shape=(images, columns))
+# Few directions in which images differ much, and many in which little, as backbones give them.
+mix = generator.normal(size=(64, columns)).astype(np.float32)
+for begin in range(0, images, 5000):
+    rows = slice(begin, begin + 5000)
+    features[rows] = centres[labels[rows]] + generator.normal(size=(5000, 64)).astype('f') @ mix \\
+        + generator.normal(size=(5000, columns), scale=0.5).astype('f')
+features[50_000:50_010] = features[:10]
+labels[50_000:50_010] = labels[:10]
+flipped = labels.copy()
+flipped[20_000:21_000] = (labels[20_000:21_000] + 1) % classes
+begin = time.perf_counter()
+judged = judge_labels(features, flipped, classes)
+named = np.flatnonzero(judged.suspect)
+print(f'{time.perf_counter() - begin:.0f}', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+      int(((named >= 20_000) & (named < 21_000)).sum()), len(named), len(judged.near_pairs))
+'''
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_images_take_less_than_2_gib(tmp_path):
+    shown = subprocess.run([sys.executable, '-c', MANY, str(tmp_path / 'features')], cwd=ROOT,
+                           capture_output=True, text=True, check=True).stdout
+    seconds, peak, found, named, pairs = map(int, shown.split())
+    assert peak < 2 * 2 ** 20, shown  # KiB
+    assert found > 800 and named < 2000 and pairs == 10, shown
+    assert seconds < 600, shown

@@ -9,8 +9,7 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from amlnn.formulas.class_pairs import pair_intervals, pairwise_recall
-from amlnn.formulas.folds import grouped_folds
-from amlnn.formulas.neighbours import (
+from amlnn.formulas.close_images import (
     close_pairs,
     coordinates,
     far_out,
@@ -18,7 +17,8 @@ from amlnn.formulas.neighbours import (
     nearest,
     own_class_distance,
 )
-from amlnn.formulas.ridge_classes import class_probabilities, ridge_scores
+from amlnn.formulas.folds import grouped_folds
+from amlnn.formulas.ridge_folds import class_probabilities, fold_scores
 from amlnn.formulas.standardised import blocks, standardise
 
 
@@ -62,7 +62,7 @@ def test_scores_are_those_of_a_ridge_regression_on_the_other_folds(columns):
     given, labels = features(columns=columns)
     fold = grouped_folds(labels, np.arange(300), 5)
     scaled = standardise(given)
-    found, strength = ridge_scores(scaled, labels, 4, fold, (0.1,))
+    found, strength = fold_scores(scaled, labels, 4, fold, (0.1,))
     rows = scaled.rows(slice(None)).astype(np.float64)
     expected = np.empty((300, 4))
     for each in range(5):
@@ -81,9 +81,9 @@ def test_the_penalty_is_that_with_the_least_squared_error_on_the_first_folds():
     first = fold < 2
     errors = []
     for each in asked:
-        scores, _ = ridge_scores(scaled, labels, 4, fold, (each,))
+        scores, _ = fold_scores(scaled, labels, 4, fold, (each,))
         errors.append(((scores[first] - np.eye(4)[labels[first]]) ** 2).sum())
-    assert ridge_scores(scaled, labels, 4, fold, asked)[1] == asked[int(np.argmin(errors))]
+    assert fold_scores(scaled, labels, 4, fold, asked)[1] == asked[int(np.argmin(errors))]
     assert np.argmin(errors) in (1, 2)
 
 
@@ -131,8 +131,8 @@ def test_pairs_across_blocks_are_found(monkeypatch):
     given, _ = features(images=300)
     given[250], given[299] = given[3], given[120]
     scaled = standardise(given)
-    monkeypatch.setattr('amlnn.formulas.neighbours._ROWS', 16)
-    monkeypatch.setattr('amlnn.formulas.neighbours._COLUMNS', 32)
+    monkeypatch.setattr('amlnn.formulas.close_images._ROWS', 16)
+    monkeypatch.setattr('amlnn.formulas.close_images._COLUMNS', 32)
     found, _ = close_pairs(scaled, coordinates(scaled), 0.999)
     assert found.tolist() == [[3, 250], [120, 299]]
     few = coordinates(scaled)

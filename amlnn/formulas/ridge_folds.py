@@ -4,7 +4,7 @@ import numpy as np
 
 from amlnn.formulas.standardised import Standardised, blocks
 
-__all__ = ['STRENGTHS', 'class_probabilities', 'ridge_scores']
+__all__ = ['STRENGTHS', 'class_probabilities', 'fold_scores']
 
 # N images, C features, K classes, F folds, B images of a block
 
@@ -20,7 +20,7 @@ _FITTED = 20_000
 _STEEPEST = 50.0
 
 
-def ridge_scores(features: Standardised, labels_N: np.ndarray, classes: int, fold_N: np.ndarray,
+def fold_scores(features: Standardised, labels_N: np.ndarray, classes: int, fold_N: np.ndarray,
                  strengths: tuple[float, ...] = STRENGTHS) -> tuple[np.ndarray, float]:
     """Score every image for every class by a regression on the images of the other folds.
 
@@ -43,7 +43,7 @@ def ridge_scores(features: Standardised, labels_N: np.ndarray, classes: int, fol
 
     >>> from amlnn.formulas.standardised import standardise
     >>> features = standardise(np.array([[0.0], [1.0], [0.1], [1.1]], np.float32))
-    >>> scores, strength = ridge_scores(features, np.array([0, 1, 0, 1]), 2, np.array([0, 0, 1, 1]))
+    >>> scores, strength = fold_scores(features, np.array([0, 1, 0, 1]), 2, np.array([0, 0, 1, 1]))
     >>> scores.argmax(axis=1).tolist(), strength
     ([0, 1, 0, 1], 0.01)
     """
