@@ -19,6 +19,7 @@ __all__ = ['CONSOLE', 'SYSTEM_LIBRARIES', 'SYSTEM_PACKAGES', 'TOOLS', 'CommandPa
 
 TOOLS = {
     'preprocess': 'data_preprocess.py',
+    'doctor': 'tools/doctor.py',
     'train': 'tools/train.py',
     'test': 'tools/test.py',
     'predict': 'tools/predict.py',

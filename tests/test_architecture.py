@@ -26,7 +26,7 @@ LAYERS = [
     ['engine'],
     ['results'],
     ['report'],
-    ['sweep'],
+    ['sweep', 'doctor'],
     ['studies'],
     ['commands'],
     ['__main__'],

@@ -10,8 +10,8 @@ from amlnn.report.svg import inline_svg
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ['Block', 'Facts', 'Fold', 'Heading', 'Listing', 'Pair', 'Picture', 'Table',
-           'Text', 'Thumbnail', 'Thumbnails', 'picture', 'pictures_in']
+__all__ = ['Block', 'Facts', 'Fold', 'Gallery', 'Heading', 'Listing', 'Pair', 'Picture', 'Table',
+           'Text', 'Thumbnail', 'Thumbnails', 'Tile', 'picture', 'pictures_in']
 
 _BROAD = 10  # inches
 
@@ -126,6 +126,27 @@ class Thumbnails(Block):
     file: str
     alt: str
     images: Sequence[Thumbnail] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """An image, or two beside one another, and what was found."""
+
+    names: Sequence[str]
+    images: Sequence[str]
+    """A JPEG in base64 for each name; '' where it cannot be read."""
+    found: str
+    sure: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Gallery(Block):
+    """Images with what was found of each, and no file beside the page."""
+
+    macro = 'gallery'
+    alt: str
+    tiles: Sequence[Tile]
 
 
 def picture(path: Path, draw: Callable[..., 'Figure'], alt: str, caption: str = '') -> Picture:

@@ -193,15 +193,16 @@ def draw_mistakes(mistakes: Sequence['Mistake'], data_root: Path | str | None, p
     save(figure, path, dpi=110)  # photographs are large as PNG
 
 
-def thumbnail_jpeg(name: str, data_root: Path | str | None) -> str | None:
+def thumbnail_jpeg(name: str, data_root: Path | str | None, side: int = 256) -> str | None:
     """The image as a small square JPEG in base64; None where it cannot be read.
 
     Args:
         name: Of a mistake.
         data_root: The folder to which it is relative; None if it is not known.
+        side: Pixels of the square.
     """
     from PIL import Image
-    pixels = _thumbnail(name, data_root)
+    pixels = _thumbnail(name, data_root, side)
     if pixels is None:
         return None
     written = io.BytesIO()
@@ -231,17 +232,17 @@ def _image_file(name: str, data_root: Path | str | None) -> Path | None:
         return None
 
 
-def _thumbnail(name: str, data_root: Path | str | None) -> np.ndarray | None:
-    """[H, W, 3] uint8, a centred square of at most 256 pixels, or None."""
+def _thumbnail(name: str, data_root: Path | str | None, side: int = 256) -> np.ndarray | None:
+    """[side, side, 3] uint8, a centred square, or None."""
     from PIL import Image, ImageOps
     file = _image_file(name, data_root)
     if file is None:
         return None
     try:
         with Image.open(file) as image:
-            image.draft('RGB', (512, 512))
+            image.draft('RGB', (2 * side, 2 * side))
             image = ImageOps.exif_transpose(image).convert('RGB')
-            return np.asarray(ImageOps.fit(image, (256, 256)))
+            return np.asarray(ImageOps.fit(image, (side, side)))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
 

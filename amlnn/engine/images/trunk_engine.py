@@ -31,7 +31,9 @@ from amlnn.models.images.calls import in_eval_mode
 from amlnn.models.images.int8_trunk import Int8Trunk
 from amlnn.models.images.openvino_trunk import OpenVINOTrunk, Unfit
 from amlnn.models.images.stages import list_stages, run_stages
-from amlnn.models.images.trunk import Trunk, trunk_key
+from amlnn.models.images.stages_trunk import Int8StagesTrunk, OpenVINOStagesTrunk, StagesTrunk
+from amlnn.models.images.trunk import Trunk
+from amlnn.models.images.trunk_key import trunk_key
 from amlnn.openvino_library import nncf_version, openvino_version
 from amlnn.user_cache import read_cached, write_cached
 
@@ -109,12 +111,14 @@ class TrunkChoice:
         model: Built and frozen.
         split: Stages of the trunk.
         images: That it will compute; without, torch does.
+        every_stage: Build trunks that give the pooled output of every stage; `split` is all stages.
     """
 
     plan: Plan
     model: nn.Module
     split: int
     images: Images | None
+    every_stage: bool = False
     _built: dict[str, Trunk] = field(default_factory=dict)
 
     def trunk(self) -> tuple[Trunk, str]:
@@ -230,7 +234,8 @@ class TrunkChoice:
         """Of the choice for this trunk and image size, with this machine and these versions."""
         facts = [_processor(), torch.get_num_threads(), amlnn.__version__, torch.__version__,
                  openvino_version(), engines, tuple(images_BCHW.shape),
-                 trunk_key(self.model, self.split, self.plan.precision, True)]
+                 trunk_key(self.model, self.split, self.plan.precision, True),
+                 *(['every stage'] if self.every_stage else [])]
         return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
@@ -283,17 +288,19 @@ def images_per_second(trunks: dict[str, Trunk], images_BCHW: Tensor) -> dict[str
 
 def _torch_trunk(choice: TrunkChoice) -> Trunk:
     policy = choice.plan.policy
-    return Trunk(choice.model, choice.split, choice.plan.precision, fold=policy.fold_batch_norm,
-                 compile=policy.compile)
+    kind = StagesTrunk if choice.every_stage else Trunk
+    return kind(choice.model, choice.split, choice.plan.precision, fold=policy.fold_batch_norm,
+                compile=policy.compile)
 
 
 def _openvino_trunk(choice: TrunkChoice) -> Trunk:
-    return OpenVINOTrunk(choice.model, choice.split, choice.plan.precision)
+    kind = OpenVINOStagesTrunk if choice.every_stage else OpenVINOTrunk
+    return kind(choice.model, choice.split, choice.plan.precision)
 
 
 def _int8_trunk(choice: TrunkChoice) -> Trunk:
-    return Int8Trunk(choice.model, choice.images.calibration[0], choice.split,
-                     choice.plan.precision)
+    kind = Int8StagesTrunk if choice.every_stage else Int8Trunk
+    return kind(choice.model, choice.images.calibration[0], choice.split, choice.plan.precision)
 
 
 _BUILDERS: dict[str, Callable[[TrunkChoice], Trunk]] = {

@@ -1,0 +1,147 @@
+"""What a doctor advises, image by image: a row of the table that `--fixes` applies."""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from amlnn.data.prepare.fixes import COLUMNS
+from amlnn.data.prepare.inspect import RawImage
+from amlnn.doctor.files import Files
+from amlnn.doctor.labels import LabelJudgement
+
+__all__ = ['REASONS', 'Finding', 'find_all', 'table_text']
+
+REASONS = {
+    'damaged': 'training cannot read it',
+    'same-image': 'the pixels of another image',
+    'near-duplicate': 'nearly the same as another image',
+    'mislabelled': 'most likely of another class',
+    'outlier': 'unlike all of its class',
+}
+"""In this order: an image has the first one that fits."""
+
+_JUDGED_FIRST = {'test': 0, 'val': 1, 'train': 2}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An image, and what to do with it."""
+
+    id: str
+    """Its path below the folder."""
+    label: str
+    suggestion: str
+    """The class that it should have; '' to leave it out."""
+    reason: str
+    """Of REASONS."""
+    score: float
+    """How sure that is, 0 to 1; within a reason it orders."""
+    other: str = ''
+    """The image that it is a copy of."""
+    apart: bool = False
+    """That one is in another part, or of another class."""
+
+
+def find_all(files: Files, judged: LabelJudgement | None) -> list[Finding]:
+    """Everything that is found, the surest first within each reason.
+
+    Args:
+        files: The folder.
+        judged: Its labels, image by image; None where they could not be judged.
+    """
+    found = {path: Finding(path, name, '', 'damaged', 1.0)
+             for path, name in files.damaged.items()}
+    sources: list[Iterable[Finding]] = [_copies(files, judged)]
+    if judged is not None:
+        sources += [_mislabelled(files, judged), _outliers(files, judged)]
+    for finding in (each for source in sources for each in source):
+        found.setdefault(finding.id, finding)
+    order = list(REASONS)
+    return sorted(found.values(), key=lambda each: (order.index(each.reason), -each.score, each.id))
+
+
+def table_text(findings: Iterable[Finding]) -> str:
+    """The table as CSV, a row a finding."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(COLUMNS)
+    writer.writerows((each.id, each.label, each.suggestion, each.reason, f'{each.score:.4f}')
+                     for each in findings)
+    return text.getvalue()
+
+
+def _copies(files: Files, judged: LabelJudgement | None) -> Iterable[Finding]:
+    """All images of a group of copies but one: the most probable label's, by which a model is
+    judged, the first."""
+    cosines: dict[tuple[int, int], float] = {}
+    groups = _linked(files) if judged is None else _groups(judged.group)
+    if judged is not None:
+        cosines = {(int(one), int(other)): float(cosine) for (one, other), cosine
+                   in zip(judged.near_pairs, judged.near_cosines, strict=True)}
+    for places in groups:
+        kept = _kept(files, judged, places)
+        for place in places:
+            if place == kept:
+                continue
+            image, other = files.images[place], files.images[kept]
+            same = image.pixels == other.pixels
+            alike = cosines.get((min(place, kept), max(place, kept)), 0.95)
+            yield Finding(image.path, image.class_name, '',
+                          'same-image' if same else 'near-duplicate', 1.0 if same else alike,
+                          other.path, image.part != other.part
+                          or image.class_name != other.class_name)
+
+
+def _kept(files: Files, judged: LabelJudgement | None, places: Sequence[int]) -> int:
+    """Which image of a group is not left out."""
+    labels = {name: number for number, name in enumerate(files.classes)}
+
+    def rank(place: int) -> tuple[float, int, str]:
+        image = files.images[place]
+        fits = 0.0 if judged is None else \
+            float(judged.probability[list(places), labels[image.class_name]].mean())
+        conflict = len({files.images[each].class_name for each in places}) > 1
+        return (-fits if conflict else 0.0, _JUDGED_FIRST.get(image.part, 0), image.path)
+
+    return min(places, key=rank)
+
+
+def _groups(group_N: np.ndarray) -> list[list[int]]:
+    members: dict[int, list[int]] = defaultdict(list)
+    for place, group in enumerate(group_N.tolist()):
+        members[group].append(place)
+    return [places for places in members.values() if len(places) > 1]
+
+
+def _linked(files: Files) -> list[list[int]]:
+    """Groups by the files alone; near copies hold the exact ones of their images."""
+    near = files.near_copies
+    known = {place for places in near for place in places}
+    return near + [places for places in files.copies if places[0] not in known]
+
+
+def _mislabelled(files: Files, judged: LabelJudgement) -> Iterable[Finding]:
+    for place in np.flatnonzero(judged.suspect):
+        image = files.images[place]
+        yield Finding(image.path, image.class_name,
+                      files.classes[int(judged.suggestion[place])], 'mislabelled',
+                      (1 - float(judged.margin[place])) / 2)
+
+
+def _outliers(files: Files, judged: LabelJudgement) -> Iterable[Finding]:
+    """Scores are shares of the distance that are more than what is usual in the class."""
+    labels_N = _labels(files.images, files.classes)
+    for place in np.flatnonzero(judged.outlier):
+        image = files.images[place]
+        usual = float(np.median(judged.distance[labels_N == labels_N[place]]))
+        yield Finding(image.path, image.class_name, '', 'outlier',
+                      1 - usual / max(float(judged.distance[place]), 1e-9))
+
+
+def _labels(images: Sequence[RawImage], classes: Sequence[str]) -> np.ndarray:
+    numbers = {name: number for number, name in enumerate(classes)}
+    return np.array([numbers[image.class_name] for image in images], np.int64)
