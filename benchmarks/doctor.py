@@ -13,7 +13,6 @@ its labels, so that its top-1 says which is better.
 import argparse
 import contextlib
 import io
-import os
 import statistics
 import tempfile
 import time
@@ -72,7 +71,7 @@ def write_source(files: Files, labels_N: np.ndarray, root: Path) -> list[str]:
         ids.append(f'{image.part}/{files.classes[label]}/{place:05d}_{name}')
         path = root / ids[-1]
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.link(image.source, path)
+        path.symlink_to(image.source.absolute())
     return ids
 
 
@@ -106,7 +105,7 @@ def compare(args: argparse.Namespace, files: Files, values_NC: np.ndarray, label
     flipped_N = flip(labels_N, len(files.classes), args.share, seed, training)
     judged = judge(values_NC, flipped_N, files, training)
     found, silent = {}, Console(file=io.StringIO())
-    with tempfile.TemporaryDirectory(dir=args.data.absolute().parent) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for name, labels in (('flipped', flipped_N), ('clean', labels_N)):
             ids = write_source(files, labels, root / name)

@@ -5,6 +5,7 @@ import io
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -23,6 +24,9 @@ REASONS = {
     'outlier': 'unlike all of its class',
 }
 """In this order: an image has the first one that fits."""
+
+_BY_PIXELS = 0.95
+"""Score of a near copy that its features alone would not have told."""
 
 _JUDGED_FIRST = {'test': 0, 'val': 1, 'train': 2}
 
@@ -46,19 +50,17 @@ class Finding:
     """That one is in another part, or of another class."""
 
 
-def find_all(files: Files, judged: LabelJudgement | None) -> list[Finding]:
+def find_all(files: Files, judged: LabelJudgement) -> list[Finding]:
     """Everything that is found, the surest first within each reason.
 
     Args:
         files: The folder.
-        judged: Its labels, image by image; None where they could not be judged.
+        judged: Its labels, image by image.
     """
     found = {path: Finding(path, name, '', 'damaged', 1.0)
              for path, name in files.damaged.items()}
-    sources: list[Iterable[Finding]] = [_copies(files, judged)]
-    if judged is not None:
-        sources += [_mislabelled(files, judged), _outliers(files, judged)]
-    for finding in (each for source in sources for each in source):
+    for finding in chain(_copies(files, judged), _mislabelled(files, judged),
+                         _outliers(files, judged)):
         found.setdefault(finding.id, finding)
     order = list(REASONS)
     return sorted(found.values(), key=lambda each: (order.index(each.reason), -each.score, each.id))
@@ -74,38 +76,34 @@ def table_text(findings: Iterable[Finding]) -> str:
     return text.getvalue()
 
 
-def _copies(files: Files, judged: LabelJudgement | None) -> Iterable[Finding]:
-    """All images of a group of copies but one: the most probable label's, by which a model is
-    judged, the first."""
-    cosines: dict[tuple[int, int], float] = {}
-    groups = _linked(files) if judged is None else _groups(judged.group)
-    if judged is not None:
-        cosines = {(int(one), int(other)): float(cosine) for (one, other), cosine
-                   in zip(judged.near_pairs, judged.near_cosines, strict=True)}
-    for places in groups:
+def _copies(files: Files, judged: LabelJudgement) -> Iterable[Finding]:
+    """All images of a group of copies but one: that of the most probable label, then the one by
+    which a model is judged, then the first."""
+    cosines = {(int(one), int(other)): float(cosine) for (one, other), cosine
+               in zip(judged.near_pairs, judged.near_cosines, strict=True)}
+    for places in _groups(judged.group):
         kept = _kept(files, judged, places)
         for place in places:
             if place == kept:
                 continue
             image, other = files.images[place], files.images[kept]
             same = image.pixels == other.pixels
-            alike = cosines.get((min(place, kept), max(place, kept)), 0.95)
+            alike = cosines.get((min(place, kept), max(place, kept)), _BY_PIXELS)
             yield Finding(image.path, image.class_name, '',
                           'same-image' if same else 'near-duplicate', 1.0 if same else alike,
                           other.path, image.part != other.part
                           or image.class_name != other.class_name)
 
 
-def _kept(files: Files, judged: LabelJudgement | None, places: Sequence[int]) -> int:
+def _kept(files: Files, judged: LabelJudgement, places: Sequence[int]) -> int:
     """Which image of a group is not left out."""
     labels = {name: number for number, name in enumerate(files.classes)}
 
     def rank(place: int) -> tuple[float, int, str]:
         image = files.images[place]
-        fits = 0.0 if judged is None else \
-            float(judged.probability[list(places), labels[image.class_name]].mean())
-        conflict = len({files.images[each].class_name for each in places}) > 1
-        return (-fits if conflict else 0.0, _JUDGED_FIRST.get(image.part, 0), image.path)
+        # The same for images of one label.
+        fits = float(judged.probability[list(places), labels[image.class_name]].mean())
+        return -fits, _JUDGED_FIRST.get(image.part, 0), image.path
 
     return min(places, key=rank)
 
@@ -115,13 +113,6 @@ def _groups(group_N: np.ndarray) -> list[list[int]]:
     for place, group in enumerate(group_N.tolist()):
         members[group].append(place)
     return [places for places in members.values() if len(places) > 1]
-
-
-def _linked(files: Files) -> list[list[int]]:
-    """Groups by the files alone; near copies hold the exact ones of their images."""
-    near = files.near_copies
-    known = {place for places in near for place in places}
-    return near + [places for places in files.copies if places[0] not in known]
 
 
 def _mislabelled(files: Files, judged: LabelJudgement) -> Iterable[Finding]:

@@ -110,15 +110,14 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_is_computed(tmp
 
 def test_features_that_are_not_finite_name_the_image(raw, run_tool, write_config, tmp_path,
                                                      monkeypatch):
-    from amlnn.engine.images.task import ImageTask
-    build = ImageTask.build_model
+    from amlnn.engine.images.feature_pass import FeaturePass
+    begin = FeaturePass.__post_init__
 
-    def damaged(self, weights=True):
-        model, said = build(self, weights)
-        model.backbone.layer4[0].conv1.weight.data[0] = float('inf')
-        return model, said
+    def damaged(self):
+        begin(self)
+        self.model.backbone.layer4[0].conv1.weight.data[0] = float('inf')
 
-    monkeypatch.setattr(ImageTask, 'build_model', damaged)
+    monkeypatch.setattr(FeaturePass, '__post_init__', damaged)
     status, _, errors = run_tool('doctor', raw, '--out', tmp_path / 'out', '--config',
                                  write_config(), '--device', 'cpu')
     assert status == 2 and 'are not finite' in errors and 'blue/00.png' in errors

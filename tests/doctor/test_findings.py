@@ -208,9 +208,12 @@ def test_of_copies_in_several_parts_the_one_stays_that_a_model_is_judged_by(tmp_
     for part in ('train', 'val'):
         write_image(tmp_path / f'raw/{part}/cat/same.png', ('test', 'cat', 0))
     files = look_at_files(tmp_path / 'raw', QUIET)
-    assert {each.id for each in find_all(files, None)} == {
-        'train/cat/same.png', 'val/cat/same.png'}
-    assert all(each.apart and each.other == 'test/cat/0.png' for each in find_all(files, None))
+    rows = np.random.default_rng(0).normal(size=(62, 30)).astype(np.float32)
+    labels = np.array([image.class_name == 'dog' for image in files.images], np.int64)
+    judged = judge_labels(rows, labels, 2, files.copies)
+    found = [each for each in find_all(files, judged) if each.reason == 'same-image']
+    assert {each.id for each in found} == {'train/cat/same.png', 'val/cat/same.png'}
+    assert all(each.apart and each.other == 'test/cat/0.png' for each in found)
 
 
 def test_an_image_has_one_row_and_the_first_reason_that_fits(examined):
