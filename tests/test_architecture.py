@@ -26,6 +26,7 @@ LAYERS = [
     ['results'],
     ['report'],
     ['sweep'],
+    ['probe'],
     ['studies'],
     ['commands'],
     ['__main__'],

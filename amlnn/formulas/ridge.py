@@ -3,12 +3,13 @@
 Axes: N images, C features, K classes, Q queries, G groups.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-__all__ = ['Ridge', 'indicators', 'ridge_scores', 'standardised']
+__all__ = ['Ridge', 'indicators', 'nested_scores', 'ridge_scores', 'standardised']
 
 
 def standardised(train_NC: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
@@ -175,9 +176,68 @@ def ridge_scores(x_NC: np.ndarray, y_NK: np.ndarray, queries_QC: np.ndarray,
     rows, columns = centred_NC.shape
     dual = rows <= columns
     square = centred_NC @ centred_NC.T if dual else centred_NC.T @ centred_NC
-    square[np.diag_indices_from(square)] += square.dtype.type(strength)
     if dual:
-        weights_CK = centred_NC.T @ np.linalg.solve(square, targets_NK)
+        weights_CK = centred_NC.T @ _solved(square, targets_NK, strength)
     else:
-        weights_CK = np.linalg.solve(square, centred_NC.T @ targets_NK)
+        weights_CK = _solved(square, centred_NC.T @ targets_NK, strength)
     return (queries_QC - mean_C) @ weights_CK + mean_K
+
+
+_DUAL_UP_TO = 5000
+"""Images up to which a square of images is factorised, whatever the number of features."""
+
+
+def nested_scores(blocks: Sequence[tuple[np.ndarray, np.ndarray]], y_NK: np.ndarray,
+                  strengths: Sequence[float]) -> Iterator[np.ndarray]:
+    """`ridge_scores` on the last block of features, on the last two together, and so on.
+
+    What blocks have in common is computed once.
+
+    Args:
+        blocks: Features of training images, [N, C], each of mean 0, and of queries, [Q, C].
+        y_NK: Targets.
+        strengths: Of the fits, in their order.
+
+    Yields:
+        [Q, K] each.
+
+    >>> random = np.random.default_rng(0)
+    >>> one, other, y = (random.normal(size=(6, size)) for size in (2, 3, 1))
+    >>> one, other = one - one.mean(0), other - other.mean(0)
+    >>> *_, both = nested_scores([(one, one), (other, other)], y, [1.0, 2.0])
+    >>> together = np.hstack([one, other])
+    >>> bool(np.allclose(both, ridge_scores(together, y, together, 2.0)))
+    True
+    """
+    steps = _by_images if len(y_NK) <= _DUAL_UP_TO else _by_features
+    mean_K = y_NK.mean(axis=0)
+    for scores_QK in steps(blocks, y_NK - mean_K, strengths):
+        yield scores_QK + mean_K
+
+
+def _by_images(blocks: Sequence[tuple[np.ndarray, np.ndarray]], y_NK: np.ndarray,
+               strengths: Sequence[float]) -> Iterator[np.ndarray]:
+    square_NN = np.zeros((len(y_NK), len(y_NK)), y_NK.dtype)
+    across_QN = np.zeros((len(blocks[0][1]), len(y_NK)), y_NK.dtype)
+    for (x_NC, queries_QC), strength in zip(reversed(blocks), strengths, strict=True):
+        square_NN += x_NC @ x_NC.T
+        across_QN += queries_QC @ x_NC.T
+        yield across_QN @ _solved(square_NN, y_NK, strength)
+
+
+def _by_features(blocks: Sequence[tuple[np.ndarray, np.ndarray]], y_NK: np.ndarray,
+                 strengths: Sequence[float]) -> Iterator[np.ndarray]:
+    x_NP = np.hstack([x for x, _ in blocks])
+    queries_QP = np.hstack([queries for _, queries in blocks])
+    square_PP, product_PK = x_NP.T @ x_NP, x_NP.T @ y_NK
+    first = x_NP.shape[1]
+    for (x_NC, _), strength in zip(reversed(blocks), strengths, strict=True):
+        first -= x_NC.shape[1]
+        yield queries_QP[:, first:] @ _solved(square_PP[first:, first:], product_PK[first:],
+                                              strength)
+
+
+def _solved(square: np.ndarray, right: np.ndarray, strength: float) -> np.ndarray:
+    damped = square.copy()
+    damped[np.diag_indices_from(damped)] += square.dtype.type(strength)
+    return np.linalg.solve(damped, right)

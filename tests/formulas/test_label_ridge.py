@@ -5,7 +5,8 @@ import pytest
 from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.preprocessing import StandardScaler
 
-from amlnn.formulas.ridge import Ridge, indicators, ridge_scores, standardised
+from amlnn.formulas import ridge as formulas
+from amlnn.formulas.ridge import Ridge, indicators, nested_scores, ridge_scores, standardised
 
 
 def data(images: int, features: int, classes: int = 4, seed: int = 0):
@@ -41,6 +42,19 @@ def test_what_is_left_out_is_what_a_fit_without_it_says(sizes, strength):
         np.testing.assert_allclose(found[[row]], refit, rtol=1e-6, atol=1e-6)
         refit = SklearnRidge(alpha=strength).fit(x[others], targets[others]).predict(x[[row]])
         np.testing.assert_allclose(alone[[row]], refit, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize('most', [5000, 10])
+def test_scores_of_ever_more_blocks_are_those_of_the_blocks_together(monkeypatch, most):
+    monkeypatch.setattr(formulas, '_DUAL_UP_TO', most)  # by images, and by features
+    x, labels, _ = data(50, 12)
+    x, queries = standardised(x, data(9, 12, seed=1)[0])
+    targets, parts = indicators(labels, 4), (slice(0, 3), slice(3, 5), slice(5, 12))
+    found = nested_scores([(x[:, part], queries[:, part]) for part in parts], targets, [1, 2, 3])
+    for begin, strength, scores in zip([5, 3, 0], [1, 2, 3], found, strict=True):
+        expected = SklearnRidge(alpha=strength).fit(x[:, begin:], targets).predict(
+            queries[:, begin:])
+        np.testing.assert_allclose(scores, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_an_image_that_comes_twice_tells_on_itself_unless_both_are_left_out():
