@@ -30,8 +30,8 @@ class LearningCurve:
 
         >>> fit = fit_curve(np.array([1, 4, 16]), np.array([[0.5] * 2, [0.7] * 2, [0.8] * 2]))
         >>> value, low, high = fit.at(np.array([64]))
-        >>> round(float(value[0]), 3), bool(low[0] <= value[0] <= high[0])
-        (0.849, True)
+        >>> round(float(value[0]), 2), bool(low[0] <= value[0] <= high[0])
+        (0.85, True)
         """
         sizes = np.asarray(sizes, np.float64)
         a, b, c = (self.samples[:, [place]] for place in range(3))
@@ -71,7 +71,8 @@ def fit_curve(sizes: np.ndarray, accuracies: np.ndarray, images: int | None = No
         middle = np.clip(means_BP[0].max(), 1 / images, 1 - 1 / images)
         means_BP[1:] += random.normal(0, np.sqrt(middle * (1 - middle) / images), (samples, 1))
     found_B3 = _fits(np.asarray(sizes, np.float64), means_BP)
-    return LearningCurve(*map(float, found_B3[0]), found_B3[1:])
+    limit, drop, power = map(float, found_B3[0])
+    return LearningCurve(limit, drop, power, found_B3[1:])
 
 
 def _fits(sizes: np.ndarray, means_BP: np.ndarray) -> np.ndarray:

@@ -40,7 +40,7 @@ def indicators(labels: np.ndarray, classes: int, dtype: type = np.float64) -> np
     >>> indicators(np.array([1, 0]), 2).tolist()
     [[-1.0, 1.0], [1.0, -1.0]]
     """
-    targets_NK = np.full((len(labels), classes), -1, dtype)
+    targets_NK: np.ndarray = np.full((len(labels), classes), -1, dtype)
     targets_NK[np.arange(len(labels)), labels] = 1
     return targets_NK
 
@@ -97,11 +97,13 @@ class Ridge:
     @cached_property
     def products(self) -> np.ndarray:
         """[R, K]: Z'Y, with the rotated features Z and the centred targets Y."""
-        return self.rotated.T @ (self.targets - self._means[1])
+        products_RK: np.ndarray = self.rotated.T @ (self.targets - self._means[1])
+        return products_RK
 
     def rotate(self, queries_QC: np.ndarray) -> np.ndarray:
         """[Q, R]: any features along the directions."""
-        return (queries_QC - self._means[0]) @ self._factors[1]
+        rotated_QR: np.ndarray = (queries_QC - self._means[0]) @ self._factors[1]
+        return rotated_QR
 
     def scores(self, queries_QC: np.ndarray, strength: float) -> np.ndarray:
         """What is predicted of queries: [Q, K]."""
@@ -109,7 +111,8 @@ class Ridge:
 
     def scores_of(self, rotated_QR: np.ndarray, strength: float) -> np.ndarray:
         """`scores` of features that are rotated already."""
-        return rotated_QR @ (self.products / self._damped(strength)[:, None]) + self._means[1]
+        weights_RK: np.ndarray = self.products / self._damped(strength)[:, None]
+        return np.add(rotated_QR @ weights_RK, self._means[1])
 
     def left_out(self, strength: float, groups: np.ndarray | None = None) -> np.ndarray:
         """What is predicted of each training image by a fit without it, and without its group.
@@ -141,10 +144,10 @@ class Ridge:
             hat_gg = part_gR @ part_gR.T + 1 / len(self.features)
             error_NK[members] = np.linalg.solve(
                 np.eye(len(members), dtype=hat_gg.dtype) - hat_gg, residual_NK[members])
-        return self.targets - error_NK
+        return np.subtract(self.targets, error_NK)
 
     def _damped(self, strength: float) -> np.ndarray:
-        return self.eigenvalues + self.eigenvalues.dtype.type(strength)
+        return np.add(self.eigenvalues, self.eigenvalues.dtype.type(strength))
 
 
 _LEAST = 1e-6
@@ -180,7 +183,7 @@ def ridge_scores(x_NC: np.ndarray, y_NK: np.ndarray, queries_QC: np.ndarray,
         weights_CK = centred_NC.T @ _solved(square, targets_NK, strength)
     else:
         weights_CK = _solved(square, centred_NC.T @ targets_NK, strength)
-    return (queries_QC - mean_C) @ weights_CK + mean_K
+    return np.add((queries_QC - mean_C) @ weights_CK, mean_K)
 
 
 _DUAL_UP_TO = 5000

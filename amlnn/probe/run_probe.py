@@ -57,10 +57,10 @@ def probe(options: ProbeOptions, console: Console) -> list[Probed]:
              zip(loaded, options.configs, _names(options.configs), strict=True)]
     for table in probe_tables(found):
         console.print(table)
-    for each in found:
-        for note in each.notes:
-            say(console, f'{each.name}: {note}', 'note')
-    out = options.out or Path('work_dirs/probe') / '-'.join(each.name for each in found)[:80]
+    for probed in found:
+        for note in probed.notes:
+            say(console, f'{probed.name}: {note}', 'note')
+    out = options.out or Path('work_dirs/probe') / '-'.join(probed.name for probed in found)[:80]
     say(console, f'the page: {write_probe(found, out)}')
     chosen = chosen_cell(found)
     if options.write and chosen:
@@ -102,7 +102,7 @@ def _probed(loaded: LoadedConfig, config: str, name: str, options: ProbeOptions,
     few = {part: Part(part, each.labels, each.stages).few() for part, each in features.items()}
     table = ProbeTable(classes, few['train'], few['val'], few.get('test'))
     found = Probed(
-        config, name, backbone_kind(one.model.backbone), classes,
+        config, name, backbone_kind(one.backbone), classes,
         {part: len(each.ids) for part, each in features.items()}, table.judge.name,
         sum(each.seconds for each in features.values()),
         sum(each.computed for each in features.values()), list(table.rows()),
@@ -147,7 +147,7 @@ def _cells(one: FeaturePass, table: ProbeTable) -> list[Cell]:
     """What is to be expected of every number of frozen stages, without seconds."""
     together = table.together()  # from the last stage to all of them
     cells = []
-    for frozen_stages, frozen in frozen_choices(one.model.backbone):
+    for frozen_stages, frozen in frozen_choices(one.backbone):
         # The open part is given the output of the last frozen stage.
         right = together[min(len(together) - max(frozen, 1), len(together) - 1)]
         cells.append(Cell(frozen_stages, frozen, share_right(right), None, right.tolist()))

@@ -71,10 +71,10 @@ def check_parts(classes: Sequence[str], train: Part, *others: Part) -> None:
                         'data_preprocess.py <folder of class folders> <new folder>')
     few = int(np.argmin(counts))
     if counts[few] < 2:
-        raise DataError(f'the class `{classes[few]}` has {counts[few]} training image'
-                        f'{"s" * bool(counts[few] != 1)}, and a probe needs 2 of each: one to learn '
-                        'from and one to leave out', hint='add images of it, or leave the class '
-                        'out, and prepare the data again')
+        images = 'image' if counts[few] == 1 else 'images'
+        raise DataError(f'the class `{classes[few]}` has {counts[few]} training {images}, and a '
+                        'probe needs 2 of each: one to learn from and one to leave out',
+                        hint='add images of it, or leave the class out, and prepare the data again')
     for part in others:
         if not len(part.labels):
             raise DataError(f'the {part.name} part has no images',
@@ -241,8 +241,11 @@ class ProbeTable:
 
         Every stage counts as much as another, however many numbers it has.
         """
-        blocks = [tuple(each / np.float32(np.sqrt(each.shape[1])) for each in standardised(
-            self.train.stages[name], self.judge.stages[name])) for name in self.train.stages]
+        blocks = []
+        for name in self.train.stages:
+            train, judge = standardised(self.train.stages[name], self.judge.stages[name])
+            scale = np.float32(1 / np.sqrt(train.shape[1]))
+            blocks.append((train * scale, judge * scale))
         strengths = list(self._strengths_together([train for train, _ in blocks]))
         return [scores.argmax(1) == self.judge.labels
                 for scores in nested_scores(blocks, self._targets, strengths)]

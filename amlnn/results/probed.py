@@ -186,7 +186,7 @@ def chosen_cell(probed: Sequence[Probed]) -> tuple[Probed, Cell] | None:
         None where no cell has seconds.
 
     >>> def cell(frozen, right, seconds):
-    ...     right = np.arange(100) < right
+    ...     right = (np.arange(100) + frozen) % 100 < right
     ...     return Cell(frozen, frozen, share_right(right), seconds, right.tolist())
     >>> one = Probed('a.py', 'a', 'ResNet', [], {}, 'val', 1.0, 4, [], cells=[
     ...     cell(1, 90, 100.0), cell(2, 89, 50.0), cell(3, 60, 10.0)])

@@ -170,8 +170,13 @@ class FeaturePass:
         return trunk
 
     @property
+    def backbone(self) -> nn.Module:
+        """Of the model."""
+        return self.model.backbone
+
+    @property
     def _split(self) -> int:
-        return len(list_stages(self.model.backbone))
+        return len(list_stages(self.backbone))
 
     def _plan(self, part: str, own: bool = False) -> Plan:
         """The task's plan, the part's images being those of an evaluation where not their own."""

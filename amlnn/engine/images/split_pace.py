@@ -66,7 +66,7 @@ class SplitPace:
             views: Different views of a training image, at most `epochs`.
 
         >>> SplitPace(0.01, 0.1, 0.2, 1.0, 0.05, True).of_run(100, 10, 20, 3, 3)
-        111.6
+        110.6
         """
         steps = -(-train // batch)
         passes = views if self.once else epochs
