@@ -25,6 +25,7 @@ TOOLS = {
     'predict': 'tools/predict.py',
     'check_config': 'tools/check_config.py',
     'backbones': 'tools/backbones.py',
+    'probe': 'tools/probe.py',
     'report': 'tools/report.py',
     'ensemble': 'tools/ensemble.py',
     'study': 'tools/study.py',

@@ -27,6 +27,7 @@ LAYERS = [
     ['results'],
     ['report'],
     ['sweep', 'doctor'],
+    ['probe'],
     ['studies'],
     ['commands'],
     ['__main__'],

@@ -1,45 +1,23 @@
 """The report: one page of HTML that needs nothing else, the same in Markdown, and its figures."""
 
-import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from amlnn import __version__
-from amlnn.errors import DataError
-from amlnn.folder_swap import replacing_folder
-from amlnn.foreign_texts import parse_json
 from amlnn.report.blocks import Picture, Table, picture
 from amlnn.report.figures import CostPoint, draw_comparison, draw_cost, metric_label
 from amlnn.report.kinds import kind_of
 from amlnn.report.letters import noted_letters, unseen_note
-from amlnn.report.sections import Section, run_section, slug
-from amlnn.report.tables import escape_markdown, html_table, markdown_table, plain_markdown
-from amlnn.report.template import macro, render
+from amlnn.report.parts import Part, table_part, write_parts
+from amlnn.report.report_folder import new_report
+from amlnn.report.sections import run_section, slug
+from amlnn.report.tables import html_table, markdown_table
 from amlnn.results.grouping import titles
 from amlnn.results.store import StoredRun
 from amlnn.results.summary import Row, Summary, compare
 
 __all__ = ['Extra', 'write_report', 'write_summaries']
-
-_MARKER = '.amlnn-report.json'  # the names of the files that a report put into its folder
-
-
-@dataclass
-class _Part:
-    """One comparison on the page: runs that can be compared."""
-
-    anchor: str
-    heading: str
-    finding: str
-    table: str
-    """As HTML."""
-    markdown: str
-    notes: list[str]
-    pictures: list[Picture]
 
 
 @dataclass(frozen=True)
@@ -89,43 +67,9 @@ def write_summaries(summaries: Sequence[Summary], runs: Sequence[StoredRun], out
         extras: Tables behind the comparisons.
         title: Of the page; by default it says what is compared.
     """
-    out = Path(out)
-    _refuse_foreign(out)
-    try:
-        with replacing_folder(out.resolve(), True, lambda names: _MARKER in names, 'report',
-                              _of_others) as work:
-            new = work / 'new'
-            new.mkdir()
-            with noted_letters() as noted:
-                _fill(new, summaries, runs, noted, extras, title)
-            names = sorted(path.name for path in new.iterdir())
-            (new / _MARKER).write_text(json.dumps(names, indent=1) + '\n', encoding='utf-8')
-    except OSError as error:
-        raise DataError(f'the report cannot be written to `{out}`: {error}',
-                        hint='choose another folder with --out') from None
-    return out / 'index.html'
-
-
-def _refuse_foreign(out: Path) -> None:
-    inside = shlex.quote(str(out / 'report'))
-    if out.exists() and not out.is_dir():
-        raise DataError(f'`{out}` is a file', hint='choose a folder with --out')
-    if Path.cwd().is_relative_to(out.resolve()):
-        # The folder is replaced by renaming: it must not vanish under the one who works in it.
-        raise DataError(f'`{out}` is the working folder, or holds it',
-                        hint=f'choose a folder inside it: --out {inside}')
-    if out.is_dir() and any(out.iterdir()) and not (out / _MARKER).is_file():
-        raise DataError(f'`{out}` is not empty and holds no earlier report',
-                        hint=f'choose a new folder: --out {inside}')
-
-
-def _of_others(old: Path) -> list[Path]:
-    """What an old report did not write: it moves along."""
-    try:
-        ours = {*parse_json((old / _MARKER).read_text(encoding='utf-8')), _MARKER}
-    except (OSError, ValueError, TypeError):
-        ours = {_MARKER}  # an empty folder, or a damaged marker: then keep everything
-    return [path for path in old.iterdir() if path.name not in ours]
+    with new_report(Path(out)) as new, noted_letters() as noted:
+        _fill(new, summaries, runs, noted, extras, title)
+    return Path(out) / 'index.html'
 
 
 def _fill(folder: Path, summaries: Sequence[Summary], runs: Sequence[StoredRun],
@@ -142,25 +86,15 @@ def _fill(folder: Path, summaries: Sequence[Summary], runs: Sequence[StoredRun],
             sections.append(run_section(run, named[run.folder], anchor, summary.split, folder,
                                         detailed=counted))
         kind = kind_of(summary.kind)
-        parts.append(_Part(f'table_{place}',
-                           summary.title or kind.heading(summary, len(summaries)),
-                           kind.finding(summary), html_table(summary, links),
-                           markdown_table(summary), _notes(summary), pictures))
-    for place, extra in enumerate(extras, start=len(summaries) + 1):
-        table = Table(extra.head, extra.rows, extra.text_columns)
-        parts.append(_Part(f'table_{place}', extra.heading, extra.finding, macro('table')(table),
-                           plain_markdown(extra.head, extra.rows, extra.text_columns),
-                           list(extra.notes), []))
-    title = given_title or _title(summaries)
-    stamp = datetime.now(UTC).strftime('%Y-%m-%d %H:%M UTC')
-    counted = f'{len(runs)} run{"s" * (len(runs) != 1)}, made {stamp} with amlnn {__version__}'
-    unseen = unseen_note(noted)
-    page = render('page.html.j2', title=title, counted=counted, unseen=unseen, parts=parts,
-                  sections=sections)
-    text = _markdown(title, counted, unseen, parts, sections)
-    # Half of a surrogate pair, from a file name that is no text, has no place in UTF-8.
-    (folder / 'index.html').write_text(page, encoding='utf-8', errors='backslashreplace')
-    (folder / 'report.md').write_text(text, encoding='utf-8', errors='backslashreplace')
+        parts.append(Part(f'table_{place}',
+                          summary.title or kind.heading(summary, len(summaries)),
+                          kind.finding(summary), html_table(summary, links),
+                          markdown_table(summary), _notes(summary), pictures))
+    parts += [table_part(place, extra.heading, Table(extra.head, extra.rows, extra.text_columns),
+                         extra.finding, extra.notes)
+              for place, extra in enumerate(extras, start=len(summaries) + 1)]
+    write_parts(folder, given_title or _title(summaries),
+                f'{len(runs)} run{"s" * (len(runs) != 1)}', unseen_note(noted), parts, sections)
 
 
 def _overview(folder: Path, summary: Summary, ending: str) -> list[Picture]:
@@ -231,30 +165,3 @@ def _notes(summary: Summary) -> list[str]:
     if sources:
         notes.append(f'Reported: {"; ".join(sources)}.')
     return notes + list(dict.fromkeys(summary.notes))
-
-
-def _markdown(title: str, counted: str, unseen: str, comparisons: list[_Part],
-              sections: list[Section]) -> str:
-    lines = [f'# {escape_markdown(title)}', '', escape_markdown(counted), '']
-    lines += [escape_markdown(unseen), ''] if unseen else []
-    for each in comparisons:
-        if each.heading:
-            lines += [f'## {escape_markdown(each.heading)}', '']
-        if each.finding:
-            lines += [escape_markdown(each.finding), '']
-        lines += [each.markdown]
-        lines += [f'- {escape_markdown(note)}' for note in each.notes]
-        lines += [''] * bool(each.notes)
-        for shown in each.pictures:
-            lines += [f'![{escape_markdown(shown.alt)}]({shown.file})', '']
-    for section in sections:
-        lines += [f'## {escape_markdown(section.title)}', '', escape_markdown(section.state), '']
-        lines += [f'- {name}: {escape_markdown(value)}' for name, value in section.facts]
-        lines += ['']
-        for listing in section.listings:
-            lines += [escape_markdown(listing.text), '', plain_markdown(
-                listing.table.head, listing.table.rows, listing.table.text_columns)]
-            lines += [f'{escape_markdown(listing.whole)}: [{listing.file}]({listing.file})', '']
-        for shown in section.pictures:
-            lines += [f'![{escape_markdown(shown.alt)}]({shown.file})', '']
-    return '\n'.join(lines).rstrip() + '\n'

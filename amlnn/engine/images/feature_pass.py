@@ -26,6 +26,7 @@ from amlnn.engine.images.loaders import build_loader
 from amlnn.engine.images.stored_trunk import StoredTrunk
 from amlnn.engine.images.trunk_engine import TrainingImages, TrunkChoice
 from amlnn.engine.plan import Plan
+from amlnn.engine.rehearsal import as_config_error
 from amlnn.engine.seeding import seed_epoch
 from amlnn.engine.task import Task, in_scope
 from amlnn.errors import ConfigError, DataError, UsageError
@@ -104,7 +105,7 @@ class FeaturePass:
 
     def of(self, part: str, every_stage: bool = True, view: int = 0,
            on_batch: Callable[[int, int], None] = _ignore) -> PartFeatures:
-        """Features of a part.
+        """Features of a part; nothing is computed anew that is kept.
 
         Args:
             part: 'train', 'val' or 'test'.
@@ -120,7 +121,7 @@ class FeaturePass:
         """
         plan = self._plan(part, own=view > 0)
         begin, before = time.perf_counter(), len(self._notes)
-        with in_scope(plan.config):
+        with in_scope(plan.config), as_config_error(f'the features of the {part} part'):
             set_environment(plan.config.get('env_cfg') or {})
             dataset = self._loader(plan, part).dataset
             rows = dataset.distinct()
@@ -132,6 +133,13 @@ class FeaturePass:
         found.seconds = time.perf_counter() - begin
         found.notes = [*self._said, *self._notes[before:]]
         return found
+
+    def labels(self, part: str) -> np.ndarray:
+        """Of the images of a part, int64 [N], before any is looked at; errors as of `of`."""
+        plan = self._plan(part)
+        with in_scope(plan.config):
+            dataset = self._loader(plan, part).dataset
+            return _labels(dataset, dataset.distinct(), part)
 
     @cached_property
     def model(self) -> nn.Module:
@@ -162,8 +170,13 @@ class FeaturePass:
         return trunk
 
     @property
+    def backbone(self) -> nn.Module:
+        """Of the model."""
+        return self.model.backbone
+
+    @property
     def _split(self) -> int:
-        return len(list_stages(self.model.backbone))
+        return len(list_stages(self.backbone))
 
     def _plan(self, part: str, own: bool = False) -> Plan:
         """The task's plan, the part's images being those of an evaluation where not their own."""

@@ -5,6 +5,7 @@ import pytest
 import torch
 from generated import write_data_set, write_series, write_series_config, write_small_config
 from mmengine.dataset import default_collate
+from PIL import Image
 
 from amlnn.config.load import load_config
 from amlnn.data.images.views import View
@@ -211,3 +212,14 @@ def test_a_part_that_is_not_there_is_said(small):
     one = small(text='test_dataloader = None\ntest_evaluator = None\ntest_cfg = None')
     with pytest.raises(ConfigError, match='no `test_dataloader`'):
         one.of('test')
+
+
+def test_images_of_several_sizes_are_two_lines(small, tmp_path):
+    root = write_data_set(tmp_path / 'data')
+    path = sorted((root / 'val_set').rglob('*.png'))[0]
+    Image.fromarray(np.zeros((30, 50, 3), np.uint8)).save(path)
+    steps = "[dict(type='LoadImageFromFile'), dict(type='PackInputs')]"
+    with pytest.raises(ConfigError, match='the features of the val part fails') as raised:
+        small(f'data={str(root)!r}', text=f'val_dataloader = dict(dataset=dict(pipeline={steps}))'
+              ).of('val')
+    assert raised.value.hint
