@@ -112,7 +112,7 @@ class Ridge:
     def scores_of(self, rotated_QR: np.ndarray, strength: float) -> np.ndarray:
         """`scores` of features that are rotated already."""
         weights_RK: np.ndarray = self.products / self._damped(strength)[:, None]
-        return np.add(rotated_QR @ weights_RK, self._means[1])
+        return np.asarray(np.add(rotated_QR @ weights_RK, self._means[1]))
 
     def left_out(self, strength: float, groups: np.ndarray | None = None) -> np.ndarray:
         """What is predicted of each training image by a fit without it, and without its group.
@@ -144,10 +144,10 @@ class Ridge:
             hat_gg = part_gR @ part_gR.T + 1 / len(self.features)
             error_NK[members] = np.linalg.solve(
                 np.eye(len(members), dtype=hat_gg.dtype) - hat_gg, residual_NK[members])
-        return np.subtract(self.targets, error_NK)
+        return np.asarray(np.subtract(self.targets, error_NK))
 
     def _damped(self, strength: float) -> np.ndarray:
-        return np.add(self.eigenvalues, self.eigenvalues.dtype.type(strength))
+        return np.asarray(np.add(self.eigenvalues, self.eigenvalues.dtype.type(strength)))
 
 
 _LEAST = 1e-6
@@ -183,7 +183,7 @@ def ridge_scores(x_NC: np.ndarray, y_NK: np.ndarray, queries_QC: np.ndarray,
         weights_CK = centred_NC.T @ _solved(square, targets_NK, strength)
     else:
         weights_CK = _solved(square, centred_NC.T @ targets_NK, strength)
-    return np.add((queries_QC - mean_C) @ weights_CK, mean_K)
+    return np.asarray(np.add((queries_QC - mean_C) @ weights_CK, mean_K))
 
 
 _DUAL_UP_TO = 5000
