@@ -268,6 +268,8 @@ def main() -> None:
         return run_trials(args.trials)
     if not args.data or not args.weights:
         parser.error('a data set and --weights are needed')
+    if args.timm_train and not (args.peers and args.timm_train.is_file()):
+        parser.error('--timm-train is a file, and goes with --peers')
     args.out = args.out.resolve()
     args.bfloat16 = has_bfloat16()
     sizes = sizes_of(args.data)

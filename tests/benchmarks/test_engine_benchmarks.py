@@ -152,6 +152,37 @@ def test_the_page_of_finetuning_names_processor_engine_and_every_ratio(benchmark
         in page
 
 
+def test_every_case_stands_beside_the_peers_that_can_do_it(benchmark, args, monkeypatch):
+    finetune = benchmark('finetune')
+    args.peers, args.timm_train, args.workers = True, args.data, [0, 1]
+    sizes = {'train': 100, 'val': 10}
+
+    def theirs(train):
+        # One worker halves it.
+        return lambda *given: {'fixed': 4.0, 'train': train / (1 + given[-2]), 'val': 0.01,
+                               'workers': given[-2], 'top1': 20.0}
+
+    for name, train in (('time_peer', 0.4), ('time_by_hand', 0.2), ('time_timm', 0.1)):
+        monkeypatch.setattr(finetune, name, theirs(train))
+    ours = {'fixed': 1.0, 'train': 0.01, 'read': 0.001, 'val': 0.0001, 'first_val': 0.001,
+            'top1': 20.0, 'engine': 'openvino'}
+    monkeypatch.setattr(finetune, 'time_ours', lambda *given: ours)
+    monkeypatch.setattr(finetune, 'time_sweep', lambda *given: [ours] * 3)
+    rows = {each['case']: each for each in finetune.compare(args, sizes)}
+    assert len(rows) == len(finetune.CASES) + 1
+    assert [case for case, each in rows.items() if 'timm' in each['seconds']] == ['nothing frozen']
+    whole = rows['everything frozen, V = epochs']
+    assert whole['engine'] == 'openvino' and whole['peers']['MMPretrain']['workers'] == 1
+    # Start-up, 30 epochs of 100 images, and what is validated.
+    seconds = 1 + 30 * 100 * 0.01 + 10 * 0.001 + 29 * 10 * 0.0001
+    assert whole['amlnn_seconds'] == pytest.approx(seconds)
+    assert whole['ratios']['MMPretrain'] == pytest.approx((4 + 30 * (20 + 0.1)) / seconds)
+    assert rows['nothing frozen']['ratios']['timm'] == pytest.approx(
+        (4 + 30 * (5 + 0.1)) / seconds)
+    sweep = rows['3 learning rates, everything frozen, V = 4']
+    assert sweep['seconds']['torch by hand'] == pytest.approx(3 * (4 + 30 * (10 + 0.1)))
+
+
 def test_a_line_an_image_gives_the_first_answer_and_the_rate_after_it(benchmark, tmp_path):
     predict = benchmark('predict')
     script = ('import time\ntime.sleep(0.2)\nprint("a note")\n'

@@ -5,17 +5,22 @@ OpenVINO's place is taken by a stand-in that rounds otherwise, but where its nam
 
 import json
 import shutil
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from generated import write_data_set, write_small_config
+from rich.console import Console
 from stand_in_engine import StandIn
 
 from amlnn.engine.images import fast_inference, int8, trunk_engine
+from amlnn.engine.precision import ExecutionPolicy
 from amlnn.engine.train import TrainOptions, train
 from amlnn.openvino_library import nncf_version, openvino_version
 from amlnn.records import read_test
+from amlnn.registry import import_components
 
 
 @pytest.fixture(scope='module')
@@ -232,6 +237,42 @@ def test_an_engine_that_is_not_installed_is_refused_in_two_lines(
         'execution.trunk_engine=openvino')
     assert (status, shown) == (2, '') and len(errors.splitlines()) == 2
     assert 'OpenVINO is not installed' in errors and 'auto' in errors
+
+
+GAP = dict(type='GlobalAveragePooling')
+
+
+@pytest.mark.parametrize(('backbone', 'neck', 'pooled'), [
+    (dict(type='ResNet', depth=18, stem_channels=16, base_channels=8), GAP, True),
+    (dict(type='ResNet', depth=18, stem_channels=16, base_channels=8), None, False),
+    (dict(type='TIMMBackbone', model_name='test_convnext'), GAP, True),
+    (dict(type='TIMMBackbone', model_name='test_vit', img_size=32),
+     dict(type='FeaturePooling', take='first'), False)])
+def test_what_the_head_takes_is_nearly_the_models_own(stand_in, backbone, neck, pooled):
+    from mmpretrain.models import build_classifier
+    from mmpretrain.structures import DataSample
+    import_components()
+    torch.manual_seed(0)
+    model = build_classifier(dict(
+        type='ImageClassifier', backbone=backbone, head=dict(
+            type='LinearClsHead', num_classes=3, in_channels=16),
+        neck=neck)).eval()
+    plan = SimpleNamespace(
+        policy=ExecutionPolicy(trunk_engine='openvino'), device='cpu', precision='fp32',
+        forward_context=nullcontext, begun_engine=None)
+    samples = [{'inputs': torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8),
+                'data_samples': DataSample()} for _ in range(4)]
+    given = fast_inference.InferenceImages(plan, model, lambda: samples, 4)
+    before = {name: each.clone() for name, each in model.state_dict().items()}
+    fast = fast_inference.fast_backbone(plan, model, given, Console(quiet=True))
+    assert fast.engine == 'openvino' and fast.trunk.pooled == pooled
+    assert all(each.requires_grad for each in model.parameters())  # it is its copy that is frozen
+    assert all(torch.equal(each, before[name]) for name, each in model.state_dict().items())
+    with torch.inference_mode():
+        mine, own = fast.extract(given.first['']), model.extract_feat(given.first[''])
+    assert len(mine) == len(own)
+    difference = float((mine[-1] - own[-1]).norm() / own[-1].norm())
+    assert 1e-6 < difference < 1e-3
 
 
 @pytest.mark.skipif(openvino_version() is None, reason='OpenVINO has no wheel for this Python')
