@@ -127,8 +127,9 @@ _EXPLAIN = {
                   'one stays whose label fits best.',
     'near-duplicate': 'The first one stays, the second is left out. Found by their pixels, as '
                       'saved again or resized, or by their features, as cropped or mirrored.',
-    'mislabelled': 'The class that fits best, and how much better than the label it fits: 100 % if '
-                   'the label is ruled out. No image was judged by itself or by a copy.',
+    'mislabelled': 'The class that fits best, and the probability that the label is wrong, by '
+                   'features alone: photographs that are hard to tell are named too. No image was '
+                   'judged by itself or by a copy.',
     'outlier': 'Far from all others of their class, or of no class at all.',
 }
 
