@@ -54,7 +54,7 @@ def judge(values_NC: np.ndarray, labels_N: np.ndarray, files: Files,
 def shares(judged: LabelJudgement, wrong_N: np.ndarray) -> str:
     """Recall and precision in words."""
     count = int(wrong_N.sum())
-    first = np.argsort(judged.margin, kind='stable')[:count]
+    first = np.argsort(judged.own, kind='stable')[:count]
     named = judged.suspect
     both = int((named & wrong_N).sum())
     return (f'{count} flipped: {100 * wrong_N[first].mean():.1f} % of the {count} most suspect; '
@@ -81,7 +81,7 @@ def fixes_of(judged: LabelJudgement, places: np.ndarray, ids: Sequence[str], fil
     return table_text(
         Finding(ids[places[row]], files.classes[labels_N[places[row]]],
                 files.classes[judged.suggestion[row]] if way == 'relabelled' else '',
-                'mislabelled', (1 - judged.margin[row]) / 2)
+                'mislabelled', 1 - judged.own[row])
         for row in np.flatnonzero(judged.suspect))
 
 

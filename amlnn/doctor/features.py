@@ -22,6 +22,7 @@ CONFIG = 'amlnn::backbones/efficientnet_lite0_frozenall.py'
 """Whose backbone looks at images where nobody names another; its weights came with the package."""
 
 _LISTS = 'lists'
+_MOST_COLUMNS = 2048
 _IN_MEMORY = 2 ** 28
 
 
@@ -70,13 +71,31 @@ def compute_features(files: Files, config: Path | str, device: str,
         def tell(count: int, _: int, before: int = sum(len(each.ids) for each in found)) -> None:
             on_batch(before + count, total)
 
-        found.append(one.of(part, every_stage=False, on_batch=tell))
+        found.append(one.of(part, every_stage=True, on_batch=tell))
     places = {image.path: place for place, image in enumerate(files.images)}
-    values_NC = _room(total, found[0].features.shape[1])
+    columns = _columns({name: stage.shape[1] for name, stage in found[0].stages.items()})
+    values_NC = _room(total, max(each.stop for each in columns.values()))
     for each in found:
-        values_NC[[places[name] for name in each.ids]] = each.features
+        rows = [places[name] for name in each.ids]
+        for name, place in columns.items():
+            values_NC[rows, place] = each.stages[name]
     return ImageFeatures(values_NC, sum(each.computed for each in found),
                          list(dict.fromkeys(note for each in found for note in each.notes)))
+
+
+def _columns(widths: dict[str, int]) -> dict[str, slice]:
+    """Where the numbers of the stages are: of the last, and of those before while they are few.
+
+    Earlier stages see colour and texture, which the last has forgotten in part: on the flowers they
+    bring one to two points.
+    """
+    found: dict[str, slice] = {}
+    for name, width in reversed(widths.items()):
+        begin = max((each.stop for each in found.values()), default=0)
+        if found and begin + width > _MOST_COLUMNS:
+            break
+        found[name] = slice(begin, begin + width)
+    return found
 
 
 def _own_parts(files: Files, loaded: LoadedConfig) -> list[str]:

@@ -120,7 +120,7 @@ def _mislabelled(files: Files, judged: LabelJudgement) -> Iterable[Finding]:
         image = files.images[place]
         yield Finding(image.path, image.class_name,
                       files.classes[int(judged.suggestion[place])], 'mislabelled',
-                      (1 - float(judged.margin[place])) / 2)
+                      1 - float(judged.own[place]))
 
 
 def _outliers(files: Files, judged: LabelJudgement) -> Iterable[Finding]:

@@ -32,10 +32,10 @@ __all__ = ['FEWEST', 'LabelJudgement', 'find_suspects', 'judge_labels']
 FEWEST = 5
 """Images of a class, copies counted once, for its labels to be judged; as many as folds."""
 
-_CLOSE = 0.95
-_CLOSER_THAN_USUAL = 0.125
+_CLOSE = 0.85
+_CLOSER_THAN_USUAL = 0.25
 """A near copy has at least that cosine, and at most that share of the usual distance to the nearest
-image. Both were chosen on photographs that were cropped, mirrored, resized and saved again."""
+image. Among the flowers all pairs beyond it are the same photograph, and none before it is."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class LabelJudgement:
     """bool [N], whether the label is most likely wrong."""
     suggestion: np.ndarray
     """int [N], the most probable class."""
-    margin: np.ndarray
-    """[N], probability of the label less that of the best other class: -1 is the surest."""
+    own: np.ndarray
+    """[N], probability of the label: the lower, the more suspect; 1 where nothing is judged."""
     near_pairs: np.ndarray
     """int [P, 2], pairs that features say are nearly the same."""
     near_cosines: np.ndarray
@@ -88,19 +88,19 @@ def judge_labels(features_NC: np.ndarray, labels_N: np.ndarray, classes: int,
     _check(features_NC, labels_N, folds)
     features = standardise(features_NC)
     few_ND = coordinates(features)
-    usual = 1 - float(np.median(nearest(few_ND)))
+    usual = 1 - float(np.median(nearest(features)))
     near_P2, near_P = close_pairs(features, few_ND, max(_CLOSE, 1 - _CLOSER_THAN_USUAL * usual))
     group_N = linked(len(labels_N), np.concatenate([near_P2, *map(_chain, copies)]))
     fold_N = grouped_folds(labels_N, group_N, folds, seed)
     scores_NK, penalty = fold_scores(features, labels_N, classes, fold_N)
     prob_NK = class_probabilities(scores_NK, labels_N)
-    suspect_N, suggestion_N, margin_N = find_suspects(prob_NK, labels_N, group_N)
+    suspect_N, suggestion_N, own_N = find_suspects(prob_NK, labels_N, group_N)
     distance_N = own_class_distance(few_ND, labels_N)
     right = float((prob_NK.argmax(axis=1) == labels_N).mean())
     pairs = pair_intervals(pairwise_recall(prob_NK, labels_N),
                            np.bincount(labels_N, minlength=classes))
     return LabelJudgement(
-        prob_NK, suspect_N, suggestion_N, margin_N, near_P2, near_P, group_N, distance_N,
+        prob_NK, suspect_N, suggestion_N, own_N, near_P2, near_P, group_N, distance_N,
         far_out(distance_N, labels_N), [pair for pair in pairs if pair.low <= 0.5], right,
         *wilson(right, len(labels_N)), penalty)
 
@@ -140,7 +140,8 @@ def find_suspects(prob_NK: np.ndarray, labels_N: np.ndarray,
         group_N: int [N], the same number for copies.
 
     Returns:
-        bool [N]; the most probable class, int [N]; and the margin [N], 1 of what is left alone.
+        bool [N]; the most probable class, int [N]; and the label's probability, 1 of what is left
+        alone.
 
     Source: C. G. Northcutt, L. Jiang and I. L. Chuang, Confident learning: estimating uncertainty
     in dataset labels, JAIR 70 (2021) 1373-1411, prune by class and by noise rate both; as cleanlab
@@ -150,18 +151,14 @@ def find_suspects(prob_NK: np.ndarray, labels_N: np.ndarray,
     count, classes = prob_NK.shape
     different = np.unique(np.stack([labels_N, group_N]), axis=1)[0]
     kept = np.flatnonzero(np.bincount(different, minlength=classes) >= FEWEST)
-    found_N, suggested_N, margin_N = np.zeros(count, bool), labels_N.copy(), np.ones(count)
+    found_N, suggested_N, own_N = np.zeros(count, bool), labels_N.copy(), np.ones(count)
     rows = np.flatnonzero(np.isin(labels_N, kept))
     if len(kept) < 2:
-        return found_N, suggested_N, margin_N
+        return found_N, suggested_N, own_N
     numbers = np.searchsorted(kept, labels_N[rows])
     even_BK = prob_NK[np.ix_(rows, kept)].astype(np.float64)
     even_BK /= even_BK.sum(axis=1, keepdims=True)
     found_N[rows] = find_label_issues(numbers, even_BK, filter_by='both', n_jobs=1)
-    places = np.arange(len(rows))
-    label_B = even_BK[places, numbers]
-    even_BK[places, numbers] = -1
-    other_B = even_BK.argmax(axis=1)
-    margin_N[rows] = label_B - even_BK[places, other_B]
-    suggested_N[rows] = np.where(margin_N[rows] < 0, kept[other_B], labels_N[rows])
-    return found_N & (margin_N < 0), suggested_N, margin_N
+    own_N[rows] = even_BK[np.arange(len(rows)), numbers]
+    suggested_N[rows] = kept[even_BK.argmax(axis=1)]
+    return found_N & (suggested_N != labels_N), suggested_N, own_N

@@ -12,7 +12,7 @@ from amlnn.data.prepare.kinds import KINDS
 from amlnn.doctor.examine import Examination
 from amlnn.doctor.findings import REASONS, Finding, table_text
 from amlnn.report.blocks import Block, Facts, Gallery, Heading, Table, Text, Tile
-from amlnn.report.classification import thumbnail_jpeg
+from amlnn.report.classification import share_text, thumbnail_jpeg
 from amlnn.report.findings import Chapter, write_findings
 
 if TYPE_CHECKING:
@@ -127,8 +127,9 @@ _EXPLAIN = {
                   'one stays whose label fits best.',
     'near-duplicate': 'The first one stays, the second is left out. Found by their pixels, as '
                       'saved again or resized, or by their features, as cropped or mirrored.',
-    'mislabelled': 'The class that fits best, and how much better than the label it fits: 100 % if '
-                   'the label is ruled out. No image was judged by itself or by a copy.',
+    'mislabelled': 'The class that fits best, and the probability that the label is wrong, by '
+                   'features alone: photographs that are hard to tell are named too. No image was '
+                   'judged by itself or by a copy.',
     'outlier': 'Far from all others of their class, or of no class at all.',
 }
 
@@ -139,7 +140,7 @@ def _tile(examined: Examination, finding: Finding) -> Tile:
     said = {'mislabelled': finding.suggestion, 'outlier': 'unlike its class'}.get(
         finding.reason, 'apart' if finding.apart else 'copy')
     return Tile(names, [thumbnail_jpeg(name, root, _SIDE) or '' for name in names], said,
-                f'{100 * finding.score:.0f} %', f'label: {finding.label}')
+                share_text(finding.score), f'label: {finding.label}')
 
 
 def _pairs(examined: Examination) -> Iterator[Block]:
@@ -189,7 +190,7 @@ def print_examination(examined: Examination, page: Path, console: 'Console') -> 
         lines.add_column('sure', justify='right')
         for each in suspects:
             lines.add_row(Words(each.id, overflow='fold'), Words(each.label),
-                          Words(each.suggestion), f'{100 * each.score:.0f} %')
+                          Words(each.suggestion), share_text(each.score))
         console.print(lines)
     names = examined.files.classes
     for pair in examined.judged.pairs[:_FIRST]:

@@ -110,23 +110,27 @@ def _candidates(few_ND: np.ndarray, least: float) -> Iterator[np.ndarray]:
         yield pairs_P2[np.arange(len(pairs_P2)) - first_P < _CANDIDATES]
 
 
-def nearest(few_ND: np.ndarray, sample: int = 2000) -> np.ndarray:
-    """The dot product of images with the one that is nearest to each, float32.
+def nearest(features: Standardised, sample: int = 1000) -> np.ndarray:
+    """The cosine of images with the one that is nearest to each, float32.
 
     Args:
-        few_ND: Rows of length 1, at least two.
+        features: Of at least two images.
         sample: So many images are asked, evenly spaced; among all.
 
-    >>> nearest(np.array([[1.0, 0.0], [0.5, 0.75], [0.0, 1.0]], np.float32)).tolist()
-    [0.5, 0.75, 0.75]
+    >>> from amlnn.formulas.standardised import standardise
+    >>> features = standardise(np.array([[1, 0], [0, 1], [2, 0], [0, 3]], np.float32))
+    >>> nearest(features).round(1).tolist() == nearest(features, 4).round(1).tolist()
+    True
     """
-    asked = np.unique(np.linspace(0, len(few_ND) - 1, min(sample, len(few_ND))).astype(int))
+    count = len(features)
+    asked = np.unique(np.linspace(0, count - 1, min(sample, count)).astype(int))
+    asked_BC = features.unit_rows(asked)
     best = np.full(len(asked), -np.inf, np.float32)
-    for begin in range(0, len(few_ND), _COLUMNS):
-        dots_BE = few_ND[asked] @ few_ND[begin:begin + _COLUMNS].T
-        own = np.flatnonzero((asked >= begin) & (asked < begin + _COLUMNS))
-        dots_BE[own, asked[own] - begin] = -np.inf
-        best = np.maximum(best, dots_BE.max(axis=1))
+    for part in blocks(count):
+        cosine_BE = asked_BC @ features.unit_rows(part).T
+        own = np.flatnonzero((asked >= part.start) & (asked < part.stop))
+        cosine_BE[own, asked[own] - part.start] = -np.inf
+        best = np.maximum(best, cosine_BE.max(axis=1))
     return best
 
 

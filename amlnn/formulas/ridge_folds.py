@@ -8,7 +8,7 @@ __all__ = ['STRENGTHS', 'class_probabilities', 'fold_scores']
 
 # N images, C features, K classes, F folds, B images of a block
 
-STRENGTHS = (0.01, 0.1, 1.0)
+STRENGTHS = (0.03, 0.3, 1.0, 3.0)
 """Penalties that are tried, a training image and standardised feature."""
 
 _CHOOSING = 2
@@ -45,7 +45,7 @@ def fold_scores(features: Standardised, labels_N: np.ndarray, classes: int, fold
     >>> features = standardise(np.array([[0.0], [1.0], [0.1], [1.1]], np.float32))
     >>> scores, strength = fold_scores(features, np.array([0, 1, 0, 1]), 2, np.array([0, 0, 1, 1]))
     >>> scores.argmax(axis=1).tolist(), strength
-    ([0, 1, 0, 1], 0.01)
+    ([0, 1, 0, 1], 0.03)
     """
     sums = [_Sums.of(features, labels_N, classes, np.flatnonzero(fold_N == fold))
             for fold in np.unique(fold_N)]

@@ -20,7 +20,7 @@ def test_so_many_labels_become_another_class_and_only_among_those_asked_for():
 
 
 def test_shares_are_those_of_the_flipped_among_the_most_suspect_and_among_the_named():
-    judged = SimpleNamespace(margin=np.array([-0.9, 0.5, -0.8, 0.1, -0.2]), accuracy=0.6,
+    judged = SimpleNamespace(own=np.array([0.1, 0.9, 0.2, 0.6, 0.4]), accuracy=0.6,
                              suspect=np.array([True, False, True, False, True]))
     said = BENCHMARK.shares(judged, np.array([True, False, False, True, False]))
     assert said.startswith('2 flipped: 50.0 % of the 2 most suspect; named 3, recall 50.0 %, '

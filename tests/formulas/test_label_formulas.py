@@ -135,10 +135,12 @@ def test_pairs_across_blocks_are_found(monkeypatch):
     monkeypatch.setattr('amlnn.formulas.close_images._COLUMNS', 32)
     found, _ = close_pairs(scaled, coordinates(scaled), 0.999)
     assert found.tolist() == [[3, 250], [120, 299]]
-    few = coordinates(scaled)
-    dots = few @ few.T
+    rows = scaled.unit_rows(slice(None))
+    dots = rows @ rows.T
     np.fill_diagonal(dots, -9)
-    np.testing.assert_allclose(nearest(few), dots.max(1), rtol=1e-5)
+    np.testing.assert_allclose(nearest(scaled), dots.max(1), rtol=1e-5)
+    asked = np.linspace(0, 299, 7).astype(int)
+    np.testing.assert_allclose(nearest(scaled, 7), dots.max(1)[asked], rtol=1e-5)
 
 
 def test_of_an_image_with_hundreds_of_copies_some_pairs_are_enough_to_link_them():
