@@ -23,7 +23,8 @@ def softmax(scores_NK: np.ndarray) -> np.ndarray:
     [[0.25, 0.75]]
     """
     powers_NK = np.exp(scores_NK - scores_NK.max(axis=1, keepdims=True))
-    return np.asarray(np.divide(powers_NK, powers_NK.sum(axis=1, keepdims=True)))
+    shares_NK: np.ndarray = powers_NK / powers_NK.sum(axis=1, keepdims=True)
+    return shares_NK
 
 
 def log_loss(scores_NK: np.ndarray, labels: np.ndarray) -> float:
@@ -57,7 +58,8 @@ class Logistic:
 
     def scores_of(self, rotated_QR: np.ndarray) -> np.ndarray:
         """`scores` of features that are rotated already."""
-        return np.asarray(np.add(rotated_QR @ self.weights, self.intercept))
+        scores_QK: np.ndarray = rotated_QR @ self.weights + self.intercept
+        return scores_QK
 
 
 def logistic_path(ridge: Ridge, labels: np.ndarray, cs: Sequence[float], tolerance: float = 1e-4,
@@ -123,7 +125,8 @@ class _Problem:
         return rows[:, None].astype(self.rotated_NR.dtype)
 
     def scores(self, theta: np.ndarray) -> np.ndarray:
-        return np.asarray(np.add(self.rotated_NR @ theta[:-1], theta[-1]))
+        scores_NK: np.ndarray = self.rotated_NR @ theta[:-1] + theta[-1]
+        return scores_NK
 
     def value(self, scores_NK: np.ndarray, theta: np.ndarray) -> float:
         return log_loss(scores_NK, self.labels) + 0.5 * self.decay * float(

@@ -112,7 +112,8 @@ class Ridge:
     def scores_of(self, rotated_QR: np.ndarray, strength: float) -> np.ndarray:
         """`scores` of features that are rotated already."""
         weights_RK: np.ndarray = self.products / self._damped(strength)[:, None]
-        return np.asarray(np.add(rotated_QR @ weights_RK, self._means[1]))
+        scores_QK: np.ndarray = rotated_QR @ weights_RK + self._means[1]
+        return scores_QK
 
     def left_out(self, strength: float, groups: np.ndarray | None = None) -> np.ndarray:
         """What is predicted of each training image by a fit without it, and without its group.
@@ -144,10 +145,12 @@ class Ridge:
             hat_gg = part_gR @ part_gR.T + 1 / len(self.features)
             error_NK[members] = np.linalg.solve(
                 np.eye(len(members), dtype=hat_gg.dtype) - hat_gg, residual_NK[members])
-        return np.asarray(np.subtract(self.targets, error_NK))
+        told_NK: np.ndarray = self.targets - error_NK
+        return told_NK
 
     def _damped(self, strength: float) -> np.ndarray:
-        return np.asarray(np.add(self.eigenvalues, self.eigenvalues.dtype.type(strength)))
+        damped_R: np.ndarray = self.eigenvalues + self.eigenvalues.dtype.type(strength)
+        return damped_R
 
 
 _LEAST = 1e-6
@@ -183,7 +186,8 @@ def ridge_scores(x_NC: np.ndarray, y_NK: np.ndarray, queries_QC: np.ndarray,
         weights_CK = centred_NC.T @ _solved(square, targets_NK, strength)
     else:
         weights_CK = _solved(square, centred_NC.T @ targets_NK, strength)
-    return np.asarray(np.add((queries_QC - mean_C) @ weights_CK, mean_K))
+    scores_QK: np.ndarray = (queries_QC - mean_C) @ weights_CK + mean_K
+    return scores_QK
 
 
 _DUAL_UP_TO = 5000

@@ -29,7 +29,7 @@ MOST = 25_000
 """Images of a part that a probe looks at, of each class the same share: so 2 GiB of memory are
 enough, and more would change an accuracy by less than its interval."""
 
-_FEW = 800  # training images on which the strength of stages together is chosen
+_FEW = 500  # training images on which the strength of stages together is chosen
 
 
 @dataclass
@@ -241,25 +241,30 @@ class ProbeTable:
 
         Every stage counts as much as another, however many numbers it has.
         """
+        alone = self._shot_rights[-1][1][0]  # the ridge row
         blocks = []
         for name in self.train.stages:
             train, judge = standardised(self.train.stages[name], self.judge.stages[name])
             scale = np.float32(1 / np.sqrt(train.shape[1]))
             blocks.append((train * scale, judge * scale))
+        if len(blocks) == 1:
+            return [alone]
+        trains, judges = zip(*blocks[-2:], strict=True)
+        blocks[-2:] = [(np.hstack(trains), np.hstack(judges))]
         strengths = list(self._strengths_together([train for train, _ in blocks]))
-        return [scores.argmax(1) == self.judge.labels
-                for scores in nested_scores(blocks, self._targets, strengths)]
+        return [alone, *(scores.argmax(1) == self.judge.labels
+                         for scores in nested_scores(blocks, self._targets, strengths))]
 
     def _strengths_together(self, trains: Sequence[np.ndarray]) -> Iterator[float]:
         """By leave-one-out on some of the images: a strength is not a matter of their number."""
         labels, per_class = self.train.labels, max(2, _FEW // len(self.classes))
         rows = few_shot_rows(labels, per_class, 1)[0]
+        # Eigenvalues are smaller by the number of features than those of a stage alone.
+        strengths = [each / 1000 for each in STRENGTHS]
         for begin in reversed(range(len(trains))):
             some = np.hstack([each[rows] for each in trains[begin:]])
-            # Eigenvalues are smaller by the number of features than those of the stages alone.
-            found = Ridge(some, self._targets[rows])
-            strengths = [each / 1000 for each in STRENGTHS]
-            yield chosen_strength(found, labels[rows], self.groups[rows], strengths)[0]
+            yield chosen_strength(Ridge(some, self._targets[rows]), labels[rows],
+                                  self.groups[rows], strengths)[0]
 
 
 def chosen_strength(ridge: Ridge, labels: np.ndarray, groups: np.ndarray,

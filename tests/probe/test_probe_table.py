@@ -131,8 +131,9 @@ def test_a_later_stage_that_tells_more_has_more_accuracy_and_evidence(table):
     assert one.accuracy.value < two.accuracy.value and one.logme < two.logme
 
 
-def test_stages_together_are_a_fit_on_all_of_them_each_with_the_same_weight(table, monkeypatch):
-    strengths = [0.5, 2.0]
+def test_stages_together_are_a_fit_on_all_of_them_each_with_the_same_weight(monkeypatch):
+    stages, strengths = {'one': 12, 'two': 20, 'three': 16}, [0.5, 2.0]
+    table = ProbeTable(CLASSES, part('train', 160, 0, stages), part('val', 80, 1, stages))
     monkeypatch.setattr(ProbeTable, '_strengths_together', lambda self, trains: iter(strengths))
     scaler = {name: StandardScaler().fit(each) for name, each in table.train.stages.items()}
 
@@ -141,11 +142,28 @@ def test_stages_together_are_a_fit_on_all_of_them_each_with_the_same_weight(tabl
                           / np.sqrt(of.stages[name].shape[1]) for name in names])
 
     targets = np.where(np.arange(4) == table.train.labels[:, None], 1.0, -1.0)
-    for names, strength, right in zip([['two'], ['one', 'two']], strengths, table.together(),
+    alone, *more = table.together()
+    assert alone.mean() == list(table.rows())[2].accuracy.value
+    for names, strength, right in zip([['two', 'three'], list(stages)], strengths, more,
                                       strict=True):
         said = SklearnRidge(alpha=strength).fit(features(table.train, names), targets).predict(
-            features(table.test, names)).argmax(1)
-        assert np.mean((said == table.test.labels) == right) > 0.98
+            features(table.val, names)).argmax(1)
+        assert np.mean((said == table.val.labels) == right) > 0.98
+
+
+def test_the_strength_of_stages_together_is_that_which_tells_most_of_some_images(table):
+    trains = [StandardScaler().fit_transform(each) / np.sqrt(each.shape[1])
+              for each in table.train.stages.values()]
+    targets = np.where(np.arange(4) == table.train.labels[:, None], 1.0, -1.0)
+    last, _ = table._strengths_together([each.astype(np.float32) for each in trains])
+
+    def left_out(strength) -> float:
+        return np.mean([SklearnRidge(alpha=strength).fit(
+            np.delete(trains[1], row, 0), np.delete(targets, row, 0)).predict(
+                trains[1][[row]]).argmax() == label
+            for row, label in enumerate(table.train.labels)])
+
+    assert left_out(last) >= max(map(left_out, (1e-3, 1.0, 1e3))) - 0.02
 
 
 @pytest.mark.parametrize(('labels', 'classes', 'said'), [
