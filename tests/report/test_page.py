@@ -14,7 +14,7 @@ from run_folders import epoch, record, test_record, write_predictions, write_run
 
 from amlnn.errors import DataError
 from amlnn.records import FrozenStage, write_record
-from amlnn.report import page, parts
+from amlnn.report import parts
 from amlnn.report.canvas import PAGE_COLOURS
 from amlnn.report.page import write_report
 from amlnn.results.store import find_runs
