@@ -132,7 +132,9 @@ def test_sigterm_to_the_group_ends_it_rightly_at_any_moment(number, tmp_path, da
 @pytest.mark.parametrize(('moment', 'status'), [
     ('point_latest', 'interrupted'), ('finish', 'done')])
 def test_a_signal_at_the_edge_of_a_training_leaves_no_run_that_says_it_is_running(
-        moment, status, tmp_path, data_set, monkeypatch):
+        moment, status, tmp_path, data_set, monkeypatch, request):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     config = write_tiny_config(tmp_path / 'c.py', data_set, epochs=1)
     owner = train_module if moment == 'point_latest' else Recorder
     original, sent = getattr(owner, moment), []
