@@ -9,22 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from amlnn.formulas.ridge import Ridge
+from amlnn.formulas.softmax import softmax
 
-__all__ = ['Logistic', 'log_loss', 'logistic_path', 'softmax']
+__all__ = ['Logistic', 'log_loss', 'logistic_path']
 
 _MEMORY = 10
 _ARMIJO, _SHRINK, _TRIES = 1e-4, 0.5, 30
-
-
-def softmax(scores_NK: np.ndarray) -> np.ndarray:
-    """Probabilities [N, K].
-
-    >>> softmax(np.array([[0., np.log(3)]])).round(2).tolist()
-    [[0.25, 0.75]]
-    """
-    powers_NK = np.exp(scores_NK - scores_NK.max(axis=1, keepdims=True))
-    shares_NK: np.ndarray = powers_NK / powers_NK.sum(axis=1, keepdims=True)
-    return shares_NK
 
 
 def log_loss(scores_NK: np.ndarray, labels: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from amlnn.formulas.softmax import softmax
 from amlnn.formulas.standardised import Standardised, blocks
 
 __all__ = ['STRENGTHS', 'class_probabilities', 'fold_scores']
@@ -160,7 +161,7 @@ def class_probabilities(scores_NK: np.ndarray, labels_N: np.ndarray,
     wanted_K = np.bincount(given_B, minlength=classes)
     steepness, offset_K = 1.0, np.zeros(classes)
     for _ in range(steps):
-        prob_BK = _softmax(steepness * sample_BK + offset_K)
+        prob_BK = softmax(steepness * sample_BK + offset_K)
         shift_K = np.log((wanted_K + 1) / (prob_BK.sum(axis=0) + 1))
         mean_B = (prob_BK * sample_BK).sum(axis=1)
         spread = float(((prob_BK * sample_BK ** 2).sum(axis=1) - mean_B ** 2).sum())
@@ -174,11 +175,5 @@ def class_probabilities(scores_NK: np.ndarray, labels_N: np.ndarray,
             break
     found_NK = np.empty((count, classes), np.float32)
     for part in blocks(count):
-        found_NK[part] = _softmax(steepness * scores_NK[part].astype(np.float64) + offset_K)
+        found_NK[part] = softmax(steepness * scores_NK[part].astype(np.float64) + offset_K)
     return found_NK
-
-
-def _softmax(logits_BK: np.ndarray) -> np.ndarray:
-    raised_BK = np.exp(logits_BK - logits_BK.max(axis=1, keepdims=True))
-    raised_BK /= raised_BK.sum(axis=1, keepdims=True)
-    return np.asarray(raised_BK)

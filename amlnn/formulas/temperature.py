@@ -5,6 +5,8 @@ Axes: N images, K classes.
 
 import numpy as np
 
+from amlnn.formulas.softmax import softmax
+
 __all__ = ['fit_temperature', 'log_loss', 'with_temperature']
 
 _LEAST = 1e-30  # a probability that was rounded to nothing
@@ -23,9 +25,7 @@ def with_temperature(probs: np.ndarray, temperature: float) -> np.ndarray:
     >>> with_temperature(np.array([[0.8, 0.2]]), 2.0).round(4).tolist()
     [[0.6667, 0.3333]]
     """
-    scores = _scores(probs) / temperature
-    scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(scores / scores.sum(axis=1, keepdims=True))
+    return softmax(_scores(probs) / temperature)
 
 
 def fit_temperature(probs: np.ndarray, labels: np.ndarray) -> float:
@@ -50,7 +50,7 @@ def fit_temperature(probs: np.ndarray, labels: np.ndarray) -> float:
     own = scores[np.arange(len(labels)), labels]
 
     def slope(inverse: float) -> float:
-        expected = (with_temperature(probs, 1 / inverse) * scores).sum(axis=1)
+        expected = (softmax(inverse * scores) * scores).sum(axis=1)
         return float((expected - own).mean())
 
     low, high = 1 / _HOTTEST, 1 / _COLDEST

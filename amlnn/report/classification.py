@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from amlnn.formulas.accuracies import Calibration
     from amlnn.results.classification import Mistake
 
-__all__ = ['draw_confusion', 'draw_mistakes', 'draw_reliability', 'has_image_files', 'share_text',
-           'thumbnail_jpeg']
+__all__ = ['draw_confusion', 'draw_mistakes', 'draw_reliability', 'has_image_files', 'pixels_jpeg',
+           'share_text', 'thumbnail_jpeg']
 
 _NUMBERS_UP_TO = 25  # classes; above, the counts would be too small to read
 _NUMBERS_UP_TO_NARROW = 12
@@ -201,12 +201,17 @@ def thumbnail_jpeg(name: str, data_root: Path | str | None, side: int = 256) -> 
         data_root: The folder to which it is relative; None if it is not known.
         side: Pixels of the square.
     """
-    from PIL import Image
     pixels = _thumbnail(name, data_root, side)
-    if pixels is None:
-        return None
+    return None if pixels is None else pixels_jpeg(pixels, side)
+
+
+def pixels_jpeg(pixels: np.ndarray, side: int) -> str:
+    """Pixels [H, W, 3] uint8 as a JPEG in base64, made smaller where they are more than `side`."""
+    from PIL import Image
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side))
     written = io.BytesIO()
-    Image.fromarray(pixels).save(written, format='JPEG', quality=85)
+    image.save(written, format='JPEG', quality=85)
     return base64.b64encode(written.getvalue()).decode('ascii')
 
 

@@ -1,7 +1,5 @@
 """What `tools/test.py --explain` kept, on the page: where a network looked, how features lie."""
 
-import base64
-import io
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +20,7 @@ from amlnn.report.canvas import (
     shorten,
     style_axes,
 )
+from amlnn.report.classification import pixels_jpeg
 from amlnn.results.insight import FeatureMap, Looked, read_insight
 
 if TYPE_CHECKING:
@@ -64,8 +63,8 @@ def _looked_blocks(looked: Sequence[Looked], classes: Sequence[str], what: str,
                    stem: Path) -> list[Block]:
     path = Path(f'{stem}_looked.png')
     draw_looked(looked, classes, path)
-    shown = [Thumbnail(each.id, _jpeg(_overlaid(each.view, seen)), f'for {_name(classes, number)}',
-                       '', _name(classes, each.label))
+    shown = [Thumbnail(each.id, pixels_jpeg(_overlaid(each.view, seen), _SIDE),
+                       f'for {_name(classes, number)}', '', _name(classes, each.label))
              for each in looked for seen, number in ((each.for_predicted, each.predicted),
                                                      (each.for_label, each.label))]
     return [Heading('Where it looked'),
@@ -149,15 +148,6 @@ def _overlaid(view: np.ndarray, seen: np.ndarray) -> np.ndarray:
     warm = np.array([1.0, 0.62, 0.1])
     mixed = (0.25 + 0.75 * grown) * grey * (1 - 0.45 * grown) + 0.45 * grown * warm
     return np.asarray((255 * mixed.clip(0, 1)).astype(np.uint8))
-
-
-def _jpeg(pixels: np.ndarray) -> str:
-    from PIL import Image
-    image = Image.fromarray(pixels)
-    image.thumbnail((_SIDE, _SIDE))
-    written = io.BytesIO()
-    image.save(written, format='JPEG', quality=85)
-    return base64.b64encode(written.getvalue()).decode('ascii')
 
 
 def _name(classes: Sequence[str], number: int) -> str:

@@ -12,6 +12,7 @@ from amlnn.report.letters import noted_letters, unseen_note
 from amlnn.report.parts import Part, table_part, write_parts
 from amlnn.report.probe_figures import draw_map, draw_shots
 from amlnn.report.report_folder import new_report
+from amlnn.report.tables import titled_table
 from amlnn.results.probed import CurvePoint, Probed, chosen_cell
 
 if TYPE_CHECKING:
@@ -48,20 +49,8 @@ class _Shown:
 
 def probe_tables(probed: Sequence[Probed]) -> list['RichTable']:
     """The tables for `rich.console.Console.print`."""
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
-    tables = []
-    for shown in _shown(probed):
-        table = RichTable(title=Text(shown.title), box=box.SIMPLE_HEAD, pad_edge=False,
-                          title_justify='left')
-        for place, name in enumerate(shown.table.head):
-            table.add_column(Text(name), justify='left' if place < shown.table.text_columns
-                             else 'right')
-        for row in shown.table.rows:
-            table.add_row(*map(Text, row))
-        tables.append(table)
-    return tables
+    return [titled_table(shown.title, shown.table.head, shown.table.rows, shown.table.text_columns)
+            for shown in _shown(probed)]
 
 
 def _shown(probed: Sequence[Probed]) -> list[_Shown]:

@@ -5,8 +5,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss as sklearn_log_loss
 
-from amlnn.formulas.logistic import log_loss, logistic_path, softmax
+from amlnn.formulas.logistic import log_loss, logistic_path
 from amlnn.formulas.ridge import Ridge, indicators
+from amlnn.formulas.softmax import softmax
 
 
 @pytest.mark.parametrize('sizes', [(150, 20), (40, 80)])
