@@ -19,6 +19,7 @@ __all__ = ['CONSOLE', 'SYSTEM_LIBRARIES', 'SYSTEM_PACKAGES', 'TOOLS', 'CommandPa
 
 TOOLS = {
     'preprocess': 'data_preprocess.py',
+    'doctor': 'tools/doctor.py',
     'train': 'tools/train.py',
     'test': 'tools/test.py',
     'predict': 'tools/predict.py',
@@ -26,6 +27,7 @@ TOOLS = {
     'browse': 'tools/browse.py',
     'lr_finder': 'tools/lr_finder.py',
     'backbones': 'tools/backbones.py',
+    'probe': 'tools/probe.py',
     'report': 'tools/report.py',
     'ensemble': 'tools/ensemble.py',
     'study': 'tools/study.py',

@@ -14,6 +14,7 @@ A run writes these files and results reads them; neither imports the other. The 
     best.pth
     predictions_<split>.npz      id [N] str; label [N] int64; prob [N, K] float32; classes [K] str
     test_<split>.json            TestRecord below, written by tools/test.py
+    insight_<split>.npz          written by tools/test.py --explain; see amlnn/results/insight.py
     components.npz               the parts of a generated series
 
 A forecast's `predictions_<split>.npz` holds, for N windows, P steps ahead and C columns: id [N] str
@@ -48,11 +49,11 @@ __all__ = ['OWN', 'REPEAT_LAST', 'SCHEMA_VERSION', 'TRAIN_MEAN', 'TRUTH', 'Epoch
            'epoch_of', 'is_known', 'misfit', 'present_names', 'process_count', 'read_run',
            'read_test', 'record_of', 'write_record']
 
-SCHEMA_VERSION = 6
-"""4 to 6 added what has a default: errors by series, the engine of the trunk, facts of classes and
-what an epoch had frozen."""
+SCHEMA_VERSION = 7
+"""4 to 7 added what has a default: errors by series, the engine of the trunk, that of a test, facts
+of classes and what an epoch had frozen."""
 
-_READ = (1, 2, 3, 4, 5, 6)
+_READ = (1, 2, 3, 4, 5, 6, 7)
 
 # What version 1 called otherwise; there windows were called images.
 _RENAMED = {'images_per_second': 'samples_per_second', 'total_images': 'total_samples'}
@@ -196,6 +197,10 @@ class TestRecord:
     changed while it was trained.
     """
     tta: bool = False
+    engine: str | None = None
+    """What computed a classifier's backbone: 'torch', the model's own forward; 'torch-folded', with
+    batch norms folded; 'openvino' or 'openvino-int8'.
+    """
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
     """Of a forecast: errors and 'windows' of simple methods by name, on all windows of the part.
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 __all__ = ['cache_folder', 'not_private', 'open_private', 'private_folder', 'read_cached',
-           'write_cached']
+           'read_cached_bytes', 'write_cached', 'write_cached_bytes']
 
 _PRIVATE = 0o700
 _warned: set[str] = set()
@@ -100,24 +100,49 @@ def read_cached(kind: str, name: str) -> str | None:
         kind: A folder of the cache: 'signatures', say.
         name: Of a file in it.
     """
+    found = read_cached_bytes(kind, name)
+    with suppress(UnicodeError):
+        return None if found is None else found.decode('utf-8')
+    return None
+
+
+def read_cached_bytes(kind: str, name: str) -> bytes | None:
+    """The same of bytes."""
     folder = cache_folder()
     if not _usable(folder, kind):
         return None
-    with suppress(OSError, UnicodeError), os.fdopen(
+    with suppress(OSError), os.fdopen(
             open_private(folder / kind / name, os.O_RDONLY), 'rb') as file:
-        return file.read().decode('utf-8')
+        return file.read()
     return None
 
 
 def write_cached(kind: str, name: str, text: str) -> None:
     """Keep a text under a name. Where that cannot be done, it costs time and nothing else."""
-    from amlnn.atomic import write_text
+    write_cached_bytes(kind, name, text.encode('utf-8'))
+
+
+def write_cached_bytes(kind: str, name: str, content: bytes, most: int | None = None) -> None:
+    """The same of bytes.
+
+    Args:
+        kind: A folder of the cache.
+        name: Of a file in it.
+        content: Of the file.
+        most: So many files are left in the folder, those that were written last.
+    """
+    from amlnn.atomic import replacing
     folder = cache_folder()
     if _usable(folder, kind):
         with suppress(OSError):
             private_folder(folder, links=True)
             private_folder(folder / kind)
-            write_text(folder / kind / name, text)
+            with replacing(folder / kind / name) as temporary:
+                temporary.write_bytes(content)
+            if most is not None:
+                files = sorted((folder / kind).iterdir(), key=lambda path: path.lstat().st_mtime)
+                for path in files[:max(0, len(files) - most)]:
+                    path.unlink()
 
 
 def _usable(top: Path, kind: str) -> bool:

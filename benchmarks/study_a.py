@@ -16,17 +16,9 @@ import os
 import sys
 from pathlib import Path
 
-from finetune import (
-    BATCH,
-    ROOT,
-    arguments_of_ours,
-    emptied,
-    seconds_of,
-    time_peer,
-    timed,
-    total_ours,
-    total_peer,
-)
+from finetune import arguments_of_ours, seconds_of, total_ours
+from finetune_peers import BATCH, time_peer, total_peer
+from machine import ROOT, emptied, sizes_of, timed
 
 ROWS = {-1: 3, 0: 1, 1: 1, 2: 1, 3: 1, "'all'": 1}
 """Trainings a seed, by what is frozen: nothing is at three learning rates, which cost alike."""
@@ -69,9 +61,7 @@ def main() -> None:
     parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmark_study_a'))
     args = parser.parse_args()
     args.out = args.out.resolve()
-    sizes = {part: len((args.data / f'{part}.txt').read_text().splitlines())
-             for part in ('train', 'val')}
-    sizes['classes'] = len((args.data / 'classes.txt').read_text().splitlines())
+    sizes = sizes_of(args.data)
     print(f'{sizes["train"]:,} training and {sizes["val"]} validation images, extrapolated from '
           f'{args.images} images; {os.cpu_count()} cores', flush=True)
     whole, rows, peers = 0.0, {}, {}

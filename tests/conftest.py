@@ -21,17 +21,26 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
 collect_ignore_glob = ['*conftest.py']
 
 
-_LARGE = 2 * 2 ** 30  # bytes
+_LARGE = 2 * 2 ** 30  # bytes of a process, from which on it is looked through
+_GROWN = 2 ** 29  # and by which it has to have grown since, for that takes a second
+
+
+_looked_at = [_LARGE - _GROWN]
 
 
 def pytest_runtest_teardown(item, nextitem) -> None:
     """Give back what freed memory a worker holds: a training keeps it for its next step
     (`amlnn.engine.memory`), and a worker that has built all backbones would end at 13 GB."""
     with suppress(OSError, AttributeError):  # of Linux with its usual C library
-        pages = int(Path('/proc/self/statm').read_text().split()[1])
-        if pages * os.sysconf('SC_PAGE_SIZE') > _LARGE:
+        if _resident() > _looked_at[0] + _GROWN:
             gc.collect()
             ctypes.CDLL(None).malloc_trim(0)
+            _looked_at[0] = max(_resident(), _LARGE - _GROWN)
+
+
+def _resident() -> int:
+    pages = int(Path('/proc/self/statm').read_text().split()[1])
+    return pages * os.sysconf('SC_PAGE_SIZE')
 
 
 @pytest.fixture(scope='session')

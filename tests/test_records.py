@@ -50,6 +50,10 @@ def test_a_test_record_is_read_back_as_it_was_written(tmp_path):
         precision='fp32', data_root='data', data_manifest_hash=None, versions={}, created='now')
     write_record(tmp_path / 'test_test.json', tested)
     assert read_test(tmp_path / 'test_test.json') == tested
+    values = dataclasses.asdict(tested)
+    del values['engine']
+    write_json(tmp_path / 'test_test.json', {**values, 'schema_version': 5})
+    assert read_test(tmp_path / 'test_test.json') == tested
 
 
 def test_a_record_of_the_first_version_is_read_as_one_of_today(tmp_path):

@@ -22,16 +22,14 @@ def main(args) -> int:
         for note in found.notes:
             print(f'note: {note}', file=sys.stderr)
         if args.out:
-            from amlnn.report.predicted import draw_prediction, places_shown
-            picture = args.out.with_suffix('.png')
-            places = places_shown(len(found.point), len(found.columns))
-            draw_prediction(picture, found.shown(places), found.columns, total=len(found.point))
-            print(f'written: {picture}')
+            from amlnn.report.predicted import draw_beside
+            print(f'written: {draw_beside(args.out, found)}')
 
     options = PredictOptions(
         config, device=args.device, checkpoint=args.checkpoint,
         trust_checkpoint=args.trust_checkpoint, data_changed=args.data_changed, inputs=args.inputs,
-        topk=args.topk, json=args.json, out=args.out, future=args.future, on_forecast=on_forecast)
+        topk=args.topk, reject_below=args.reject_below, json=args.json, out=args.out,
+        future=args.future, on_forecast=on_forecast)
     for line in predict_soonest(options, on_bad):
         print(line, flush=True)
     return 1 if bad else 0
@@ -51,6 +49,8 @@ def parser() -> CommandParser:
                         'not end with them')
     parser.add_argument('--topk', type=int, metavar='K',
                         help='classes to name for each image (default 10)')
+    parser.add_argument('--reject-below', type=float, metavar='P',
+                        help='leave less sure images unanswered; a report has fitting numbers')
     parser.add_argument('--json', action='store_true', help='one JSON object a line')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V', help='override keys')
     parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')

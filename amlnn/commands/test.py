@@ -25,7 +25,8 @@ def _test(args) -> dict:
     return test(TestOptions(config, device=args.device, checkpoint=args.checkpoint,
                             trust_checkpoint=args.trust_checkpoint,
                             data_changed=args.data_changed, split=args.split,
-                            out=args.out, tta=args.tta, baselines=args.baselines,
+                            out=args.out, tta=args.tta, explain=args.explain,
+                            baselines=args.baselines,
                             baseline_windows=args.baseline_windows, command=sys.argv,
                             launcher=args.launcher)).metrics
 
@@ -41,6 +42,8 @@ def parser() -> CommandParser:
     parser.add_argument('--out', type=Path, metavar='FILE', help='write the record here too')
     parser.add_argument('--tta', action='store_true',
                         help="average over views: the config's tta_pipeline, else both flips")
+    parser.add_argument('--explain', action='store_true', help='for the report: where a classifier '
+                        'looked in its worst mistakes, and a map of its features')
     parser.add_argument('--baselines', nargs='+', choices=['ets', 'theta', 'arima'], default=[],
                         help='of a forecast: further rows, which need the package statsforecast')
     parser.add_argument('--baseline-windows', type=int, metavar='N',

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 from torch import nn
 
-from amlnn.atomic import write_text
+from amlnn.atomic import replacing, write_text
 from amlnn.config.own_imports import keep_own_modules
 from amlnn.console import say
 from amlnn.engine.device import choose_device, device_name, set_environment
+from amlnn.engine.evaluations import Evaluation
 from amlnn.engine.new_record import new_record
 from amlnn.engine.options import CheckpointOptions, TestOptions
 from amlnn.engine.processes import Processes, joined, processes
@@ -62,14 +64,15 @@ def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord
         tester = task.tester(model, options)
         all_.on_first(lambda: rehearse_evaluation(task, tester, split, loader))
         evaluator = task.evaluator(split, loader)
+        fast = task.fast_inference(model, loader, options, console)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             shown = bar.add_task(f'testing on {split}', total=len(loader.dataset) // all_.count)
             result = task.evaluate(tester, loader, evaluator,
-                                   lambda count: bar.advance(shown, count))
+                                   lambda count: bar.advance(shown, count), fast and fast.forward)
         record = TestRecord(
             checkpoint=str(options.checkpoint), checkpoint_epoch=weights.meta.get('epoch'),
             split=split, samples=result.samples, loss=result.loss, metrics=result.metrics,
-            arrays=result.arrays,
+            arrays=result.arrays, engine=fast.engine if fast else task.engine,
             seconds=round(result.seconds, 3),
             samples_per_second=round(result.samples / result.seconds, 2),
             device=device_name(task.plan.device), precision=task.plan.precision,
@@ -81,16 +84,34 @@ def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord
         if not all_.first:
             return record
         task.complete(record, result, model, loader, weights, options, console)
+        further = _explained(task, result, model, loader, console) if options.explain else {}
     folder = options.into or _folder(task, model, {split: result.samples}, options)
     folder.mkdir(parents=True, exist_ok=True)
     record.checkpoint = name_within(folder, options.checkpoint)
     task.write_predictions(folder / f'predictions_{split}.npz', result)
+    _write_arrays(folder / f'insight_{split}.npz', further)
     write_record(folder / f'test_{split}.json', record)
     if options.out:
         write_record(options.out, record)
     task.show(record, console)
     say(console, f'written: {folder / f"test_{split}.json"}')
     return record
+
+
+def _explained(task: Task, evaluation: Evaluation, model: nn.Module, loader, console: Console
+               ) -> dict[str, np.ndarray]:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        shown = bar.add_task('explaining', total=None)
+        return task.explain(evaluation, model, loader, lambda count: bar.advance(shown, count))
+
+
+def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Keep arrays; without any, none of another checkpoint's stay."""
+    if not arrays:
+        path.unlink(missing_ok=True)
+        return
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
 
 
 def open_weights(options: CheckpointOptions) -> tuple[Task, Weights]:

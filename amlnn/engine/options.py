@@ -82,6 +82,8 @@ class TestOptions(CheckpointOptions):
     """Folder of the record and the predictions, in the place of the checkpoint's run."""
     tta: bool = False
     """Average over augmented views of every image: the config's `tta_pipeline`, else two flips."""
+    explain: bool = False
+    """Of a classifier: keep where it looked and how its features lie, for the report."""
     baselines: Sequence[str] = ()
     """Of a forecast: slow methods to show beside the others: 'ets', 'theta', 'arima'."""
     baseline_windows: int | None = None
@@ -96,6 +98,8 @@ class PredictOptions(CheckpointOptions):
     inputs: Sequence[str]
     topk: int | None = None
     """Of a classifier: how many classes to name; None for the usual number."""
+    reject_below: float | None = None
+    """Of a classifier: the least probability of the best class of an image that is answered."""
     json: bool = False
     """Of a classifier: one JSON object a line."""
     out: Path | None = None

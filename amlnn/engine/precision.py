@@ -34,7 +34,8 @@ class ExecutionPolicy:
             where there is much to compute.
         trunk_precision: 'int8' computes frozen stages in 8 bits, by OpenVINO, calibrated on
             training images and refused where features or decisions on others change too much;
-            None is `precision`, in which all else computes in any case.
+            None is `precision`, in which all else computes in any case. Testing and predicting take
+            both for the whole backbone, and 'torch' for the model's own forward.
         fold_batch_norm: Fold batch norm into convolutions where nothing is trained.
         compile: Run what is frozen through torch.compile.
 
@@ -68,6 +69,8 @@ class ExecutionPolicy:
                               'compile and fold_batch_norm')
         self.trunk_precision = trunk_precision
         self.trunk_cache = trunk_cache
+        self.asks_for_cache = trunk_cache is True or views is not None
+        """Whether the config itself says that features are to be read again."""
         self.trunk_engine = trunk_engine
         self.views = views
         self.cache_gb = cache_gb
@@ -76,6 +79,11 @@ class ExecutionPolicy:
         self.compile = compile
         self.precision = precision
         self.memory_format = memory_format
+
+    @property
+    def cache_bytes(self) -> int | None:
+        """That the caches on disk may have; None where `cache_gb` does not say."""
+        return None if self.cache_gb is None else int(self.cache_gb * 1e9)
 
     def resolve(self, device: str) -> str:
         """The precision on a device: 'fp32', 'bf16' or 'fp16'."""

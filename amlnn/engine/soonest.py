@@ -2,6 +2,7 @@
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from amlnn.config.kind import run_kind
 from amlnn.engine.options import PredictOptions
@@ -13,9 +14,11 @@ def predict_soonest(options: PredictOptions, on_bad: Callable[[str, str], None])
     """Lines of text; arguments and errors as of `amlnn.engine.predict.predict`."""
     loaded = options.loaded()
     if run_kind(loaded.config) == 'forecasting':
+        from amlnn.engine.series.exported import NotExported
         from amlnn.engine.series.quick_forecast import quick_forecast
-        lines = quick_forecast(loaded, options)
-        if lines is not None:
-            return lines
+        with suppress(NotExported):  # known before the first line
+            if (lines := quick_forecast(loaded, options)) is not None:
+                yield from lines
+                return
     from amlnn.engine.predict import predict
-    return predict(options, on_bad)
+    yield from predict(options, on_bad)

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
@@ -23,7 +24,7 @@ from amlnn.config.own_imports import import_own_modules
 from amlnn.config.resolved import resolved_text
 from amlnn.console import say
 from amlnn.engine.build import build
-from amlnn.engine.evaluation import Evaluation
+from amlnn.engine.evaluations import Evaluation, FastInference
 from amlnn.engine.plan import Plan
 from amlnn.engine.run.checkpoint import load_weights
 from amlnn.engine.run.versions import library_versions
@@ -58,6 +59,7 @@ class Task(ABC):
         fitted_at_once: The model is fitted, instead of being trained step by step.
         staging: What a training begins with, and what opens when.
         classes: A classifier's class names, in the order of their numbers; None where unknown.
+        engine: What records of tests call the model's own forward by; None where they do not say.
     """
 
     kind: ClassVar[str]
@@ -70,6 +72,7 @@ class Task(ABC):
     classes: list[str] | None = None
     fitted_at_once: bool = False
     staging: Staging = Staging()
+    engine: ClassVar[str | None] = None
 
     def __init__(self, plan: Plan):
         self.plan = plan
@@ -324,9 +327,36 @@ class Task(ABC):
         """What is evaluated for a model with `TestOptions`."""
         return model
 
+    def fast_inference(self, model: nn.Module, loader, options,
+                       console: Console) -> FastInference | None:
+        """What evaluates a part faster than the model's own forward; None where nothing does.
+
+        Args:
+            model: With its weights; not what it is wrapped in.
+            loader: Of the part.
+            options: `TestOptions`.
+            console: Told what is chosen.
+
+        Raises:
+            ConfigError: the config demands what cannot be.
+        """
+        return None
+
     def complete(self, record: TestRecord, evaluation: Evaluation, model: nn.Module, loader,
                  weights: Weights, options, console: Console) -> None:
         """Add what only this kind's record of a test has."""
+
+    def explain(self, evaluation: Evaluation, model: nn.Module, loader,
+                on_batch: Callable[[int], None]) -> dict[str, np.ndarray]:
+        """Arrays for `insight_<split>.npz`, where `TestOptions` ask for it; see `amlnn.records`.
+
+        Args:
+            evaluation: Of the model.
+            model: With the checkpoint's weights.
+            loader: Of what was evaluated.
+            on_batch: Told the number of samples after each batch.
+        """
+        raise NotImplementedError(f'a {type(self).__name__} has nothing to explain')
 
     @abstractmethod
     def show(self, record: TestRecord, console: Console) -> None:

@@ -3,7 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +49,7 @@ from amlnn.engine.seeding import seed_epoch
 from amlnn.engine.task import Task, in_scope, open_task, task_class
 from amlnn.errors import UsageError
 from amlnn.records import EpochRecord, RunRecord, process_count
+from amlnn.signals import signals_wait
 
 __all__ = ['TrainOptions', 'planned_identity', 'train']
 
@@ -215,30 +216,35 @@ class Training:
                 remove_run_folder(self.place.folder)
             raise
         announce(self.task, record, said, self.place, self.path, self.console)
-        self.begin(record)
+        with ExitStack() as beginning:
+            # One that comes when the record is there, and nobody yet who would end it, has to wait.
+            beginning.enter_context(signals_wait())
+            self.begin(record)
+            self._train_begun(beginning.close)
+        _conclude(record, self.task.plan.loaded, self.place.folder, self.console)
+
+    def _train_begun(self, let_signals: Callable[[], None]) -> None:
+        """Train, and record how it ended where it did not come to its end."""
         try:
             try:
+                let_signals()
                 self.train()
+                with signals_wait():
+                    self.finish()
             except BaseException as error:
                 reason = cause(error)  # that of another process, perhaps
                 if reason is error:
                     raise
                 raise reason from error
         except KeyboardInterrupt:
-            self.stopped()
+            if self.recorder.record.status == 'running':
+                self.stopped()
             raise
         except BaseException as error:
             failure = self.failed(error)
             if failure is error:
                 raise
             raise failure from error
-        self.progress.stop()
-        self.reserve.give_back()
-        if self.asked and self.asked.word and len(record.epochs) < (record.max_epochs or 0):
-            self.recorder.finish('interrupted', self.asked.word)
-        else:
-            self.recorder.finish('done')
-        _conclude(record, self.task.plan.loaded, self.place.folder, self.console)
 
     def build(self) -> str | None:
         """Build model, loaders and fast path, and ask whether they go together.
@@ -325,6 +331,16 @@ class Training:
         runner.close()
         if self.path:
             self.path.close()
+
+    def finish(self) -> None:
+        """Record that it came to its end, or to that of a hook that was asked."""
+        record = self.recorder.record
+        self.progress.stop()
+        self.reserve.give_back()
+        if self.asked and self.asked.word and len(record.epochs) < (record.max_epochs or 0):
+            self.recorder.finish('interrupted', self.asked.word)
+        else:
+            self.recorder.finish('done')
 
     def stopped(self) -> None:
         """Record that it was stopped, and say how to go on."""

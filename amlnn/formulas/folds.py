@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ['stratified_folds']
+__all__ = ['grouped_folds', 'stratified_folds']
 
 
 def stratified_folds(labels: np.ndarray, folds: int, seed: int = 0) -> np.ndarray:
@@ -26,3 +26,21 @@ def stratified_folds(labels: np.ndarray, folds: int, seed: int = 0) -> np.ndarra
     by_class = shuffled[np.argsort(labels[shuffled], kind='stable')]
     dealt[by_class] = np.arange(len(labels)) % folds
     return dealt
+
+
+def grouped_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int = 0) -> np.ndarray:
+    """The fold of each image, int [N], images of a group in one.
+
+    Groups are dealt out as `stratified_folds` does images, each by the label of its first.
+
+    Args:
+        labels: [N] int.
+        groups: [N] int, the same number for images that belong together.
+        folds: At least 2.
+        seed: Of the shuffling.
+
+    >>> grouped_folds(np.array([0, 0, 1, 1, 0, 1]), np.array([0, 1, 2, 2, 0, 3]), 2).tolist()
+    [0, 1, 0, 0, 0, 1]
+    """
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+    return stratified_folds(labels[first], folds, seed)[group]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ['LinearProbe', 'ProbeSums', 'best_scale']
+__all__ = ['LinearProbe', 'ProbeSums']
 
 # N samples, F features, K classes
 
@@ -28,6 +28,8 @@ class LinearProbe:
 
 class ProbeSums:
     """What ridge regression needs of any number of samples: sums, [F, F] at most.
+
+    `amlnn.formulas.ridge` holds all features, and in return tells what is left out one by one.
 
     Targets are 1 for a sample's class and 0 for the others; what remains is that of least squares.
 
@@ -96,25 +98,3 @@ class ProbeSums:
             (squares_F * values_F * shrunk_F ** 2).sum())
         free = 1 - (1 + float((values_F * shrunk_F).sum())) / self.count
         return math.inf if free <= 0 else max(rest, 0.0) / free ** 2
-
-
-def best_scale(scores_NK: np.ndarray, labels: Sequence[int]) -> float:
-    """The factor by which scores have the least cross entropy, among 97 from 0.01 to 10,000.
-
-    Scores of least squares lie between 0 and 1, so that their softmax is hardly surer than chance.
-
-    Args:
-        scores_NK: [N, K].
-        labels: N class numbers.
-
-    >>> scores = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
-    >>> round(best_scale(scores, [0, 1, 0, 1]), 2)  # three of four are right: near log(3)
-    1.15
-    """
-    rows = np.arange(len(scores_NK))
-
-    def cross_entropy(scale: float) -> float:
-        scaled = scale * (scores_NK - scores_NK.max(1, keepdims=True))
-        return float((np.log(np.exp(scaled).sum(1)) - scaled[rows, np.asarray(labels)]).mean())
-
-    return float(min(np.logspace(-2, 4, 97), key=cross_entropy))

@@ -10,8 +10,9 @@ from amlnn.report.svg import inline_svg
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ['Block', 'Facts', 'Fold', 'Gallery', 'GalleryImage', 'Heading', 'Listing', 'Pair',
-           'Picture', 'Table', 'Text', 'Thumbnail', 'Thumbnails', 'picture', 'pictures_in']
+__all__ = ['Block', 'Facts', 'Fold', 'Gallery', 'Heading', 'ImageRows', 'Listing', 'Pair',
+           'Picture', 'RowImage', 'Table', 'Text', 'Thumbnail', 'Thumbnails', 'Tile', 'picture',
+           'pictures_in']
 
 _BROAD = 10  # inches
 
@@ -129,8 +130,29 @@ class Thumbnails(Block):
 
 
 @dataclass(frozen=True)
-class GalleryImage:
-    """An image of a gallery."""
+class Tile:
+    """An image, or two beside one another, and what was found."""
+
+    names: Sequence[str]
+    images: Sequence[str]
+    """A JPEG in base64 for each name; '' where it cannot be read."""
+    found: str
+    sure: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Gallery(Block):
+    """Images with what was found of each, and no file beside the page."""
+
+    macro = 'gallery'
+    alt: str
+    tiles: Sequence[Tile]
+
+
+@dataclass(frozen=True)
+class RowImage:
+    """An image of a row."""
 
     name: str
     image: str
@@ -138,13 +160,13 @@ class GalleryImage:
 
 
 @dataclass(frozen=True)
-class Gallery(Block):
+class ImageRows(Block):
     """Rows of images, each with words before it; one file beside the page has them all."""
 
-    macro = 'gallery'
+    macro = 'image_rows'
     file: str
     alt: str
-    rows: Sequence[tuple[str, Sequence[GalleryImage]]]
+    rows: Sequence[tuple[str, Sequence[RowImage]]]
 
 
 def picture(path: Path, draw: Callable[..., 'Figure'], alt: str, caption: str = '') -> Picture:
@@ -162,12 +184,12 @@ def picture(path: Path, draw: Callable[..., 'Figure'], alt: str, caption: str = 
                    broad=wide.get_figwidth() > _BROAD)
 
 
-def pictures_in(blocks: Sequence[Block]) -> list[Picture | Thumbnails | Gallery]:
+def pictures_in(blocks: Sequence[Block]) -> list[Picture | Thumbnails | ImageRows]:
     """The blocks that have a file beside the page, those of pairs too, in their order."""
-    found: list[Picture | Thumbnails | Gallery] = []
+    found: list[Picture | Thumbnails | ImageRows] = []
     for block in blocks:
         if isinstance(block, Pair):
             found += block.pictures
-        elif isinstance(block, Picture | Thumbnails | Gallery):
+        elif isinstance(block, Picture | Thumbnails | ImageRows):
             found.append(block)
     return found

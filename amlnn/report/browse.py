@@ -1,7 +1,5 @@
 """A page of what a training is given: one HTML file that needs nothing else, and Markdown."""
 
-import base64
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,21 +13,22 @@ from amlnn.browsed import Browsed, ClassShare, Given, PartWork, RateCourse, Trai
 from amlnn.report.blocks import (
     Block,
     Fold,
-    Gallery,
-    GalleryImage,
+    ImageRows,
+    RowImage,
     Table,
     Text,
     picture,
     pictures_in,
 )
 from amlnn.report.browse_figures import draw_gallery, draw_rates, draw_windows
+from amlnn.report.classification import pixels_jpeg, smaller
 from amlnn.report.columns import count, seconds_text
-from amlnn.report.folder import report_folder
 from amlnn.report.letters import noted_letters, unseen_note
+from amlnn.report.report_folder import new_report
 from amlnn.report.tables import escape_markdown, plain_markdown
 from amlnn.report.template import render
 
-__all__ = ['thumbnail', 'write_browse_page']
+__all__ = ['write_browse_page']
 
 _SIDE = 160  # pixels of an image on the page, at most
 _CLASSES = 40  # in a table that is open
@@ -55,7 +54,7 @@ def write_browse_page(browsed: Browsed, out: Path | str) -> Path:
     Raises:
         DataError: the folder holds something else, or cannot be written.
     """
-    with report_folder(out) as new, noted_letters() as noted:
+    with new_report(Path(out)) as new, noted_letters() as noted:
         sections = [each for each in _sections(browsed, new) if each.blocks]
         stamp = datetime.now(UTC).strftime('%Y-%m-%d %H:%M UTC')
         title = f'{browsed.config}: what the network is given'
@@ -103,35 +102,12 @@ def _mixed(given: Given, folder: Path) -> list[Block]:
 
 
 def _gallery(rows: Sequence[tuple[str, Sequence[tuple[str, np.ndarray]]]], path: Path,
-             alt: str) -> Gallery:
-    small = [(words, [(name, thumbnail(pixels)) for name, pixels in images])
-             for words, images in rows]
-    draw_gallery(small, path)
-    return Gallery(path.name, alt, [
-        (words, [GalleryImage(name, _jpeg(pixels)) for name, pixels in images])
-        for words, images in small])
-
-
-def thumbnail(pixels: np.ndarray) -> np.ndarray:
-    """An image of at most 160 pixels a side, [H, W, 3] uint8; a small one is as it was.
-
-    >>> thumbnail(np.zeros((320, 640, 3), np.uint8)).shape
-    (80, 160, 3)
-    """
-    from PIL import Image
-    height, width = pixels.shape[:2]
-    scale = _SIDE / max(height, width)
-    if scale >= 1:
-        return pixels
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
-
-
-def _jpeg(pixels: np.ndarray) -> str:
-    from PIL import Image
-    written = io.BytesIO()
-    Image.fromarray(pixels).save(written, format='JPEG', quality=88)
-    return base64.b64encode(written.getvalue()).decode('ascii')
+             alt: str) -> ImageRows:
+    draw_gallery([(words, [(name, np.asarray(smaller(pixels, _SIDE))) for name, pixels in images])
+                  for words, images in rows], path)
+    return ImageRows(path.name, alt, [
+        (words, [RowImage(name, pixels_jpeg(pixels, _SIDE)) for name, pixels in images])
+        for words, images in rows])
 
 
 def _windows(given: Given, folder: Path) -> list[Block]:

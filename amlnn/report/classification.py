@@ -27,12 +27,13 @@ from amlnn.report.canvas import (
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
     from amlnn.formulas.accuracies import Calibration
     from amlnn.results.classification import Mistake
 
-__all__ = ['draw_confusion', 'draw_mistakes', 'draw_reliability', 'has_image_files', 'share_text',
-           'thumbnail_jpeg']
+__all__ = ['draw_confusion', 'draw_mistakes', 'draw_reliability', 'has_image_files', 'pixels_jpeg',
+           'share_text', 'smaller', 'thumbnail_jpeg']
 
 _NUMBERS_UP_TO = 25  # classes; above, the counts would be too small to read
 _NUMBERS_UP_TO_NARROW = 12
@@ -109,7 +110,8 @@ def _upright(longest: int, side: float, count: int) -> bool:
 
 
 def draw_reliability(result: 'Calibration', path: Path | str | None,
-                     title: str = 'Reliability', narrow: bool = False) -> 'Figure':
+                     title: str = 'Reliability', narrow: bool = False,
+                     after: 'Calibration | None' = None) -> 'Figure':
     """Draw accuracy against confidence by bin, and below how many images each bin holds.
 
     Args:
@@ -117,9 +119,11 @@ def draw_reliability(result: 'Calibration', path: Path | str | None,
         path: Where the PNG goes, or None.
         title: At the top of the figure.
         narrow: Whether it is for a narrow screen.
+        after: The same at a fitted temperature.
     """
     figure = new_figure(*((NARROW, 4.4) if narrow else (5.2, 5.6)))
-    heading(figure, title, f'expected calibration error {100 * result.ece:.1f} points')
+    fitted = f', {100 * after.ece:.1f} at a fitted temperature' if after else ''
+    heading(figure, title, f'expected calibration error {100 * result.ece:.1f} points{fitted}')
     top, bottom = figure.subplots(2, 1, height_ratios=[4, 1.1], sharex=True)
     style_axes(top, ylabel='share that is right (%)')
     style_axes(bottom, xlabel='confidence: largest probability (%)', ylabel='images', grid='y')
@@ -133,6 +137,11 @@ def draw_reliability(result: 'Calibration', path: Path | str | None,
     # The distance from the diagonal is what the error sums.
     top.vlines(confidence, np.minimum(accuracy, confidence), np.maximum(accuracy, confidence),
                color=COLOURS[1], linewidth=1.8)
+    if after:
+        some = after.counts > 0
+        top.plot(100 * after.confidence[some], 100 * after.accuracy[some], 's', color=COLOURS[2],
+                 markersize=4.5, markerfacecolor='white', label='at a fitted temperature')
+        top.legend(loc='upper left', fontsize=8, frameon=False, labelcolor=MUTED)
     top.annotate('as right as sure', (24, 24), xytext=(-4, 5), textcoords='offset points',
                  rotation=45, rotation_mode='anchor', transform_rotates_text=True, fontsize=8.5,
                  color=MUTED)
@@ -185,20 +194,31 @@ def draw_mistakes(mistakes: Sequence['Mistake'], data_root: Path | str | None, p
     save(figure, path, dpi=110)  # photographs are large as PNG
 
 
-def thumbnail_jpeg(name: str, data_root: Path | str | None) -> str | None:
+def thumbnail_jpeg(name: str, data_root: Path | str | None, side: int = 256) -> str | None:
     """The image as a small square JPEG in base64; None where it cannot be read.
 
     Args:
         name: Of a mistake.
         data_root: The folder to which it is relative; None if it is not known.
+        side: Pixels of the square.
     """
-    from PIL import Image
-    pixels = _thumbnail(name, data_root)
-    if pixels is None:
-        return None
+    pixels = _thumbnail(name, data_root, side)
+    return None if pixels is None else pixels_jpeg(pixels, side)
+
+
+def pixels_jpeg(pixels: np.ndarray, side: int) -> str:
+    """Pixels [H, W, 3] uint8 as a JPEG in base64, made smaller where they are more than `side`."""
     written = io.BytesIO()
-    Image.fromarray(pixels).save(written, format='JPEG', quality=85)
+    smaller(pixels, side).save(written, format='JPEG', quality=85)
     return base64.b64encode(written.getvalue()).decode('ascii')
+
+
+def smaller(pixels: np.ndarray, side: int) -> 'Image':
+    """Pixels [H, W, 3] uint8 as an image of at most `side` pixels a side."""
+    from PIL.Image import fromarray
+    image = fromarray(pixels)
+    image.thumbnail((side, side))
+    return image
 
 
 def has_image_files(mistakes: Sequence['Mistake'], data_root: Path | str | None) -> bool:
@@ -223,17 +243,17 @@ def _image_file(name: str, data_root: Path | str | None) -> Path | None:
         return None
 
 
-def _thumbnail(name: str, data_root: Path | str | None) -> np.ndarray | None:
-    """[H, W, 3] uint8, a centred square of at most 256 pixels, or None."""
+def _thumbnail(name: str, data_root: Path | str | None, side: int = 256) -> np.ndarray | None:
+    """[side, side, 3] uint8, a centred square, or None."""
     from PIL import Image, ImageOps
     file = _image_file(name, data_root)
     if file is None:
         return None
     try:
         with Image.open(file) as image:
-            image.draft('RGB', (512, 512))
+            image.draft('RGB', (2 * side, 2 * side))
             image = ImageOps.exif_transpose(image).convert('RGB')
-            return np.asarray(ImageOps.fit(image, (256, 256)))
+            return np.asarray(ImageOps.fit(image, (side, side)))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
 

@@ -44,14 +44,17 @@ from amlnn.report.columns import (
 )
 from amlnn.report.ensembles import ensemble_blocks
 from amlnn.report.figures import metric_label
+from amlnn.report.insight import insight_blocks
 from amlnn.report.presented import Presented
+from amlnn.report.sureness import fitted_on, sureness_blocks
 from amlnn.results.classification import (
     ClassScore,
     Mistake,
-    calibration,
+    Tempered,
     class_scores,
     confusion_matrix,
     confusions,
+    tempered,
     worst_mistakes,
 )
 from amlnn.results.store import Predictions, StoredRun
@@ -146,27 +149,34 @@ def _prediction_blocks(run: StoredRun, title: str, split: str, stem: Path) -> li
         return [Text(error.message, 'error')]
     right, images = int(predictions.correct.sum()), len(predictions.ids)
     low, high = (100 * limit for limit in wilson(right / images, images))
+    other = fitted_on(run, split)
+    fitted = tempered(predictions, other)
     return [
         Heading(f'Predictions on {split}'),
         Text(f'{right:,} of {images:,} images right: {100 * right / images:.2f} % '
              f'(95 % interval {low:.2f} to {high:.2f}).'),
-        _confusion_and_reliability(predictions, f'{title} on {split}', stem),
+        _confusion_and_reliability(predictions, fitted, f'{title} on {split}', stem),
+        *sureness_blocks(predictions, fitted, other, f'{title} on {split}', stem),
         Heading('Classes'), *_class_tables(class_scores(predictions),
                                            _facts_of(run, predictions.classes)),
         *_mistakes(worst_mistakes(predictions), _data_root(run, split),
-                   f'{title} on {split}', stem)]
+                   f'{title} on {split}', stem),
+        *insight_blocks(run.folder, split, predictions.classes, f'{title} on {split}', stem)]
 
 
-def _confusion_and_reliability(predictions: Predictions, what: str, stem: Path) -> Pair:
-    result = calibration(predictions)
+def _confusion_and_reliability(predictions: Predictions, fitted: Tempered, what: str,
+                               stem: Path) -> Pair:
     return Pair([
         picture(Path(f'{stem}_confusion.png'),
                 partial(draw_confusion, confusion_matrix(predictions), predictions.classes),
                 f'Confusion matrix of {what}', _confusions_text(predictions)),
-        picture(Path(f'{stem}_reliability.png'), partial(draw_reliability, result),
-                f'Reliability of {what}: expected calibration error {100 * result.ece:.1f} points',
+        picture(Path(f'{stem}_reliability.png'),
+                partial(draw_reliability, fitted.before, after=fitted.after),
+                f'Reliability of {what}: expected calibration error '
+                f'{100 * fitted.before.ece:.1f} points',
                 'Bars: how often the class was right, by how sure the network was. Orange: the '
-                'distance from what it claimed.')])
+                'distance from what it claimed. Squares: as sure as a fitted temperature makes '
+                'it.')])
 
 
 def _confusions_text(predictions: Predictions) -> str:

@@ -2,38 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from amlnn import __version__
 from amlnn.report.blocks import Picture, Table, picture
 from amlnn.report.figures import CostPoint, draw_comparison, draw_cost, metric_label
-from amlnn.report.folder import report_folder
 from amlnn.report.kinds import kind_of
 from amlnn.report.letters import noted_letters, unseen_note
-from amlnn.report.sections import Section, run_section, slug
-from amlnn.report.tables import escape_markdown, html_table, markdown_table, plain_markdown
-from amlnn.report.template import macro, render
+from amlnn.report.parts import Part, table_part, write_parts
+from amlnn.report.report_folder import new_report
+from amlnn.report.sections import run_section, slug
+from amlnn.report.tables import html_table, markdown_table
 from amlnn.results.grouping import titles
 from amlnn.results.store import StoredRun
 from amlnn.results.summary import Row, Summary, compare
 
 __all__ = ['Extra', 'write_report', 'write_summaries']
-
-
-@dataclass
-class _Part:
-    """One comparison on the page: runs that can be compared."""
-
-    anchor: str
-    heading: str
-    finding: str
-    table: str
-    """As HTML."""
-    markdown: str
-    notes: list[str]
-    pictures: list[Picture]
 
 
 @dataclass(frozen=True)
@@ -83,7 +67,7 @@ def write_summaries(summaries: Sequence[Summary], runs: Sequence[StoredRun], out
         extras: Tables behind the comparisons.
         title: Of the page; by default it says what is compared.
     """
-    with report_folder(out) as new, noted_letters() as noted:
+    with new_report(Path(out)) as new, noted_letters() as noted:
         _fill(new, summaries, runs, noted, extras, title)
     return Path(out) / 'index.html'
 
@@ -102,25 +86,15 @@ def _fill(folder: Path, summaries: Sequence[Summary], runs: Sequence[StoredRun],
             sections.append(run_section(run, named[run.folder], anchor, summary.split, folder,
                                         detailed=counted))
         kind = kind_of(summary.kind)
-        parts.append(_Part(f'table_{place}',
-                           summary.title or kind.heading(summary, len(summaries)),
-                           kind.finding(summary), html_table(summary, links),
-                           markdown_table(summary), _notes(summary), pictures))
-    for place, extra in enumerate(extras, start=len(summaries) + 1):
-        table = Table(extra.head, extra.rows, extra.text_columns)
-        parts.append(_Part(f'table_{place}', extra.heading, extra.finding, macro('table')(table),
-                           plain_markdown(extra.head, extra.rows, extra.text_columns),
-                           list(extra.notes), []))
-    title = given_title or _title(summaries)
-    stamp = datetime.now(UTC).strftime('%Y-%m-%d %H:%M UTC')
-    counted = f'{len(runs)} run{"s" * (len(runs) != 1)}, made {stamp} with amlnn {__version__}'
-    unseen = unseen_note(noted)
-    page = render('page.html.j2', title=title, counted=counted, unseen=unseen, parts=parts,
-                  sections=sections)
-    text = _markdown(title, counted, unseen, parts, sections)
-    # Half of a surrogate pair, from a file name that is no text, has no place in UTF-8.
-    (folder / 'index.html').write_text(page, encoding='utf-8', errors='backslashreplace')
-    (folder / 'report.md').write_text(text, encoding='utf-8', errors='backslashreplace')
+        parts.append(Part(f'table_{place}',
+                          summary.title or kind.heading(summary, len(summaries)),
+                          kind.finding(summary), html_table(summary, links),
+                          markdown_table(summary), _notes(summary), pictures))
+    parts += [table_part(place, extra.heading, Table(extra.head, extra.rows, extra.text_columns),
+                         extra.finding, extra.notes)
+              for place, extra in enumerate(extras, start=len(summaries) + 1)]
+    write_parts(folder, given_title or _title(summaries),
+                f'{len(runs)} run{"s" * (len(runs) != 1)}', unseen_note(noted), parts, sections)
 
 
 def _overview(folder: Path, summary: Summary, ending: str) -> list[Picture]:
@@ -191,30 +165,3 @@ def _notes(summary: Summary) -> list[str]:
     if sources:
         notes.append(f'Reported: {"; ".join(sources)}.')
     return notes + list(dict.fromkeys(summary.notes))
-
-
-def _markdown(title: str, counted: str, unseen: str, comparisons: list[_Part],
-              sections: list[Section]) -> str:
-    lines = [f'# {escape_markdown(title)}', '', escape_markdown(counted), '']
-    lines += [escape_markdown(unseen), ''] if unseen else []
-    for each in comparisons:
-        if each.heading:
-            lines += [f'## {escape_markdown(each.heading)}', '']
-        if each.finding:
-            lines += [escape_markdown(each.finding), '']
-        lines += [each.markdown]
-        lines += [f'- {escape_markdown(note)}' for note in each.notes]
-        lines += [''] * bool(each.notes)
-        for shown in each.pictures:
-            lines += [f'![{escape_markdown(shown.alt)}]({shown.file})', '']
-    for section in sections:
-        lines += [f'## {escape_markdown(section.title)}', '', escape_markdown(section.state), '']
-        lines += [f'- {name}: {escape_markdown(value)}' for name, value in section.facts]
-        lines += ['']
-        for listing in section.listings:
-            lines += [escape_markdown(listing.text), '', plain_markdown(
-                listing.table.head, listing.table.rows, listing.table.text_columns)]
-            lines += [f'{escape_markdown(listing.whole)}: [{listing.file}]({listing.file})', '']
-        for shown in section.pictures:
-            lines += [f'![{escape_markdown(shown.alt)}]({shown.file})', '']
-    return '\n'.join(lines).rstrip() + '\n'

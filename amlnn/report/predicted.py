@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ['draw_prediction', 'places_shown']
+__all__ = ['draw_beside', 'draw_prediction', 'places_shown']
 
 # T rows of the past, P steps ahead, C columns
 
@@ -47,6 +47,25 @@ def places_shown(series: int, columns: int = 1) -> list[int]:
     if series <= most:
         return list(range(series))
     return [round(place) for place in np.linspace(0, series - 1, most)]
+
+
+class Predicted(Protocol):
+    """Forecasts of what follows the end of each series."""
+
+    point: np.ndarray
+    """[series, P, C]."""
+    columns: list[str]
+
+    def shown(self, places: Sequence[int]) -> list[PredictedSeries]:
+        """Some of the series."""
+
+
+def draw_beside(table: Path, found: Predicted) -> Path:
+    """Draw some of the forecasts beside the file that has them all; the picture's path."""
+    path = table.with_suffix('.png')
+    places = places_shown(len(found.point), len(found.columns))
+    draw_prediction(path, found.shown(places), found.columns, total=len(found.point))
+    return path
 
 
 def draw_prediction(path: Path | str | None, shown: Sequence[PredictedSeries],

@@ -11,8 +11,8 @@ from amlnn.report.blocks import (
     Block,
     Facts,
     Fold,
-    Gallery,
     Heading,
+    ImageRows,
     Listing,
     Picture,
     Table,
@@ -45,7 +45,7 @@ class Section:
     blocks: list[Block] = field(default_factory=list)
 
     @property
-    def pictures(self) -> list[Picture | Thumbnails | Gallery]:
+    def pictures(self) -> list[Picture | Thumbnails | ImageRows]:
         """What has a file beside the page, in its order."""
         return pictures_in(self.blocks)
 

@@ -15,8 +15,19 @@ if TYPE_CHECKING:
 
     from amlnn.results.summary import Summary
 
-__all__ = ['comparison_columns', 'csv_table', 'escape_markdown', 'fitting_columns', 'html_table',
-           'markdown_table', 'plain_markdown', 'rich_rows', 'rich_table', 'terminal_columns']
+__all__ = [
+    'comparison_columns',
+    'csv_table',
+    'escape_markdown',
+    'fitting_columns',
+    'html_table',
+    'markdown_table',
+    'plain_markdown',
+    'rich_rows',
+    'rich_table',
+    'terminal_columns',
+    'titled_table',
+]
 
 
 def comparison_columns(summary: 'Summary') -> list[Column]:
@@ -44,6 +55,27 @@ def rich_table(summary: 'Summary', columns: Sequence[Column] | None = None) -> '
     """Return the table for `rich.console.Console.print`."""
     columns = comparison_columns(summary) if columns is None else columns
     return rich_rows(columns, summary.table_rows, [summary.baseline])
+
+
+def titled_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]],
+                 text_columns: int) -> 'Table':
+    """Return a table of texts for `rich.console.Console.print`.
+
+    Args:
+        title: Above it.
+        head: Of the columns.
+        rows: As long as the head.
+        text_columns: So many columns begin at the left; those behind are numbers.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+    table = Table(title=Text(title), box=box.SIMPLE_HEAD, pad_edge=False, title_justify='left')
+    for place, name in enumerate(head):
+        table.add_column(Text(name), justify='left' if place < text_columns else 'right')
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def rich_rows(columns: Sequence[Column], rows: Sequence, bold: Sequence = ()) -> 'Table':

@@ -7,16 +7,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from amlnn.console import say
 from amlnn.errors import UsageError
 from amlnn.report.letters import noted_letters
-from amlnn.report.page import Extra, write_summaries
-from amlnn.report.tables import rich_table, terminal_columns
+from amlnn.report.page import write_summaries
+from amlnn.report.tables import rich_table, terminal_columns, titled_table
 from amlnn.studies.parts import Request, Result
 from amlnn.studies.table import STUDIES, Study, part_of
 from amlnn.sweep.trials import SweepOptions
@@ -84,7 +81,7 @@ def _tried_out(study: Study, options: SweepOptions, stack: ExitStack) -> SweepOp
         options = replace(options, data=study.write_images(folder / 'images'))
     return replace(options, pretrained=options.pretrained or 'none',
                    work_dir=options.work_dir.with_name(f'{options.work_dir.name}_smoke'),
-                   cfg_options=(*_SMOKE, *options.cfg_options))
+                   cfg_options=(*_SMOKE, *study.smoke, *options.cfg_options))
 
 
 def _print(result: Result, console: Console) -> None:
@@ -96,19 +93,9 @@ def _print(result: Result, console: Console) -> None:
         for note in summary.notes:
             say(console, note, 'note')
     for extra in result.extras:
-        console.print(_extra_table(extra))
+        console.print(titled_table(extra.heading, extra.head, extra.rows, extra.text_columns))
         for note in extra.notes:
             say(console, note)
-
-
-def _extra_table(extra: Extra) -> Table:
-    table = Table(title=Text(extra.heading), box=box.SIMPLE_HEAD, pad_edge=False,
-                  title_justify='left')
-    for place, name in enumerate(extra.head):
-        table.add_column(Text(name), justify='left' if place < extra.text_columns else 'right')
-    for row in extra.rows:
-        table.add_row(*map(Text, row))
-    return table
 
 
 def _write(results: Sequence[Result], out: Path, title: str) -> Path:

@@ -18,6 +18,11 @@ class Study:
     parts: tuple[Part, ...]
     write_images: Callable[[Path], Path]
     """Writes generated images in the layout of the real ones."""
+    smoke: tuple[str, ...] = ()
+    """`--cfg-options` without which so few images would not do."""
+
+
+_HELD_OUT = tuple(f'{part}_dataloader.dataset.holdout=2' for part in ('train', 'val', 'test'))
 
 
 def _flowers(folder: Path) -> Path:
@@ -50,7 +55,7 @@ STUDIES: dict[str, Study] = {
     'c': Study('Study C: early stopping, and a series of 1,000 and 3,000 points', (
         SweepPart('images', 'Early stopping, and the remedies', 'study_c.py'),
         SeriesPart('series', 'Recurrent networks', 'c'),
-    ), _tiny_imagenet),
+    ), _tiny_imagenet, _HELD_OUT),
     'd': Study('Study D: ResNet50 in three ways, and a vote', (
         ZeroShotPart('zero-shot', 'D1: the 1000 classes as they are', (
             'tiny_imagenet/study_d_resnet50_1000.py',
@@ -60,10 +65,10 @@ STUDIES: dict[str, Study] = {
         SweepPart('scratch', 'D3: a deep CNN from scratch', 'study_d3.py'),
         VotePart('vote', 'D4: the vote', (
             'study_d_resnet50_last3', 'study_d_resnet50_last6', 'study_d_deep_cnn')),
-    ), _tiny_imagenet),
+    ), _tiny_imagenet, ('train_dataloader.dataset.subset=None', )),
     'e': Study('Study E: CIFAR-100', (
         SweepPart('images', 'Four networks', 'study_e.py'),
-    ), _cifar100),
+    ), _cifar100, _HELD_OUT),
 }
 """By the letter that the command line takes."""
 

@@ -9,7 +9,7 @@ from amlnn.results.origins import BLEND, EQUAL
 from amlnn.sweep.backtest import Backtested
 from amlnn.sweep.trials import SweepOptions
 
-__all__ = ['chosen_config']
+__all__ = ['chosen_config', 'named_from']
 
 _DATA = ('train_dataloader.dataset.', 'val_dataloader.dataset.', 'test_dataloader.dataset.')
 
@@ -32,9 +32,9 @@ def chosen_config(found: Backtested, options: SweepOptions, path: Path) -> str:
     if best.name in (EQUAL, BLEND):
         own = [each for each in overrides if not each.startswith(_DATA) or each.startswith(_BACK)]
         overrides = [each for each in overrides if each.startswith(_DATA)]
-        lines += [f'_base_ = {_named(found.configs[0], path)!r}', *_blend(found, own, path)]
+        lines += [f'_base_ = {named_from(found.configs[0], path)!r}', *_blend(found, own, path)]
     else:
-        lines.append(f'_base_ = {_named(found.configs[found.rows.index(best)], path)!r}')
+        lines.append(f'_base_ = {named_from(found.configs[found.rows.index(best)], path)!r}')
     if options.data:
         lines.append(f'data = {str(options.data)!r}')
     lines += [f'{key} = {plain(value)!r}' for key, value in parse_options(overrides).items()]
@@ -43,7 +43,7 @@ def chosen_config(found: Backtested, options: SweepOptions, path: Path) -> str:
 
 def _blend(found: Backtested, own: list[str], path: Path) -> list[str]:
     options = {each.partition('=')[0]: _leaf(parse_options([each])) for each in own}
-    members = [_named(config, path) for config in found.configs]
+    members = [named_from(config, path) for config in found.configs]
     listed: list[Any] = [dict(config=each, options=options) for each in members] \
         if options else list(members)
     weights = [round(each, 4) for each in found.best.weights]
@@ -55,7 +55,7 @@ def _blend(found: Backtested, own: list[str], path: Path) -> list[str]:
             'train_cfg = dict(max_epochs=1)']
 
 
-def _named(config: str, path: Path) -> str:
+def named_from(config: str, path: Path) -> str:
     """A config as another one, in `path`, names it."""
     if '::' in config or Path(config).is_absolute():
         return config

@@ -13,7 +13,10 @@ import pytest
 from generated import ROOT
 from tiny_runs import write_tiny_config
 
+from amlnn.engine import train as train_module
 from amlnn.engine.run.checkpoint import CheckpointFolder
+from amlnn.engine.run.recorder import Recorder
+from amlnn.engine.train import TrainOptions, train
 from amlnn.records import read_run
 
 WORKERS = '''
@@ -124,6 +127,32 @@ def test_sigterm_to_the_group_before_a_run_has_begun_leaves_nothing_half(number,
 def test_sigterm_to_the_group_ends_it_rightly_at_any_moment(number, tmp_path, data_set):
     config = write_tiny_config(tmp_path / 'c.py', data_set, WORKERS, epochs=2000)
     ends_rightly(config, tmp_path / 'w', number % 4, 0.017 * number)
+
+
+@pytest.mark.parametrize(('moment', 'status'), [
+    ('point_latest', 'interrupted'), ('finish', 'done')])
+def test_a_signal_at_the_edge_of_a_training_leaves_no_run_that_says_it_is_running(
+        moment, status, tmp_path, data_set, monkeypatch, request):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+    config = write_tiny_config(tmp_path / 'c.py', data_set, epochs=1)
+    owner = train_module if moment == 'point_latest' else Recorder
+    original, sent = getattr(owner, moment), []
+
+    def signalled(*arguments):
+        if not sent:
+            sent.append(moment)
+            signal.raise_signal(signal.SIGINT)
+        return original(*arguments)
+
+    monkeypatch.setattr(owner, moment, signalled)
+    with pytest.raises(KeyboardInterrupt):
+        train(TrainOptions(config, work_dir=tmp_path / 'w'))
+    run = run_in(tmp_path / 'w')
+    assert sent and read_run(run).status == status
+    if status == 'interrupted':
+        assert read_run(train(TrainOptions(config, work_dir=tmp_path / 'w', resume=''))
+                        ).status == 'done'
 
 
 def test_a_worker_that_the_system_kills_ends_the_run_with_one_message(tmp_path, data_set):

@@ -163,14 +163,18 @@ def evaluated(rank, config, checkpoint):
 
 
 @pytest.mark.slow
-def test_two_processes_test_every_image_once(tmp_path, odd_data):
-    config = write_tiny_config(tmp_path / 'tiny.py', odd_data, KINDS['nothing frozen'], epochs=1)
+@pytest.mark.parametrize('engine', ['torch', 'openvino'])
+def test_two_processes_test_every_image_once(tmp_path, odd_data, stand_in, engine):
+    config = write_tiny_config(
+        tmp_path / 'tiny.py', odd_data, f"model=dict({GROUPS}, frozen_stages=-1)\n"
+        f"execution=dict(precision='fp32', trunk_engine='{engine}')", epochs=1)
     run = train(TrainOptions(config, work_dir=tmp_path / 'one', device='cpu'))
     alone = evaluate(TestOptions(config, checkpoint=run / 'best.pth', device='cpu'))
     stored = dict(np.load(run / 'predictions_test.npz'))
     (run / 'predictions_test.npz').unlink()
     for record in together(evaluated, config, run / 'best.pth'):
         assert (record.metrics, record.loss, record.samples) == (alone.metrics, alone.loss, 15)
+        assert record.engine == alone.engine == engine
     again = np.load(run / 'predictions_test.npz')
     assert all((stored[name] == again[name]).all() for name in stored)
 

@@ -207,6 +207,25 @@ def test_prediction_names_the_classes_best_first_without_any_data_set(trained, r
         assert all(classes[each['label']] == each['name'] for each in line['topk'])
 
 
+def test_images_of_which_a_network_is_less_sure_than_asked_for_are_left_unanswered(
+        trained, run_tool, data_set):
+    config, run = trained
+    words = (config, run / 'best.pth', data_set / 'val_set')
+    plain = [json.loads(line) for line in run_tool('predict', *words, '--json')[1].splitlines()]
+    assert all(set(line) == {'path', 'topk'} for line in plain)
+    limit = sorted(line['topk'][0]['prob'] for line in plain)[len(plain) // 2]
+    _, shown, _ = run_tool('predict', *words, '--json', '--reject-below', limit)
+    lines = [json.loads(line) for line in shown.splitlines()]
+    assert [line.pop('rejected') for line in lines] == [
+        line['topk'][0]['prob'] < limit for line in plain]
+    assert lines == plain
+    _, shown, _ = run_tool('predict', *words, '--reject-below', limit)
+    assert shown.count('  unanswered: ') == sum(
+        line['topk'][0]['prob'] < limit for line in plain) > 0
+    status, _, errors = run_tool('predict', *words, '--reject-below', 1.5)
+    assert status == 2 and errors.startswith('error: --reject-below is 1.5')
+
+
 def test_prediction_agrees_with_testing(trained, run_tool, data_set):
     config, run = trained
     stored = np.load(run / 'predictions_val.npz')

@@ -5,7 +5,8 @@ import pytest
 from scipy.special import log_softmax
 from sklearn.linear_model import Ridge, RidgeCV
 
-from amlnn.formulas.linear_probe import ProbeSums, best_scale
+from amlnn.formulas.linear_probe import ProbeSums
+from amlnn.formulas.temperature import best_scale
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from run_folders import epoch, record, test_record, write_predictions, write_run
 
 from amlnn.errors import DataError
 from amlnn.records import FrozenStage, write_record
-from amlnn.report import page
+from amlnn.report import parts
 from amlnn.report.canvas import PAGE_COLOURS
 from amlnn.report.page import write_report
 from amlnn.results.store import find_runs
@@ -270,7 +270,7 @@ def test_a_report_that_fails_leaves_the_earlier_one_whole(work_dirs, tmp_path, m
 
     def fail(*arguments, **options):
         raise RuntimeError('no')
-    monkeypatch.setattr(page, '_markdown', fail)
+    monkeypatch.setattr(parts, '_markdown', fail)
     with pytest.raises(RuntimeError):
         write_report(runs, out)
     with pytest.raises(RuntimeError):

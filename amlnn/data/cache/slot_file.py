@@ -90,8 +90,10 @@ class SlotFile:
         if not len(numbers) or not self._open():
             return right
         view, end = memoryview(out), 0
-        for first, last in self._runs(numbers):
-            low, high = int(numbers[first]), int(numbers[last - 1]) + 1
+        runs = list(self._runs(numbers))
+        slots = [(int(numbers[first]), int(numbers[last - 1]) + 1) for first, last in runs]
+        self._announce(slots)
+        for (first, last), (low, high) in zip(runs, slots, strict=True):
             begin, end = end, end + int(self.starts[high] - self.starts[low])
             right[first:last] = self._read_run(low, high, view[begin:end])
         return right
@@ -155,6 +157,17 @@ class SlotFile:
         if not self._warned:  # a line a file, however many pieces
             self._warned = True
             self.folder.warn(f'cache `{self.folder.path}`: {text}; what is lost is computed again')
+
+    def _announce(self, slots: list[tuple[int, int]]) -> None:
+        """Tell the system what will be read: a disk gives many places together three times faster.
+
+        What it has in memory costs nothing but the call.
+        """
+        if len(slots) > 1 and hasattr(os, 'posix_fadvise'):
+            with suppress(OSError):  # a file system that takes no advice
+                for low, high in slots:
+                    begin, end = int(self.starts[low]), int(self.starts[high])
+                    os.posix_fadvise(self._data, begin, end - begin, os.POSIX_FADV_WILLNEED)
 
     def _runs(self, numbers: np.ndarray) -> Iterator[tuple[int, int]]:
         """Places [first, last) in `numbers` of slots that lie behind one another in the file."""

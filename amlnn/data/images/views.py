@@ -131,6 +131,12 @@ class ViewDataset:
         """What the wrapped data set knows about an item before the pipeline."""
         return _data_info(self.dataset, index)
 
+    def distinct(self) -> list[int]:
+        """Indices of the images, one of each that a wrapper lists several times."""
+        if self._occurrences is None:
+            return list(range(len(self)))
+        return np.flatnonzero(self._occurrences == 0).tolist()
+
     def get_cat_ids(self, index: int) -> list[int]:
         """Class numbers of an item, for samplers and wrappers that balance classes."""
         return self.dataset.get_cat_ids(index)

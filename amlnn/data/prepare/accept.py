@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from amlnn.data.prepare.archives import is_archive, unpack_source
 from amlnn.data.prepare.choices import Choices
 from amlnn.data.prepare.copies import judge_copies, judge_near_copies
+from amlnn.data.prepare.fixes import apply_fixes, read_fixes
 from amlnn.data.prepare.inspect import RawImage, find_copies, read_images
 from amlnn.data.prepare.losses import convert_images, find_losses, find_ranges
 from amlnn.data.prepare.manifest import Problem
@@ -40,6 +41,8 @@ class Accepted:
     deep_ranges: dict[str, list[float]]
     parts: dict[str, str]
     groups: dict[str, int]
+    near: list[list[str]]
+    """Paths of images that are nearly the same."""
 
 
 def open_any(source: Path, choices: Choices, unpacked: Path | None = None) -> Source:
@@ -88,6 +91,8 @@ def accept(source: Path, opened: Source, choices: Choices, work: Path,
             too little.
         DataError: `--group-by` finds nothing.
     """
+    if choices.fixes is not None:
+        opened = apply_fixes(opened, read_fixes(choices.fixes))
     images, unreadable = read_images(opened.files, console, choices.on_loss == 'convert',
                                      choices.pixel_limit)
     settled = [problem for problem in opened.problems if problem.action]
@@ -158,7 +163,8 @@ def _fill_splits(source: Path, opened: Source, choices: Choices, images: list[Ra
     return Accepted(names, images, split_of, splits, _in_order(problems), opened.file_count,
                     deep_ranges, opened.parts,
                     {split: sum(split_of[group[0]] == split for group in groups)
-                     for split in splits} if choices.group_by else {})
+                     for split in splits} if choices.group_by else {},
+                    [[image.path for image in group] for group in near])
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:

@@ -32,6 +32,7 @@ class Choices:
     nested: str | None
     group_by: str | None
     pixel_limit: int
+    fixes: Path | None = None
 
     @property
     def splits(self) -> list[str]:
@@ -44,7 +45,7 @@ def make_choices(*, train_ratio: float = 0.8, val_ratio: float = 0.2, test_ratio
                  on_loss: str = 'fail', labels: Path | str | None = None,
                  image_column: str | None = None, label_column: str | None = None,
                  nested: str | None = None, group_by: str | None = None,
-                 pixel_limit: int = PIXEL_LIMIT) -> Choices:
+                 pixel_limit: int = PIXEL_LIMIT, fixes: Path | str | None = None) -> Choices:
     """What the arguments of `prepare` ask for.
 
     Raises:
@@ -55,7 +56,8 @@ def make_choices(*, train_ratio: float = 0.8, val_ratio: float = 0.2, test_ratio
     """
     choices = Choices(
         _checked_ratios(train_ratio, val_ratio, test_ratio), seed, on_bad, on_duplicate, on_loss,
-        Path(labels) if labels else None, image_column, label_column, nested, group_by, pixel_limit)
+        Path(labels) if labels else None, image_column, label_column, nested, group_by, pixel_limit,
+        Path(fixes) if fixes else None)
     _check_choices(choices)
     return choices
 

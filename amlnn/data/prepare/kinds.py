@@ -69,6 +69,8 @@ KINDS = {
     'two-labels': 'an image to which the table gives several labels',
     'unlisted': 'an image that the table does not name',
     'no-group': 'an image that --group-by finds no group of; a group of its own',
+    'fixed-label': 'an image to which --fixes gives another class',
+    'fixed-out': 'an image that --fixes leaves out',
     'changed': 'a file that is not as it was when the data set was prepared',
     'list-label': 'a line of a list file with another label than its folder',
 }

@@ -42,5 +42,9 @@ def add_source_options(command: CommandParser) -> None:
     add('--group-by', metavar='PATTERN',
         help='images that belong together are never divided between parts: a regular expression '
              "for the path below SRC, --group-by '(patient[0-9]+)', or a column of --labels")
+    add('--fixes', metavar='FILE',
+        help='a table that tools/doctor.py wrote, and that you went through: an image gets the '
+             'class in the column suggestion, or is left out where that is empty; a row that you '
+             'delete does nothing. SRC stays as it is; manifest.json records each')
     add('--pixel-limit', type=int, default=PIXEL_LIMIT, metavar='N',
         help=f'an image of more pixels is a file that training cannot use ({PIXEL_LIMIT:,})')

@@ -62,7 +62,8 @@ def prepare(source: Path | str, target: Path | str, *, train_ratio: float = 0.8,
             on_loss: str = 'fail', labels: Path | str | None = None,
             image_column: str | None = None, label_column: str | None = None,
             nested: str | None = None, group_by: str | None = None,
-            pixel_limit: int = PIXEL_LIMIT, console: 'Console | None' = None) -> Manifest:
+            pixel_limit: int = PIXEL_LIMIT, fixes: Path | str | None = None,
+            console: 'Console | None' = None) -> Manifest:
     """Convert the folder of class folders `source` into the data set `target`.
 
     Every image is decoded first. `target` appears whole or not at all, and `source` is only read.
@@ -93,6 +94,8 @@ def prepare(source: Path | str, target: Path | str, *, train_ratio: float = 0.8,
         group_by: A column of the table, or a regular expression for the path below the source:
             images for which its group is the same are never divided between splits.
         pixel_limit: Images of more pixels are files that cannot be used.
+        fixes: A table of images that get another class, or are left out; see
+            `amlnn.data.prepare.fixes`. They are among the manifest's problems.
         console: Where to print; None is standard output.
 
     Returns:
@@ -109,7 +112,7 @@ def prepare(source: Path | str, target: Path | str, *, train_ratio: float = 0.8,
         train_ratio=train_ratio, val_ratio=val_ratio, test_ratio=test_ratio, seed=seed,
         on_bad=on_bad, on_duplicate=on_duplicate, on_loss=on_loss, labels=labels,
         image_column=image_column, label_column=label_column, nested=nested, group_by=group_by,
-        pixel_limit=pixel_limit)
+        pixel_limit=pixel_limit, fixes=fixes)
     if not str(source) or not str(target):  # Path('') is the current folder: a variable not set
         raise UsageError('SRC or DST is empty', hint='python data_preprocess.py --help')
     source, target = Path(source), Path(target)

@@ -45,7 +45,7 @@ class Source:
     @property
     def file_count(self) -> int:
         """Files in the class folders, hidden ones apart."""
-        unopened = ('unreadable', 'name', 'case')
+        unopened = ('unreadable', 'name', 'case', 'fixed-out')
         return len(self.files) + sum(problem.kind in unopened for problem in self.problems)
 
 

@@ -15,8 +15,7 @@ from amlnn.engine.gathering import Gathering
 from amlnn.engine.measured import numbers_and_arrays
 from amlnn.quiet import quiet_imports
 
-__all__ = ['Evaluation', 'evaluate', 'forward_plainly', 'is_plain', 'predict_from',
-           'write_predictions']
+__all__ = ['Evaluation', 'classify', 'evaluate', 'is_plain', 'predict_from', 'write_predictions']
 
 
 @dataclass
@@ -55,7 +54,7 @@ def evaluate(model: nn.Module, dataloader, evaluator, context: Callable,
         forward: Called with model, batch and context; gives predictions and loss. None is the
             model's own forward.
     """
-    forward = forward or forward_plainly
+    forward = forward or classify
     inner = model.module if is_model_wrapper(model) else model
     inner.eval()
     begin = time.perf_counter()
@@ -110,8 +109,16 @@ def write_predictions(path: Path, evaluation: Evaluation, classes: list[str]) ->
     return True
 
 
-def forward_plainly(model, batch, context):
-    """Predictions of a batch, and its loss where the model is a classifier whose head has one."""
+def classify(model, batch, context, extract: Callable | None = None):
+    """Predictions of a batch, and its loss where the model is a classifier whose head has one.
+
+    Args:
+        model: In eval mode.
+        batch: As its data loader gives it.
+        context: Makes the context of a forward pass.
+        extract: What the head takes of preprocessed images, where the model's own `extract_feat`
+            does not compute it.
+    """
     if isinstance(model, BaseTTAModel):
         with context():
             return model.test_step(batch), None
@@ -119,9 +126,11 @@ def forward_plainly(model, batch, context):
     inputs, samples = data['inputs'], data['data_samples']
     head = getattr(model, 'head', None)
     with context():
-        if not hasattr(model, 'extract_feat') or not is_plain(head):
+        if extract is None and (not hasattr(model, 'extract_feat') or not is_plain(head)):
             return model(inputs, samples, mode='predict'), None
-        features = model.extract_feat(inputs)
+        features = (extract or model.extract_feat)(inputs)
+        if not is_plain(head):
+            return head.predict(features, samples), None
     return predict_from(head, features, samples)
 
 

@@ -1,7 +1,10 @@
 """A loader that yields a trunk's features in place of images, in the same order."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -17,6 +20,12 @@ __all__ = ['FeatureLoader']
 
 Piece = tuple[Sequence[int], Tensor, list]
 """Places in a batch, their features and their samples."""
+
+Planned = tuple[list[View], list[int]]
+"""A batch, and the places in it whose features are not there."""
+
+_SAMPLES = 1 << 14
+"""That are kept between epochs: a hundred times as many would be gigabytes."""
 
 
 class FeatureLoader:
@@ -56,29 +65,48 @@ class FeatureLoader:
         return len(self.batch_sampler)
 
     def __iter__(self) -> Iterator[dict]:
-        batches = [[View(*view) for view in batch] for batch in self.batch_sampler]
-        wanted = self._to_compute(batches)
-        self._wanted.batches = [[batch[place] for place in places]
-                                for batch, places in zip(batches, wanted, strict=True) if places]
-        images = iter(self._images) if self._wanted.batches else iter(())
-        for batch, places in zip(batches, wanted, strict=True):
-            pieces = [self._compute(batch, places, next(images))] if places else []
-            yield _together(pieces + self._read(batch, places))
+        planned = self._planned()
+        for batch, places in planned:
+            if places:  # from here on the image loader, which works ahead, asks for what comes
+                yield from self._with_images(chain([(batch, places)], planned))
+            else:
+                yield _together(self._read(batch, []))
 
-    def _to_compute(self, batches: list[list[View]]) -> list[list[int]]:
-        """Of each batch, the places whose features are not there."""
-        missing = {view: set(self.store.missing(view).tolist())
-                   for view in {each.view for batch in batches for each in batch}}
-        wanted = []
-        for batch in batches:
+    def _planned(self) -> Iterator[Planned]:
+        """Each batch and what is to be computed of it, as it comes: there may be millions."""
+        missing: dict[int, np.ndarray] = {}
+        for views in self.batch_sampler:
+            batch = [View(*view) for view in views]
+            for view in {each.view for each in batch} - missing.keys():
+                missing[view] = np.zeros(len(self.dataset), bool)
+                missing[view][self.store.missing(view)] = True
             places = [place for place, each in enumerate(batch)
-                      if each.repeat or each.index in missing[each.view]]
-            wanted.append(places)
+                      if each.repeat or missing[each.view][each.index]]
             for each in (batch[place] for place in places):
                 # What a batch writes serves those behind it.
                 if self.keep and not each.repeat and self.store.writable(each.view):
-                    missing[each.view].discard(each.index)
-        return wanted
+                    missing[each.view][each.index] = False
+            yield batch, places
+
+    def _with_images(self, planned: Iterator[Planned]) -> Iterator[dict]:
+        """The rest of an epoch, images coming from the image loader."""
+        ahead: deque[Planned] = deque()
+
+        def asked() -> Iterator[list[View]]:
+            for batch, places in planned:
+                ahead.append((batch, places))
+                if places:
+                    yield [batch[place] for place in places]
+
+        self._wanted.batches = asked()
+        for collated in self._images:
+            pieces: list[Piece] = []
+            while not pieces:
+                batch, places = ahead.popleft()
+                pieces = [self._compute(batch, places, collated)] if places else []
+                yield _together(pieces + self._read(batch, places))
+        for batch, places in ahead:
+            yield _together(self._read(batch, places))
 
     def _compute(self, batch: list[View], places: list[int], collated: dict) -> Piece:
         samples = collated['data_samples']
@@ -110,25 +138,24 @@ class FeatureLoader:
         return pieces
 
     def _sample(self, index: int) -> DataSample:
-        if index not in self._samples:
+        sample = self._samples.get(index)
+        if sample is None:
             label = self.dataset.get_data_info(index)['gt_label']
             sample = DataSample(metainfo={'id': self.dataset.key(index)}).set_gt_label(label)
             self._label(sample)
-            self._samples[index] = sample
-        return self._samples[index].clone()
+            if len(self._samples) < _SAMPLES:
+                self._samples[index] = sample
+        return sample.clone()
 
 
 class _Batches:
     """A batch sampler whose batches are chosen anew for every pass."""
 
     def __init__(self):
-        self.batches: list[list[View]] = []
+        self.batches: Iterator[list[View]] = iter(())
 
-    def __iter__(self):
-        return iter(self.batches)
-
-    def __len__(self):
-        return len(self.batches)
+    def __iter__(self) -> Iterator[list[View]]:
+        return self.batches
 
 
 def _by_view(views: list[View]) -> Iterator[tuple[int, list[int]]]:

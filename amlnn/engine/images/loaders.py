@@ -173,9 +173,7 @@ def _cache_images(views: ViewDataset, plan: Plan) -> None:
     if plan.policy.decoded_cache == 'memory':
         cache = MemoryCache.open(list(paths), warn=plan.notes.append)
     else:
-        limit = plan.policy.cache_gb
-        cache = DecodedCache.open(cache_root(), list(paths),
-                                  None if limit is None else int(limit * 1e9),
+        cache = DecodedCache.open(cache_root(), list(paths), plan.policy.cache_bytes,
                                   warn=plan.notes.append)
     if not cache.useful:
         return

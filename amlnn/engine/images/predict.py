@@ -5,6 +5,7 @@ import glob
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -44,15 +45,18 @@ class Prediction:
     """As given, or below the given folder."""
     topk: list[dict]
     """[{'label': int, 'name': str, 'prob': float}, ...]"""
+    rejected: bool | None = None
+    """Whether the first is less probable than what was asked for; None where nothing was."""
 
     def as_json(self) -> str:
         """One JSON object."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps({key: value for key, value in asdict(self).items() if value is not None},
+                          ensure_ascii=False)
 
     def as_text(self) -> str:
         """The path, then names with their probabilities."""
         best = '  '.join(f'{each["name"]} {each["prob"]:.3f}' for each in self.topk)
-        return f'{self.path}  {best}'
+        return f'{self.path}  unanswered: {best}' if self.rejected else f'{self.path}  {best}'
 
 
 def check_inputs(options: PredictOptions) -> None:
@@ -67,6 +71,9 @@ def check_inputs(options: PredictOptions) -> None:
         raise UsageError('--future is for a forecaster', hint='leave it out')
     if options.topk is not None and options.topk < 1:
         raise UsageError(f'--topk is {options.topk}', hint='at least 1')
+    if options.reject_below is not None and not 0 < options.reject_below <= 1:
+        raise UsageError(f'--reject-below is {options.reject_below:g}',
+                         hint='a probability: more than 0, at most 1; the report of a run has some')
     find_images(options.inputs)
 
 
@@ -91,6 +98,7 @@ def predict(model: nn.Module, plan: Plan, names: Sequence[str] | None, options: 
         say(Console(stderr=True), missing, 'note')
     topk = _TOPK if options.topk is None else options.topk
     model.eval()
+    forward: Callable | None = None
     for start in range(0, len(images), _BATCH):
         shown, samples = [], []
         for path, file in images[start:start + _BATCH]:
@@ -101,9 +109,13 @@ def predict(model: nn.Module, plan: Plan, names: Sequence[str] | None, options: 
                 on_bad(path, ' '.join(str(error).split()) or type(error).__name__)
         if samples:
             with as_config_error(f'predicting `{shown[0]}`'):
-                predictions = _predict_batch(model, samples, shown, names, topk,
+                # What computes is chosen on the first images, if there are many more.
+                forward = forward or _forward(model, plan, samples, len(images))
+                predictions = _predict_batch(model, forward, samples, shown, names, topk,
                                              plan.forward_context)
             for prediction in predictions:
+                if options.reject_below is not None:
+                    prediction.rejected = prediction.topk[0]['prob'] < options.reject_below
                 yield prediction.as_json() if options.json else prediction.as_text()
 
 
@@ -161,8 +173,16 @@ def _may_be_image(file: Path) -> bool:
         return False
 
 
+def _forward(model: nn.Module, plan: Plan, samples: list[dict], count: int) -> Callable:
+    """Predictions of preprocessed images and their samples."""
+    from amlnn.engine.images.fast_inference import InferenceImages, fast_backbone
+    fast = fast_backbone(plan, model, InferenceImages(plan, model, lambda: samples, count),
+                         Console(stderr=True))
+    return fast.predict if fast else partial(model, mode='predict')
+
+
 @torch.no_grad()
-def _predict_batch(model, samples, shown, names, topk, context) -> list[Prediction]:
+def _predict_batch(model, forward, samples, shown, names, topk, context) -> list[Prediction]:
     groups: dict[tuple, list[int]] = {}
     for index, sample in enumerate(samples):  # pipelines without a crop give several sizes
         groups.setdefault(tuple(sample['inputs'].shape), []).append(index)
@@ -171,7 +191,7 @@ def _predict_batch(model, samples, shown, names, topk, context) -> list[Predicti
         batch = default_collate([samples[index] for index in members])
         data = model.data_preprocessor(batch, False)
         with context():
-            outputs = model(data['inputs'], data['data_samples'], mode='predict')
+            outputs = forward(data['inputs'], data['data_samples'])
         for index, output in zip(members, outputs, strict=True):
             if 'pred_score' not in output:
                 raise CheckpointError('this model gives no class scores',

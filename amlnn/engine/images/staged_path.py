@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from amlnn.console import say
-from amlnn.engine.images.evaluation import forward_plainly
+from amlnn.engine.images.evaluation import classify
 from amlnn.engine.images.trunk_path import TrunkPath, TrunkTrainLoop, average_what_moves
 from amlnn.engine.plan import Plan
 from amlnn.errors import ConfigError
@@ -89,7 +89,7 @@ class StagedPath:
         """Predictions of a batch of features, or of images, and its loss."""
         if self.current:
             return self.current.predict(model, batch, context)
-        return forward_plainly(model, batch, context)
+        return classify(model, batch, context)
 
     def train_loop(self, *arguments, **options) -> 'StagedTrainLoop':
         """The training loop of this path."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from torch import nn
@@ -73,6 +74,8 @@ class ImageTask(Task):
     samples = 'images'
     rate = 'img'
     scope = 'mmpretrain'
+    engine = 'torch'
+
     @classmethod
     def register(cls) -> None:
         """Import MMPretrain and amlnn's components."""
@@ -359,6 +362,9 @@ class ImageTask(Task):
             raise UsageError('--baselines are of forecasts, and '
                              f'`{self.plan.loaded.path}` classifies images',
                              hint='leave --baselines and --baseline-windows out')
+        if options.explain and options.tta:
+            raise UsageError('--explain looks at images as they are, and --tta at several views',
+                             hint='leave one of the two out')
 
     def fit_test(self, options, split: str) -> None:
         """Let every image come in several views where they are averaged."""
@@ -369,10 +375,28 @@ class ImageTask(Task):
         """A model that averages over views where that is asked for."""
         return averaging(self.plan.config, model) if options.tta else model
 
+    def fast_inference(self, model: nn.Module, loader, options, console: Console):
+        """The FastBackbone, where one is asked for or the images are many."""
+        from amlnn.engine.images.fast_inference import (  # brings in MMPretrain
+            InferenceImages,
+            fast_backbone,
+            first_samples,
+        )
+        images = InferenceImages(self.plan, model, lambda: first_samples(loader.dataset),
+                                 len(loader.dataset))
+        return fast_backbone(self.plan, model, images, console,
+                             "--tta averages over an image's views" if options.tta else '')
+
     def complete(self, record: TestRecord, evaluation, model, loader, weights, options,
                  console: Console) -> None:
         """Note whether views were averaged."""
         record.tta = options.tta
+
+    def explain(self, evaluation: Evaluation, model: nn.Module, loader,
+                on_batch: Callable[[int], None]) -> dict[str, np.ndarray]:
+        """See `Task` and `insight`."""
+        from amlnn.engine.images.insight import insight  # rarely asked for
+        return insight(model, loader, evaluation, self.plan.forward_context, on_batch)
 
     def show(self, record: TestRecord, console: Console) -> None:
         """See `Task`."""

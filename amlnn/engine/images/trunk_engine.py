@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from mmengine.dataset import default_collate
@@ -28,14 +29,16 @@ from amlnn.engine.rehearsal import kept_generators
 from amlnn.errors import ConfigError, UsageError
 from amlnn.models.images.calls import in_eval_mode
 from amlnn.models.images.int8_trunk import Int8Trunk
-from amlnn.models.images.openvino_library import nncf_version, openvino_version
 from amlnn.models.images.openvino_trunk import OpenVINOTrunk, Unfit
 from amlnn.models.images.stages import list_stages, run_stages
-from amlnn.models.images.trunk import Trunk, trunk_key
+from amlnn.models.images.stages_trunk import Int8StagesTrunk, OpenVINOStagesTrunk, StagesTrunk
+from amlnn.models.images.trunk import Trunk
+from amlnn.models.images.trunk_key import trunk_key
 from amlnn.models.multiplications import multiplications
+from amlnn.openvino_library import nncf_version, openvino_version
 from amlnn.user_cache import read_cached, write_cached
 
-__all__ = ['TrunkChoice', 'images_per_second']
+__all__ = ['TrainingImages', 'TrunkChoice', 'images_per_second', 'is_much', 'trunk_words']
 
 _LEAST_WORK = 1e13
 """Multiplications below which nothing is measured: half a minute of a processor's fastest, where
@@ -46,6 +49,59 @@ _SECONDS = 0.5  # of each engine's turn; each has two
 _CACHE = 'trunk_engines'
 
 
+class Images(Protocol):
+    """What a trunk will compute, as far as an engine is chosen by it."""
+
+    @property
+    def first(self) -> dict[str, Tensor]:
+        """The first few of each part, preprocessed; engines are measured on those of the first."""
+
+    @property
+    def count(self) -> int:
+        """Of all of them, a view for one."""
+
+    @property
+    def calibration(self) -> tuple[Tensor, Tensor, list[int] | None]:
+        """As of `calibration_images`."""
+
+
+@dataclass
+class TrainingImages:
+    """Those of one training.
+
+    Args:
+        model: Whose data preprocessor they go through.
+        loaders: Of images, by part, the training's first.
+        views: Of each training image that will be computed.
+    """
+
+    model: nn.Module
+    loaders: dict
+    views: int
+
+    @cached_property
+    def first(self) -> dict[str, Tensor]:
+        """See `Images`."""
+        found = {}
+        with kept_generators():
+            for part, loader in self.loaders.items():
+                count = min(_IMAGES, len(loader.dataset))
+                batch = default_collate([loader.dataset[View(index, 0)] for index in range(count)])
+                found[part] = self.model.data_preprocessor(batch, False)['inputs']
+        return found
+
+    @property
+    def count(self) -> int:
+        """See `Images`."""
+        return sum(len(loader.dataset) * (self.views if part == 'train' else 1)
+                   for part, loader in self.loaders.items())
+
+    @cached_property
+    def calibration(self) -> tuple[Tensor, Tensor, list[int] | None]:
+        """See `Images`."""
+        return calibration_images(self.model, self.loaders['train'].dataset)
+
+
 @dataclass
 class TrunkChoice:
     """Chooses and builds the trunk of one training.
@@ -54,15 +110,15 @@ class TrunkChoice:
         plan: The plan.
         model: Built and frozen.
         split: Stages of the trunk.
-        loaders: Of images, by part; the training's images are measured.
-        views: Of each training image that will be computed.
+        images: That it will compute; without, torch does.
+        every_stage: Build trunks that give the pooled output of every stage; `split` is all stages.
     """
 
     plan: Plan
     model: nn.Module
     split: int
-    loaders: dict
-    views: int
+    images: Images | None
+    every_stage: bool = False
     _built: dict[str, Trunk] = field(default_factory=dict)
 
     def trunk(self) -> tuple[Trunk, str]:
@@ -80,8 +136,8 @@ class TrunkChoice:
     def _decide(self) -> tuple[str, str]:
         began, asked = self.plan.begun_engine, self.plan.policy.trunk_engine
         why_torch = self._why_torch()
-        if self.plan.policy.trunk_precision and self.loaders:
-            return self._in_int8(why_torch)
+        if self.plan.policy.trunk_precision and self.images:
+            return self._in_int8(why_torch, self.images)
         if began == 'openvino' and why_torch:
             raise UsageError(f'the run began with its frozen stages computed by OpenVINO: '
                              f'{why_torch} here', hint='go on where it began, or begin a new run')
@@ -92,11 +148,12 @@ class TrunkChoice:
                 raise ConfigError(f"`execution.trunk_engine` is 'openvino', and {why_torch}",
                                   hint="set execution.trunk_engine='auto'")
             return 'torch', f'by torch: {why_torch}'
-        if asked == 'torch' or why_torch or not self.loaders:
+        if asked == 'torch' or not self.images:
             return 'torch', ''
-        return self._checked() if asked == 'openvino' else self._measured()
+        return self._checked(self.images) if asked == 'openvino' else \
+            self._measured(self.images, self._possible(why_torch))
 
-    def _in_int8(self, why_torch: str) -> tuple[str, str]:
+    def _in_int8(self, why_torch: str, images: Images) -> tuple[str, str]:
         why = why_torch or ('' if nncf_version() else 'NNCF is not installed')
         if why:
             raise ConfigError(f"`execution.trunk_precision` is 'int8', and {why}",
@@ -105,8 +162,8 @@ class TrunkChoice:
         if self.plan.begun_engine:  # judged before it began
             return name, 'by openvino in int8, as it began'
         trunk = self._trunk(name)
-        self._convert(name)
-        return name, f'by openvino in int8 ({judge(trunk, *self._calibration)})'
+        self._convert(name, images)
+        return name, f'by openvino in int8 ({judge(trunk, *images.calibration)})'
 
     def _why_torch(self) -> str:
         """Why nothing but torch can compute here, in words, or ''."""
@@ -119,73 +176,81 @@ class TrunkChoice:
             return 'execution.compile=True asks for torch.compile'
         return '' if openvino_version() else 'OpenVINO is not installed'
 
+    def _possible(self, why_torch: str) -> list[str]:
+        """Engines to choose from, torch first."""
+        return ['torch'] if why_torch else ['torch', 'openvino']
+
     def _trunk(self, engine: str) -> Trunk:
         if engine not in self._built:
             self._built[engine] = _BUILDERS[engine](self)
         return self._built[engine]
 
-    def _convert(self, engine: str) -> None:
-        sizes = {tuple(images.shape[1:]): images for images in self._images.values()}
-        for images in sizes.values():
-            self._trunk(engine).convert(images)
+    def _convert(self, engine: str, images: Images) -> None:
+        sizes = {tuple(each.shape[1:]): each for each in images.first.values()}
+        for each in sizes.values():
+            self._trunk(engine).convert(each)
 
-    def _checked(self) -> tuple[str, str]:
+    def _checked(self, images: Images) -> tuple[str, str]:
         """OpenVINO, if what it computes is right."""
         try:
-            self._convert('openvino')
+            self._convert('openvino', images)
         except Unfit as unfit:
             return 'torch', f'by torch: {unfit.message}'
         return 'openvino', f'by OpenVINO {openvino_version()}'
 
-    def _measured(self) -> tuple[str, str]:
-        """The faster one of those that compute rightly, where that is worth a measurement."""
-        if self._work() < _LEAST_WORK:
-            return 'torch', ''
-        name = self._name()
-        if kept := _kept(name):
+    def _measured(self, images: Images, engines: list[str]) -> tuple[str, str]:
+        """The fastest one of those that compute rightly, where that is worth a measurement."""
+        first = next(iter(images.first.values()))
+        if len(engines) == 1 or not is_much(self._work(first) * images.count):
+            return engines[0], ''
+        name = self._name(engines, first)
+        if kept := _kept(name, engines):
             return kept
-        engine, said = self._checked()
-        if engine == 'openvino':
-            rates = images_per_second({each: self._trunk(each) for each in _MEASURED},
-                                      self._images['train'])
+        right, wrong = engines[:1], []
+        for engine in engines[1:]:
+            try:
+                self._convert(engine, images)
+                right.append(engine)
+            except Unfit as unfit:
+                wrong.append(unfit.message)
+        if len(right) > 1:
+            rates = images_per_second({each: self._trunk(each) for each in right}, first)
             engine = max(rates, key=rates.__getitem__)
             shown = ', '.join(f'{each} {rate:.1f}' for each, rate in rates.items())
-            said = f'by {engine} (images a second here: {shown})'
+            said = f'by {engine} ({"; ".join([f"images a second here: {shown}", *wrong])})'
+        else:
+            engine, said = right[0], f'by {right[0]}: {"; ".join(wrong)}'
         write_cached(_CACHE, name, json.dumps({'engine': engine, 'said': said}))
         return engine, said
 
-    @cached_property
-    def _images(self) -> dict[str, Tensor]:
-        """The first few preprocessed images of every part."""
-        found = {}
-        with kept_generators():
-            for part, loader in self.loaders.items():
-                count = min(_IMAGES, len(loader.dataset))
-                batch = default_collate([loader.dataset[View(index, 0)] for index in range(count)])
-                found[part] = self.model.data_preprocessor(batch, False)['inputs']
-        return found
-
-    @cached_property
-    def _calibration(self) -> tuple[Tensor, Tensor, list[int] | None]:
-        return calibration_images(self.model, self.loaders['train'].dataset)
-
-    def _work(self) -> float:
-        """Multiplications of everything that the trunk will compute, in its layers with weights."""
+    def _work(self, images_BCHW: Tensor) -> int:
+        """Of one image."""
         backbone = self.model.backbone
-        stages = list_stages(backbone)[:self.split]
         with in_eval_mode(backbone):
-            counted = multiplications(backbone, lambda: run_stages(
-                backbone, stages, self._images['train'][:1]))
-        images = sum(len(loader.dataset) * (self.views if part == 'train' else 1)
-                     for part, loader in self.loaders.items())
-        return float(sum(counted.values()) * images)
+            return sum(multiplications(backbone, lambda: run_stages(
+                backbone, list_stages(backbone)[:self.split], images_BCHW[:1])).values())
 
-    def _name(self) -> str:
+    def _name(self, engines: list[str], images_BCHW: Tensor) -> str:
         """Of the choice for this trunk and image size, with this machine and these versions."""
         facts = [_processor(), torch.get_num_threads(), amlnn.__version__, torch.__version__,
-                 openvino_version(), tuple(self._images['train'].shape),
-                 trunk_key(self.model, self.split, self.plan.precision, True)]
+                 openvino_version(), engines, tuple(images_BCHW.shape),
+                 trunk_key(self.model, self.split, self.plan.precision, True),
+                 *(['every stage'] if self.every_stage else [])]
         return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def is_much(work: float) -> bool:
+    """Whether so many multiplications are worth the seconds of choosing an engine."""
+    return work >= _LEAST_WORK
+
+
+def trunk_words(model: nn.Module, trunk: Trunk, split: int, precision: str, said: str) -> str:
+    """Which stages are a trunk, and how they are computed."""
+    stages = list_stages(model.backbone)
+    last = 'the whole backbone' if split == len(stages) else \
+        f'the stages to {stages[split - 1].name}'
+    folded = f', {trunk.folded} batch norms folded' if trunk.folded else ''
+    return f'trunk: {last} in {precision}{folded}{f", {said}" if said else ""}'
 
 
 def images_per_second(trunks: dict[str, Trunk], images_BCHW: Tensor) -> dict[str, float]:
@@ -205,27 +270,29 @@ def images_per_second(trunks: dict[str, Trunk], images_BCHW: Tensor) -> dict[str
 
 def _torch_trunk(choice: TrunkChoice) -> Trunk:
     policy = choice.plan.policy
-    return Trunk(choice.model, choice.split, choice.plan.precision, fold=policy.fold_batch_norm,
-                 compile=policy.compile)
+    kind = StagesTrunk if choice.every_stage else Trunk
+    return kind(choice.model, choice.split, choice.plan.precision, fold=policy.fold_batch_norm,
+                compile=policy.compile)
 
 
 def _openvino_trunk(choice: TrunkChoice) -> Trunk:
-    return OpenVINOTrunk(choice.model, choice.split, choice.plan.precision)
+    kind = OpenVINOStagesTrunk if choice.every_stage else OpenVINOTrunk
+    return kind(choice.model, choice.split, choice.plan.precision)
 
 
 def _int8_trunk(choice: TrunkChoice) -> Trunk:
-    return Int8Trunk(choice.model, choice._calibration[0], choice.split, choice.plan.precision)
+    kind = Int8StagesTrunk if choice.every_stage else Int8Trunk
+    return kind(choice.model, choice.images.calibration[0], choice.split, choice.plan.precision)
 
 
-_MEASURED = ('torch', 'openvino')
 _BUILDERS: dict[str, Callable[[TrunkChoice], Trunk]] = {
     'torch': _torch_trunk, 'openvino': _openvino_trunk, 'openvino-int8': _int8_trunk}
 
 
-def _kept(name: str) -> tuple[str, str] | None:
+def _kept(name: str, engines: list[str]) -> tuple[str, str] | None:
     with suppress(ValueError, TypeError, KeyError):
         kept = json.loads(read_cached(_CACHE, name) or '')
-        if kept['engine'] in _MEASURED:
+        if kept['engine'] in engines:
             return str(kept['engine']), f'{kept["said"]}, as measured before'
     return None
 

@@ -7,7 +7,6 @@ tail on them. Order, views, losses and checkpoints are those of the plain path.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from mmengine.dataset import default_collate
@@ -15,22 +14,17 @@ from mmengine.hooks import EMAHook
 from torch import nn
 from torch.utils.data import DataLoader
 
-from amlnn.config.resolved import resolved_text
-from amlnn.data.cache.cache_folder import cache_root
 from amlnn.data.cache.feature_store import FeatureStore
-from amlnn.data.images.layout import Layout
-from amlnn.data.images.pixels import READING
 from amlnn.data.images.views import View
 from amlnn.engine.images.evaluation import is_plain, predict_from
 from amlnn.engine.images.feature_loader import FeatureLoader
-from amlnn.engine.images.trunk_engine import TrunkChoice
-from amlnn.engine.images.trunk_refusals import why_not_trained
+from amlnn.engine.images.stored_trunk import StoredTrunk
+from amlnn.engine.images.trunk_engine import TrainingImages, TrunkChoice, trunk_words
+from amlnn.engine.images.trunk_refusals import refuse_too_large, why_not_trained
 from amlnn.engine.plan import Plan
 from amlnn.engine.run.loops import EpochTrainLoop
-from amlnn.engine.run.versions import vision_versions
 from amlnn.errors import ConfigError
-from amlnn.models.images.stages import list_stages
-from amlnn.models.images.trunk import Trunk, extract_from, split_point, trunk_key, why_not
+from amlnn.models.images.trunk import Trunk, extract_from, split_point, why_not
 from amlnn.quiet import quiet_imports
 
 with quiet_imports():
@@ -63,7 +57,8 @@ class TrunkPath:
             loaders: Of images, by part, for which the trunk's engine is chosen; without, torch.
 
         Raises:
-            ConfigError: `execution` demands it, or an engine, and that would be wrong or useless.
+            ConfigError: `execution` demands it, or an engine, and that would be wrong or useless;
+                or it demands a cache of what has no room.
             UsageError: a run cannot go on with the engine that it began with.
         """
         policy = plan.policy
@@ -80,17 +75,18 @@ class TrunkPath:
         split = split_point(model)
         epochs = plan.config['train_cfg']['max_epochs']
         views = min(policy.views or epochs, epochs)
-        trunk, engine = TrunkChoice(plan, model, split, loaders or {}, views).trunk()
+        images = TrainingImages(model, loaders, views) if loaders else None
+        trunk, engine = TrunkChoice(plan, model, split, images).trunk()
         keep = policy.trunk_cache is True or views < epochs
-        stages = list_stages(model.backbone)
-        last = 'the whole backbone' if split == len(stages) else \
-            f'the stages to {stages[split - 1].name}'
-        folded = f', {trunk.folded} batch norms folded' if trunk.folded else ''
-        engine = f', {engine}' if engine else ''
-        notes = [f'trunk: {last} in {plan.precision}{folded}{engine}; '
+        notes = [f'{trunk_words(model, trunk, split, plan.precision, engine)}; '
                  f'{views} view{"s" * (views != 1)} of each image for {epochs} epochs'
                  + ('' if keep else ', computed as they come')]
-        return cls(model, trunk, split, views, epochs, keep, notes)
+        path = cls(model, trunk, split, views, epochs, keep, notes)
+        if keep and policy.asks_for_cache and loaders:
+            refuse_too_large(path._shape(loaders['train']), trunk.dtype,
+                             len(loaders['train'].dataset), policy.views or views,
+                             policy.cache_bytes)
+        return path
 
     @property
     def engine(self) -> str:
@@ -110,21 +106,8 @@ class TrunkPath:
         # An image that a sampler draws several times in an epoch comes in later views already.
         views = (plan.policy.views or self.views) if training else 1
         section = plan.config[f'{part}_dataloader']['dataset']
-        ids = [images.dataset.key(index) for index in range(len(images.dataset))]
-        key = {'trunk': trunk_key(self.model, self.split, plan.precision,
-                                  plan.policy.fold_batch_norm),
-               **self.trunk.facts(),
-               'pipeline': resolved_text({'dataset': section}), 'seed': plan.seed,
-               'preprocessor': repr(self.model.data_preprocessor),
-               'mean': _numbers(self.model.data_preprocessor, 'mean'),
-               'std': _numbers(self.model.data_preprocessor, 'std'),
-               'data': _content(images.dataset), 'reading': READING, 'versions': vision_versions()}
-        limit = plan.policy.cache_gb
-        sample = default_collate([images.dataset[View(0, 0)]])
-        shape = self.trunk.shape_of(self._inputs(sample))
-        store = FeatureStore.open(
-            cache_root(), key, shape, self.trunk.dtype, ids, views,
-            None if limit is None else int(limit * 1e9), warn)
+        store = StoredTrunk(plan, self.model, self.trunk, self.split).store(
+            section, images.dataset, self._shape(images), views, warn)
         self.stores.append(store)
         return FeatureLoader(self.features, self.label, images, store,
                              keep=self.keep or not training)
@@ -141,6 +124,11 @@ class TrunkPath:
     def features(self, batch: dict) -> torch.Tensor:
         """Features of a collated batch of images."""
         return self.trunk(self._inputs(batch))
+
+    def _shape(self, images: DataLoader) -> tuple[int, ...]:
+        """Of the features of a loader's images."""
+        sample = default_collate([images.dataset[View(0, 0)]])
+        return self.trunk.shape_of(self._inputs(sample))
 
     def _inputs(self, batch: dict) -> torch.Tensor:
         return self.model.data_preprocessor(batch, False)['inputs']
@@ -221,28 +209,3 @@ def _device(model: nn.Module) -> torch.device:
 
 def _to(samples: list, device: torch.device) -> list:
     return samples if device.type == 'cpu' else [sample.to(device) for sample in samples]
-
-
-def _numbers(module: nn.Module, name: str) -> list[float] | None:
-    value = getattr(module, name, None)
-    return value.flatten().tolist() if isinstance(value, torch.Tensor) else None
-
-
-def _content(dataset) -> list:
-    """What identifies the images: the data sets' own hashes, else names, sizes and times."""
-    hashes = [_content_hash(leaf) for leaf in dataset.leaves]
-    if hashes and all(hashes):
-        return sorted(set(hashes))
-    listed = []
-    for index in range(len(dataset)):
-        path = dataset.get_data_info(index).get('img_path')
-        status = Path(path).stat() if path else None
-        facts = (status.st_size, status.st_mtime_ns) if status else ()
-        listed.append([dataset.key(index), *facts])
-    return listed
-
-
-def _content_hash(leaf) -> str | None:
-    root = getattr(leaf, 'data_root', None)
-    kind = type(leaf) if isinstance(leaf, Layout) else Layout
-    return kind.content_hash(str(root)) if root else None

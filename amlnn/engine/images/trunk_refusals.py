@@ -1,10 +1,13 @@
 """What of a training the fast path would pass by, so that the plain one has to be taken."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
+import torch
 from mmengine.registry import HOOKS
 from torch import nn
 
+from amlnn.data.cache.cache_folder import cache_root, default_limit, readable_size
 from amlnn.errors import ConfigError
 from amlnn.models.images.feature_mixup import FeatureMixup, is_mixing_features
 from amlnn.quiet import quiet_imports
@@ -13,7 +16,7 @@ with quiet_imports():
     from mmengine.model import BaseDataPreprocessor, ImgDataPreprocessor
     from mmpretrain.models.utils import ClsDataPreprocessor
 
-__all__ = ['refuse_switched_mixing', 'why_not_trained']
+__all__ = ['refuse_switched_mixing', 'refuse_too_large', 'why_not_trained']
 
 # Those that do the same to a batch in training as in an evaluation, batch augmentations aside.
 _PREPROCESSORS = (ClsDataPreprocessor, ImgDataPreprocessor, BaseDataPreprocessor)
@@ -61,6 +64,34 @@ def refuse_switched_mixing(config: Mapping, model: nn.Module) -> None:
                 'SwitchRecipeHook changes what mixes images, and FeatureMixup mixes features',
                 hint='leave `batch_augments` out of its schedule, or take Mixup in place of '
                 'FeatureMixup')
+
+
+def refuse_too_large(shape: Sequence[int], dtype: torch.dtype, images: int, views: int,
+                     limit: int | None) -> None:
+    """Refuse to keep features of which not one view of all images has room.
+
+    Args:
+        shape: Of one image's features: [C] or [C, H, W].
+        dtype: Of its numbers.
+        images: How many there are.
+        views: Of each, that are to be kept.
+        limit: Bytes that the caches may have; None is their default.
+
+    Raises:
+        ConfigError: names what is needed, what there is, and what to do.
+    """
+    view = images * math.prod(shape) * dtype.itemsize
+    room = default_limit(cache_root()) if limit is None else limit
+    if view <= room:
+        return
+    numbers = f'{" x ".join(map(str, shape))} numbers in {str(dtype).removeprefix("torch.")}'
+    several = f', {views} views {readable_size(views * view)}' if views > 1 else ''
+    later = "model.frozen_stages='all' keeps a vector of each image; " if len(shape) > 1 else ''
+    raise ConfigError(
+        f'the features of {images:,} images ({numbers} each) take {readable_size(view)}{several}; '
+        f'the caches may have {readable_size(room)}',
+        hint=f'{later}execution.cache_gb={math.ceil(view / 1e9)} where the disk has room; '
+        'execution.trunk_cache=False computes them anew in every epoch')
 
 
 def _hooks(config: Mapping) -> Iterator[tuple[str, Mapping]]:

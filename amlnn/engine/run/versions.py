@@ -24,7 +24,7 @@ def vision_versions() -> dict[str, str]:
     import mmpretrain
     import torchvision
 
-    from amlnn.models.images.openvino_library import openvino_version
+    from amlnn.openvino_library import openvino_version
     versions = library_versions() | {'torchvision': str(torchvision.__version__),
                                      'mmpretrain': mmpretrain.__version__,
                                      'opencv': cv2.__version__}

@@ -40,7 +40,8 @@ def check_file(options: PredictOptions) -> None:
     if len(options.inputs) != 1:
         raise UsageError(f'a forecaster takes one file, got {len(options.inputs)}',
                          hint='python tools/predict.py CONFIG CHECKPOINT series.csv --out out.csv')
-    for name, given in (('--topk', options.topk is not None), ('--json', options.json)):
+    for name, given in (('--topk', options.topk is not None), ('--json', options.json),
+                        ('--reject-below', options.reject_below is not None)):
         if given:
             raise UsageError(f'{name} is for classifiers, and this is a forecast',
                              hint='leave it out; the forecast is a CSV')

@@ -1,6 +1,7 @@
 """Forecasts what follows the end of a file by a model of PyTorch."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from amlnn.engine.options import PredictOptions
 from amlnn.engine.plan import Plan
 from amlnn.engine.rehearsal import as_config_error
 from amlnn.engine.series.end_forecast import Forecasts, forecast_ends
+from amlnn.engine.series.exported import ExportedForecaster, NotExported, given_arrays
+from amlnn.engine.series.exporting import exported
 from amlnn.engine.series.parts import SeriesParts
 from amlnn.engine.weights import Weights
 
@@ -32,20 +35,26 @@ def forecast_file(model: nn.Module, plan: Plan, parts: SeriesParts, weights: Wei
         weights: The checkpoint, with its intervals.
         options: Which file, and where to.
     """
-    yield from forecast_ends(parts, options, weights.content.get('intervals') or [],
-                             lambda windows: _forecast(model, plan, windows))
+    model.eval()
+    found: list[ExportedForecaster | None] = []
+
+    def forecast(windows: LastWindows) -> Forecasts:
+        if not found:
+            found.append(exported(model, plan, options.checkpoint, windows))
+        with suppress(NotExported):
+            if found[0] is not None:
+                return found[0](windows)
+        return _forecast(model, plan, windows)
+
+    yield from forecast_ends(parts, options, weights.content.get('intervals') or [], forecast)
 
 
 def _forecast(model: nn.Module, plan: Plan, windows: LastWindows) -> Forecasts:
-    model.eval()
     points, quantiles = [], []
+    arrays = given_arrays(windows)
     for first in range(0, len(windows.inputs), _TOGETHER):
-        rows = slice(first, first + _TOGETHER)
-        batch = {'inputs': windows.inputs[rows], 'observed': windows.observed,
-                 'known': windows.known, 'series': windows.codes if windows.series.ids else None,
-                 'position': windows.position}
-        batch = {name: torch.from_numpy(each if name == 'inputs' else each[rows])
-                 for name, each in batch.items() if each is not None}
+        batch = {name: torch.from_numpy(each[first:first + _TOGETHER])
+                 for name, each in arrays.items()}
         with as_config_error('a forecast'), torch.inference_mode(), plan.forward_context():
             batch = model.data_preprocessor(batch, False)
             forecast = model(**batch, mode='predict')

@@ -1,10 +1,11 @@
-"""Forecasts what follows the end of a file by a simple method, without importing torch.
+"""Forecasts what follows the end of a file without importing torch.
 
-So the first forecast is there in about a second. Whatever is out of the usual, a checkpoint of
-another kind or modules of one's own, is left to `amlnn.engine.predict`, which says what is wrong.
+By a simple method, or by a network that was exported in an earlier forecast; so the first line is
+there in about a second. Whatever is out of the usual, a checkpoint of another kind or modules of
+one's own, is left to `amlnn.engine.predict`, which says what is wrong.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 
 import numpy as np
@@ -15,6 +16,7 @@ from amlnn.data.series.ends import LastWindows
 from amlnn.engine.options import PredictOptions
 from amlnn.engine.plain_checkpoint import read_plain
 from amlnn.engine.series.end_forecast import Forecasts, check_file, forecast_ends
+from amlnn.engine.series.exported import export_name, given_arrays, read_exported
 from amlnn.engine.series.sections import SeriesSections, checkpoint_metainfo
 from amlnn.models.series.baseline import Baseline
 from amlnn.registry import of_registry
@@ -24,6 +26,8 @@ __all__ = ['quick_forecast']
 _MODULES = ('amlnn.data.series.array_series', 'amlnn.data.series.csv_series',
             'amlnn.data.series.generate', 'amlnn.models.series.baselines',
             'amlnn.models.series.ridge')
+Forecast = Callable[[LastWindows], Forecasts]
+
 _PREFIX = 'learnt.'  # of `SimpleForecaster`'s parameters
 
 
@@ -36,9 +40,9 @@ def quick_forecast(loaded: LoadedConfig, options: PredictOptions) -> Iterator[st
 
     Raises:
         AmlnnError: as of `forecast_ends`, while the lines are made.
+        NotExported: likewise, before the first line: this way is not for what is in the file.
     """
-    model = loaded.config.get('model') or {}
-    if model.get('type') != 'SimpleForecaster' or loaded.config.get('custom_imports'):
+    if loaded.config.get('custom_imports'):
         return None
     content = read_plain(options.checkpoint)
     if content is None:
@@ -46,14 +50,28 @@ def quick_forecast(loaded: LoadedConfig, options: PredictOptions) -> Iterator[st
     for name in _MODULES:
         import_module(name)
     info = checkpoint_metainfo(content, options.checkpoint)
-    baseline = _baseline(model.get('method'), info, content)
-    if baseline is None:
+    forecast = _simple(loaded, info, content) or _network(loaded, options)
+    if forecast is None:
         return None
     check_file(options)
     sections = SeriesSections(loaded, loaded.config, info, options.checkpoint)
     sections.check_sizes()
-    return forecast_ends(sections, options, content.get('intervals') or [],
-                         lambda windows: _forecast(baseline, windows))
+    return forecast_ends(sections, options, content.get('intervals') or [], forecast)
+
+
+def _network(loaded: LoadedConfig, options: PredictOptions) -> Forecast | None:
+    """The network, where it was exported."""
+    name = export_name(loaded.config, options.checkpoint) if options.device != 'cuda' else None
+    return read_exported(name) if name else None
+
+
+def _simple(loaded: LoadedConfig, info: dict, content: dict) -> Forecast | None:
+    """The method of a SimpleForecaster."""
+    model = loaded.config.get('model') or {}
+    if model.get('type') != 'SimpleForecaster':
+        return None
+    baseline = _baseline(model.get('method'), info, content)
+    return None if baseline is None else lambda windows: _forecast(baseline, windows)
 
 
 def _baseline(method: object, info: dict, content: dict) -> Baseline | None:
@@ -74,8 +92,7 @@ def _baseline(method: object, info: dict, content: dict) -> Baseline | None:
 
 
 def _forecast(baseline: Baseline, windows: LastWindows) -> Forecasts:
-    given = {name: value for name, value in dict(
-        observed=windows.observed, known=windows.known,
-        series=windows.codes if windows.series.ids else None).items() if value is not None}
+    given = given_arrays(windows)
+    given.pop('position', None)
     # In the precision of a network's, so that both ways print the same digits.
-    return baseline.predict(windows.inputs, **given).astype(np.float32), None
+    return baseline.predict(given.pop('inputs'), **given).astype(np.float32), None

@@ -243,6 +243,9 @@ class SeriesTask(Task):
         if options.tta:
             raise UsageError('--tta averages over views of images, and this is a forecast',
                              hint='leave it out')
+        if options.explain:
+            raise UsageError('--explain is of classifiers of images, and this is a forecast',
+                             hint='leave it out')
         check_rows(options)
 
     def complete(self, record: TestRecord, evaluation: ForecastEvaluation, model: nn.Module, loader,

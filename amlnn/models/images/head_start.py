@@ -9,11 +9,13 @@ changes them less.
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from amlnn.errors import ConfigError
-from amlnn.formulas.linear_probe import ProbeSums, best_scale
+from amlnn.formulas.linear_probe import ProbeSums
+from amlnn.formulas.temperature import best_scale
 from amlnn.models.images.heads import DenseHead
 from amlnn.quiet import quiet_imports
 
@@ -72,7 +74,7 @@ def start_head(head: nn.Module, batches: Iterable[dict], features: Callable[[dic
     shown = torch.cat([vectors for vectors, _ in kept]).double().numpy()
     labels = [label for _, known in kept for label in known]
     scores = shown @ probe.weights.T + probe.bias
-    scale = best_scale(scores, labels)
+    scale = best_scale(scores, np.asarray(labels))  # of least squares: hardly surer than chance
     layer.weight.copy_(torch.from_numpy(scale * probe.weights))
     if layer.bias is not None:
         layer.bias.copy_(torch.from_numpy(scale * probe.bias))

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from amlnn.models.images.openvino_library import import_nncf
 from amlnn.models.images.openvino_trunk import OpenVINOTrunk
+from amlnn.openvino_library import import_nncf
 from amlnn.quiet import quiet_imports
 
 __all__ = ['Int8Trunk']

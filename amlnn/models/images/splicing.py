@@ -33,7 +33,7 @@ from amlnn.models.images.calls import (
 from amlnn.models.images.probing import noise
 
 __all__ = ['Absent', 'Span', 'UnknownSize', 'give_memory', 'learn', 'learn_size', 'recordings',
-           'run_span']
+           'run_past', 'run_span']
 
 
 class UnknownSize(AmlnnError):
@@ -239,13 +239,46 @@ def run_span(backbone: nn.Module, span: Span, x: Tensor) -> Tensor:
         with patched(changed):
             result = backbone.forward(images)
     except _Reached as reached:
-        given = tree_flatten(reached.given)[0]
-        leaves = glue.leaves[span.last]
-        tensors = [given[leaf.place] for leaf in leaves]
-        return tensors[0] if _is_plain(leaves) else torch.cat([
-            tensor.movedim(leaf.axis, 0).reshape(x.shape[0], -1)
-            for leaf, tensor in zip(leaves, tensors, strict=True)], dim=1)
+        return _handed_on(glue.leaves[span.last], reached.given, x.shape[0])
     return result[0] if isinstance(result, tuple) and len(result) == 1 else result
+
+
+def run_past(backbone: nn.Module, modules: Sequence[str], images_BCHW: Tensor
+             ) -> tuple[dict[str, Tensor], Any]:
+    """The whole forward, and what it gives to modules on its way.
+
+    Args:
+        backbone: Whose modules are applied. Its own hooks are not called.
+        modules: Where spans end. What they are given is known from `learn`.
+        images_BCHW: Images of any size.
+
+    Returns:
+        Of each module, as `run_span` gives it; and the forward's result.
+    """
+    glue, seen = _glue_of(backbone), {}
+
+    def watched(name: str):
+        forward = backbone.get_submodule(name).forward
+
+        def watching(*args, **kwargs):
+            if name not in seen:
+                seen[name] = _handed_on(glue.leaves[name], (args, kwargs), images_BCHW.shape[0])
+            return forward(*args, **kwargs)
+
+        return watching
+
+    with patched({backbone.get_submodule(name): watched(name) for name in modules}):
+        result = backbone.forward(images_BCHW)
+    return seen, result
+
+
+def _handed_on(leaves: Sequence[_Leaf], arguments: Any, batch: int) -> Tensor:
+    """What a module is given of the images, as one tensor."""
+    given = tree_flatten(arguments)[0]
+    tensors = [given[leaf.place] for leaf in leaves]
+    return tensors[0] if _is_plain(leaves) else torch.cat([
+        tensor.movedim(leaf.axis, 0).reshape(batch, -1)
+        for leaf, tensor in zip(leaves, tensors, strict=True)], dim=1)
 
 
 class _Reached(Exception):

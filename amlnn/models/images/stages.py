@@ -21,10 +21,10 @@ from amlnn.errors import ConfigError
 from amlnn.models.images.calls import in_eval_mode
 from amlnn.models.images.deriving import Derived, derive, equal
 from amlnn.models.images.probing import image_of
-from amlnn.models.images.splicing import Span, run_span
+from amlnn.models.images.splicing import Span, run_past, run_span
 
-__all__ = ['STEM', 'Stage', 'backbone_kind', 'gives_tensor', 'list_stages', 'run_stages',
-           'why_no_stages', 'why_not_composed']
+__all__ = ['STEM', 'Stage', 'backbone_kind', 'gives_tensor', 'list_stages', 'outputs_of_stages',
+           'run_stages', 'why_no_stages', 'why_not_composed']
 
 STEM = 'stem'
 
@@ -281,6 +281,24 @@ def run_stages(backbone: nn.Module, stages: Sequence[Stage], x: Tensor) -> Tenso
         for stage in following:
             x = stage.run(backbone, x)
     return x
+
+
+def outputs_of_stages(backbone: nn.Module, stages: Sequence[Stage], images_BCHW: Tensor) -> list:
+    """What each stage gives, in one forward; the last as `run_stages` does after all of them.
+
+    Args:
+        backbone: As of `run_stages`.
+        stages: All of them.
+        images_BCHW: Images.
+    """
+    if stages[0].span is not None:
+        seen, result = run_past(backbone, [stage.span.last for stage in stages[:-1]], images_BCHW)
+        return [*(seen[stage.span.last] for stage in stages[:-1]), result]
+    outputs, x = [], images_BCHW
+    for stage in stages:
+        x = stage.run(backbone, x)
+        outputs.append(x)
+    return outputs
 
 
 @torch.no_grad()

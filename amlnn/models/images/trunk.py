@@ -10,13 +10,11 @@ vector.
 # B batch, C channels, H height, W width
 
 import copy
-import hashlib
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
-import amlnn
 from amlnn.models.images.folding import fold_batch_norm, fuse_pointwise, relative_difference
 from amlnn.models.images.freezing import held_in_eval, hold_in_eval
 from amlnn.models.images.stages import (
@@ -28,17 +26,23 @@ from amlnn.models.images.stages import (
     why_no_stages,
     why_not_composed,
 )
-from amlnn.models.images.trunk_body import NORMS, LearningSizes, copy_of, lower, probe_of
+from amlnn.models.images.trunk_body import (
+    NORMS,
+    LearningSizes,
+    copy_of,
+    is_channels_last,
+    lower,
+    probe_of,
+    takes_neck,
+)
 from amlnn.quiet import quiet_imports
 
 with quiet_imports():
-    import mmcv
-    import mmpretrain
     from mmcv.cnn.bricks import DropPath
     from mmpretrain.models.classifiers import ImageClassifier
-    from mmpretrain.models.necks import GlobalAveragePooling
 
-__all__ = ['DTYPES', 'TOLERANCES', 'Trunk', 'extract_from', 'split_point', 'trunk_key', 'why_not']
+__all__ = ['DTYPES', 'TOLERANCES', 'Trunk', 'extract_from', 'split_point', 'why_not',
+           'why_not_divided']
 
 DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
@@ -68,6 +72,16 @@ def split_point(model: nn.Module) -> int:
     return split - 1 if whole and not gives_tensor(model.backbone) else split
 
 
+def why_not_divided(model: nn.Module) -> str | None:
+    """One line on why a model is no backbone with a head behind it, or None where it is."""
+    if not isinstance(model, ImageClassifier) or getattr(model, 'backbone', None) is None:
+        return f'{type(model).__name__} has no backbone and head to be split between'
+    for method in ('forward', 'extract_feat', 'loss', 'predict'):
+        if getattr(type(model), method) is not getattr(ImageClassifier, method):
+            return f'{type(model).__name__} has its own `{method}`'
+    return None
+
+
 def why_not(model: nn.Module, image_side: int | None = None) -> str | None:
     """One line on why a trunk would be wrong or useless, or None where there can be one.
 
@@ -76,12 +90,9 @@ def why_not(model: nn.Module, image_side: int | None = None) -> str | None:
         image_side: Pixels of the random image on which the stages are checked; if None, few that
             the backbone takes.
     """
-    backbone = getattr(model, 'backbone', None)
-    if not isinstance(model, ImageClassifier) or backbone is None:
-        return f'{type(model).__name__} has no backbone and head to be split between'
-    for method in ('forward', 'extract_feat', 'loss', 'predict'):
-        if getattr(type(model), method) is not getattr(ImageClassifier, method):
-            return f'{type(model).__name__} has its own `{method}`'
+    if reason := why_not_divided(model):
+        return reason
+    backbone = model.backbone
     if getattr(model.data_preprocessor, 'batch_augments', None):
         own = any(each.requires_grad for each in backbone.parameters())
         return 'batch augmentations (mixup, cutmix) mix images, and a mixture has no place in a ' \
@@ -142,21 +153,22 @@ class Trunk(nn.Module):
         if precision not in DTYPES:
             raise ValueError(f'precision is {precision!r}, not one of {", ".join(DTYPES)}')
         stages = list_stages(model.backbone)
-        most = split_point(model)
+        most = self._most(model)
         split = most if split is None else split
         if not 1 <= split <= most:
             raise ValueError(f'split is {split}, not 1 to {most}')
         self._stages = stages[:split]
-        self.pooled = _takes_neck(model, split, len(stages))
+        self.neck = self._neck_of(model, split)
+        self.pooled = self.neck is not None
         # The bits of an exact trunk depend on the layout: it keeps the model's.
-        self._channels_last = _is_channels_last(model.backbone)
-        self.neck = copy.deepcopy(model.neck) if self.pooled else None
+        self._channels_last = is_channels_last(model.backbone)
         self.body = copy_of(model.backbone, self._stages, stages[split:])
         # Where the tail begins inside of the backbone's forward, it has to learn of every size.
-        begins = [stage.span.first for stage in stages[split:split + 1] if stage.span is not None]
+        begins = [stage.span.first for stage in self._entries(stages, split)]
         self._learn = LearningSizes(model.backbone, begins) if begins else None
         self.fused = False
         self._run = self._run_stages
+        self._shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._compute_dtype = torch.float32
         probe = probe_of(model.backbone, image_side)
         reference = self(probe).float()
@@ -201,7 +213,24 @@ class Trunk(nn.Module):
 
     def shape_of(self, images_BCHW: Tensor) -> tuple[int, ...]:
         """Of one image's features, for images of this size."""
-        return tuple(self(images_BCHW[:1]).shape[1:])
+        size = tuple(images_BCHW.shape[1:])
+        if size not in self._shapes:
+            self._shapes[size] = self._shape_of(images_BCHW[:1])
+        return self._shapes[size]
+
+    def _shape_of(self, image_BCHW: Tensor) -> tuple[int, ...]:
+        return tuple(self(image_BCHW).shape[1:])
+
+    def _most(self, model: nn.Module) -> int:
+        return split_point(model)
+
+    def _neck_of(self, model: nn.Module, split: int) -> nn.Module | None:
+        takes = takes_neck(model, split, len(list_stages(model.backbone)))
+        return copy.deepcopy(model.neck) if takes else None
+
+    def _entries(self, stages: Sequence[Stage], split: int) -> Sequence[Stage]:
+        """Derived stages that a forward will begin at."""
+        return [stage for stage in stages[split:split + 1] if stage.span is not None]
 
     def _parts(self, images_BCHW: Tensor) -> Sequence[Tensor]:
         if not self.fused:
@@ -273,60 +302,15 @@ def extract_from(model: nn.Module, features: Tensor, split: int):
     stages = list_stages(backbone)
     if not torch.is_autocast_enabled(features.device.type):
         features = features.to(next(model.parameters()).dtype)
-    if _takes_neck(model, split, len(stages)):
+    if takes_neck(model, split, len(stages)):
         return (features,)
-    if features.ndim == 4 and _is_channels_last(backbone) and stages[split - 1].span is None:
+    if features.ndim == 4 and is_channels_last(backbone) and stages[split - 1].span is None:
         features = features.contiguous(memory_format=torch.channels_last)
     hold_in_eval(backbone)  # as before the backbone's own forward, which is not called
     outputs = run_stages(backbone, stages[split:], features)
     if not isinstance(outputs, tuple):
         outputs = (outputs,)
     return model.neck(outputs) if model.with_neck else outputs
-
-
-def trunk_key(model: nn.Module, split: int, precision: str, fold: bool) -> str:
-    """A hash that changes with anything that a Trunk's output for an image depends on.
-
-    Args:
-        model: The classifier; its data preprocessor is not part of the key.
-        split: As for the Trunk.
-        precision: As for the Trunk.
-        fold: As for the Trunk.
-
-    Returns:
-        SHA-256 over weights, buffers, structure, arithmetic and library versions, 64 digits.
-    """
-    backbone = model.backbone
-    stages = list_stages(backbone)
-    device = next(backbone.parameters()).device.type
-    digest = hashlib.sha256()
-
-    def add(*values) -> None:
-        digest.update(repr(values).encode())
-
-    add(amlnn.__version__, str(torch.__version__), mmcv.__version__, mmpretrain.__version__)
-    add(precision, fold, device, torch.get_float32_matmul_precision(),
-        torch.backends.cudnn.conv.fp32_precision,  # type: ignore[attr-defined]  # no stub
-        _is_channels_last(backbone))
-    add(_takes_neck(model, split, len(stages)), _structure(backbone))
-    for stage in stages[:split]:
-        add(stage.name, stage.modules, getattr(stage.forward, '__qualname__', None))
-        if stage.span is not None:
-            add(stage.span, _structures_around(backbone, stage))
-        for path, module in stage.named_modules(backbone):
-            add(path, module.extra_repr(), _structure(module))
-        for path, tensor in backbone.state_dict(keep_vars=True).items():
-            if stage.holds(path):
-                add(path, str(tensor.dtype), tuple(tensor.shape))
-                values = tensor.detach().cpu().contiguous()
-                digest.update(values.reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
-def _structures_around(backbone: nn.Module, stage: Stage) -> list:
-    """Of the modules that hold the stage's and have a forward of their own."""
-    around = {name[:end] for name in stage.modules for end, sign in enumerate(name) if sign == '.'}
-    return [(name, _structure(backbone.get_submodule(name))) for name in sorted(around)]
 
 
 def _why_moving(backbone: nn.Module, stage: Stage) -> str | None:
@@ -362,7 +346,7 @@ def _hooked(model: nn.Module, stages: Sequence[Stage]) -> str | None:
     """A hook that would no longer be called, in words."""
     places = [('the model', model), ('the backbone', model.backbone),
               *((f'`{name}`', module) for name, module in _modules_of(model.backbone, stages))]
-    if _takes_neck(model, len(stages), len(list_stages(model.backbone))):
+    if takes_neck(model, len(stages), len(list_stages(model.backbone))):
         places.append(('the neck', model.neck))
     for name, module in places:
         hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]
@@ -371,31 +355,3 @@ def _hooked(model: nn.Module, stages: Sequence[Stage]) -> str | None:
             kind = getattr(foreign[0], '__name__', type(foreign[0]).__name__)
             return f'{name} has the forward hook `{kind}`, which a trunk would not call'
     return None
-
-
-def _takes_neck(model: nn.Module, split: int, stage_count: int) -> bool:
-    return split == stage_count and type(model.neck) is GlobalAveragePooling
-
-
-def _is_channels_last(backbone: nn.Module) -> bool:
-    # A 1x1 kernel is in both layouts at once, and tells nothing.
-    weights = (layer.weight for layer in backbone.modules() if isinstance(layer, nn.Conv2d))
-    return any(weight.is_contiguous(memory_format=torch.channels_last)
-               and not weight.is_contiguous() for weight in weights)
-
-
-def _structure(module: nn.Module) -> tuple:
-    """Class and plain attributes of a module, such as strides and eps, without its children."""
-    plain = {name: value for name, value in vars(module).items()
-             if not name.startswith('_') and name not in ('training', 'init_cfg')
-             and _is_plain(value)}
-    kind = type(module)
-    return kind.__module__, kind.__qualname__, sorted(plain.items())
-
-
-def _is_plain(value) -> bool:
-    if isinstance(value, tuple | list):
-        return all(_is_plain(each) for each in value)
-    if isinstance(value, dict):
-        return all(_is_plain(each) for each in (*value, *value.values()))
-    return value is None or isinstance(value, bool | int | float | str)

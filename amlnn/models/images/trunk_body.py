@@ -13,8 +13,13 @@ from amlnn.models.images.calls import set_mode
 from amlnn.models.images.probing import image_of, noise
 from amlnn.models.images.splicing import Absent, learn_size
 from amlnn.models.images.stages import Stage, list_stages
+from amlnn.quiet import quiet_imports
 
-__all__ = ['NORMS', 'LearningSizes', 'copy_of', 'lower', 'probe_of']
+with quiet_imports():
+    from mmpretrain.models.necks import GlobalAveragePooling
+
+__all__ = ['NORMS', 'LearningSizes', 'copy_of', 'is_channels_last', 'lower', 'probe_of',
+           'takes_neck']
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
 _PROBE_SIDE = 96  # pixels; the least that every backbone with a row takes is 75
@@ -83,3 +88,16 @@ def lower(body: nn.Module, dtype: torch.dtype) -> None:
             for name, buffer in module.named_buffers(recurse=False):
                 if buffer.is_floating_point():
                     setattr(module, name, buffer.to(dtype))
+
+
+def takes_neck(model: nn.Module, split: int, stage_count: int) -> bool:
+    """Whether global average pooling belongs to the trunk of so many stages."""
+    return split == stage_count and type(model.neck) is GlobalAveragePooling
+
+
+def is_channels_last(backbone: nn.Module) -> bool:
+    """Whether the weights of convolutions lie channels-last."""
+    # A 1x1 kernel is in both layouts at once, and tells nothing.
+    weights = (layer.weight for layer in backbone.modules() if isinstance(layer, nn.Conv2d))
+    return any(weight.is_contiguous(memory_format=torch.channels_last)
+               and not weight.is_contiguous() for weight in weights)

@@ -101,20 +101,20 @@ class SegmentedEncoder(nn.Module):
                 known_BPK: Tensor | None = None) -> Tensor:
         """Forecast; arguments and result as those of `RecurrentEncoder`."""
         known_BMX = None if known_BPK is None else self._segments(known_BPK)
-        x_SNX = x_SLF.reshape(len(x_SLF), -1, self.embed.in_features)
+        x_SNX = x_SLF.reshape(x_SLF.shape[0], -1, self.embed.in_features)
         out_SNH, state = self.rnn(functional.relu(self.embed(x_SNX)))
         if self.task.recursive:
             y_SPO = self._recursive(out_SNH[:, -1:], state, feed_back, known_BMX)
         else:
             y_SPO = self.readout(self._parallel(state, known_BMX)).view(
-                len(x_SLF), -1, self.task.outputs)
+                x_SLF.shape[0], -1, self.task.outputs)
         return y_SPO[:, :self.task.horizon]
 
     def _segments(self, known_BPK: Tensor) -> Tensor:
         """Known columns of each future segment side by side, 0 behind the horizon, [B, M, W K]."""
         behind = self.future_segments * self.segment_length - self.task.horizon
         whole_BPK = functional.pad(known_BPK, (0, 0, 0, behind))
-        return whole_BPK.reshape(len(known_BPK), self.future_segments, -1)
+        return whole_BPK.reshape(known_BPK.shape[0], self.future_segments, -1)
 
     def _recursive(self, out_S1H: Tensor, state: Any, feed_back: FeedBack,
                    known_BMX: Tensor | None) -> Tensor:
@@ -124,11 +124,11 @@ class SegmentedEncoder(nn.Module):
             y_S1X = self.readout(out_S1H)
             if known_BMX is not None:
                 y_S1X = y_S1X + self.known_readout(out_S1H.squeeze(1), known_BMX[:, m:m + 1])
-            y_SWO = y_S1X.view(len(out_S1H), -1, self.task.outputs)
+            y_SWO = y_S1X.view(out_S1H.shape[0], -1, self.task.outputs)
             segments.append(y_SWO)
             if len(segments) == self.future_segments:
                 return torch.cat(segments, 1)
-            x_S1X = feed_back(y_SWO, m * self.segment_length).reshape(len(y_SWO), 1, -1)
+            x_S1X = feed_back(y_SWO, m * self.segment_length).reshape(y_SWO.shape[0], 1, -1)
             out_S1H, state = self.rnn(functional.relu(self.embed(x_S1X)), state)
 
     def _parallel(self, states: Any, known_BMX: Tensor | None) -> Tensor:

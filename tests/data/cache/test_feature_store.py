@@ -192,3 +192,18 @@ def test_a_store_is_a_dict_from_view_and_index_to_row(steps, dtype, shape):
                 store.close()
                 store = opened(root, shape, dtype)
         store.close()
+
+
+@pytest.mark.parametrize('system', ['without advice', 'that refuses it'])
+def test_rows_at_many_places_come_back_on_a_system(tmp_path, monkeypatch, system):
+    if system == 'without advice':
+        monkeypatch.delattr('os.posix_fadvise', raising=False)
+    else:
+        def refuse(*arguments):
+            raise OSError(22, 'Invalid argument')
+        monkeypatch.setattr('os.posix_fadvise', refuse, raising=False)
+    with opened(tmp_path) as store:
+        store.write(0, range(10), rows(10))
+        features, missing = store.read(0, [8, 1, 5])
+    assert not len(missing)
+    assert torch.equal(features, rows(10)[[8, 1, 5]])

@@ -84,15 +84,14 @@ def test_features_are_found_again_unless_the_images_changed(tmp_path, config, ro
     monkeypatch.setattr(TrunkPath, 'features', lambda self, batch: (
         computed.append(len(batch['data_samples'])), original(self, batch))[1])
     run(path, tmp_path / 'two', 'trunk_cache=True')
-    assert sum(computed) == 2  # one image of each part, to learn the features' shape
-    computed.clear()
+    assert not computed
     if base == 'cifar100':
         shutil.rmtree(root)
         write_cifar100(root, seed=1)
     else:
         Image.new('RGB', (48, 48)).save(root / f'train/{WNIDS[0]}/images/{WNIDS[0]}_0.JPEG')
     run(path, tmp_path / 'three', 'trunk_cache=True')
-    assert sum(computed) > 2 + 30
+    assert sum(computed) > 30
 
 
 @pytest.mark.parametrize('base', ONE_QUICK)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from generated import write_small_config
+from stand_in_engine import StandIn
 from test_trunk_path import assert_same_run, damage_every_store
 from trunk_runs import FREEZE, losses, run
 
@@ -15,8 +16,7 @@ from amlnn.engine.images import trunk_engine
 from amlnn.engine.images.int8 import judge
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import ConfigError, UsageError
-from amlnn.models.images.openvino_library import openvino_version
-from amlnn.models.images.openvino_trunk import OpenVINOTrunk
+from amlnn.openvino_library import openvino_version
 from amlnn.records import read_run
 
 pytestmark = pytest.mark.usefixtures('own_cache')
@@ -25,41 +25,6 @@ pytestmark = pytest.mark.usefixtures('own_cache')
 @pytest.fixture
 def config(tmp_path, data_set):
     return write_small_config(tmp_path / 'small.py', data_set, FREEZE['three stages'], epochs=3)
-
-
-class StandIn:
-    """An engine whose features are a little larger than torch's.
-
-    Args:
-        trunk: Whose stages it computes.
-        error: Relative to torch's.
-    """
-
-    converted = 0
-
-    def __init__(self, trunk, error):
-        self.trunk, self.error = trunk, error
-
-    def infer(self, inputs, share_inputs):
-        with torch.no_grad():
-            y = self.trunk._run_stages(torch.from_numpy(inputs[0]))
-        self.result = (y.permute(0, 2, 3, 1) if y.ndim == 4 else y) * (1 + self.error)
-
-    def get_output_tensor(self):
-        return SimpleNamespace(data=self.result.contiguous().numpy())
-
-
-@pytest.fixture
-def stand_in(monkeypatch):
-    """OpenVINO is there, and is StandIn."""
-    def compiled(trunk, images):
-        StandIn.converted += 1
-        return StandIn(trunk, StandIn.error)
-
-    StandIn.converted, StandIn.error = 0, 1e-4
-    monkeypatch.setattr(OpenVINOTrunk, '_compiled', compiled)
-    monkeypatch.setattr(trunk_engine, 'openvino_version', lambda: '2026.1')
-    return StandIn
 
 
 @pytest.fixture
@@ -175,11 +140,6 @@ def test_a_resumed_run_is_refused_where_its_engine_is_not(tmp_path, config, meas
     with pytest.raises(UsageError, match='began with its frozen stages computed by OpenVINO') as no:
         train(TrainOptions(config, work_dir=tmp_path / 'cut', resume=''))
     assert 'begin a new run' in no.value.hint
-
-
-@pytest.fixture
-def with_nncf(monkeypatch, stand_in):
-    monkeypatch.setattr(trunk_engine, 'nncf_version', lambda: '3.4')
 
 
 def test_in_8_bits_is_said_with_what_it_changes_and_kept_apart(tmp_path, config, with_nncf):

@@ -167,10 +167,28 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path, data_se
 def test_a_cache_smaller_than_a_view_is_not_used_and_said(tmp_path, data_set, capsys):
     config = write_small_config(tmp_path / 'small.py', data_set, FREEZE['three stages'])
     first = run(config, tmp_path / 'one', 'trunk_cache=False')
-    second = run(config, tmp_path / 'two', 'trunk_cache=True', 'cache_gb=0.000001',
-                 'fold_batch_norm=False')
+    second = run(config, tmp_path / 'two', 'cache_gb=0.000001', 'fold_batch_norm=False')
     assert_same_run(first, second, 1e-5)
     assert 'more than the limit' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(('frozen', 'asked', 'needed', 'later'), [
+    # 40 images, so many numbers of 4 bytes each
+    ('three stages', 'trunk_cache=True',
+     '(64 x 2 x 2 numbers in float32 each) take 40.96 kB, 2 views 81.92 kB', True),
+    ('three stages', 'views=1', '(64 x 2 x 2 numbers in float32 each) take 40.96 kB;', True),
+    ('everything', 'trunk_cache=True', '(128 numbers in float32 each) take 20.48 kB', False),
+])
+def test_features_that_have_no_room_are_refused_before_the_first_epoch(
+        tmp_path, data_set, frozen, asked, needed, later):
+    config = write_small_config(tmp_path / 'small.py', data_set, FREEZE[frozen], epochs=2)
+    with pytest.raises(ConfigError) as caught:
+        run(config, tmp_path / 'one', asked, 'cache_gb=0.000001')
+    assert needed in caught.value.message
+    assert 'may have 1.00 kB' in caught.value.message
+    assert 'execution.trunk_cache=False' in caught.value.hint
+    assert ("model.frozen_stages='all'" in caught.value.hint) == later
+    assert not list((tmp_path / 'one').glob('*/run.json'))
 
 
 def test_a_resumed_fast_run_repeats_the_whole_one(tmp_path, data_set, monkeypatch):

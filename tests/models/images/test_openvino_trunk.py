@@ -11,9 +11,9 @@ from torch import nn
 from amlnn.models.images import openvino_trunk
 from amlnn.models.images.freezing import freeze
 from amlnn.models.images.int8_trunk import Int8Trunk
-from amlnn.models.images.openvino_library import nncf_version, openvino_version
 from amlnn.models.images.openvino_trunk import OpenVINOTrunk, Unfit
 from amlnn.models.images.trunk import Trunk
+from amlnn.openvino_library import nncf_version, openvino_version
 
 pytestmark = pytest.mark.skipif(openvino_version() is None,
                                 reason='OpenVINO has no wheel for this Python')
@@ -85,7 +85,7 @@ def test_nothing_is_imported_before_it_is_needed_and_its_telemetry_never():
         import sys
         import amlnn.engine.images.trunk_engine
         assert 'openvino' not in sys.modules
-        from amlnn.models.images.openvino_library import import_openvino
+        from amlnn.openvino_library import import_openvino
         import_openvino().Core()
         assert not [name for name in sys.modules if name.startswith('openvino_telemetry')]
         '''

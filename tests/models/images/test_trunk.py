@@ -10,7 +10,8 @@ from amlnn.models.images import folding
 from amlnn.models.images import trunk as trunk_module
 from amlnn.models.images.freezing import freeze
 from amlnn.models.images.stages import list_stages
-from amlnn.models.images.trunk import Trunk, extract_from, split_point, trunk_key
+from amlnn.models.images.trunk import Trunk, extract_from, split_point
+from amlnn.models.images.trunk_key import trunk_key
 
 pytestmark = pytest.mark.slow
 

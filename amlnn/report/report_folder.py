@@ -1,4 +1,4 @@
-"""The folder of a report: whole or not at all, and nothing that somebody put beside it is lost."""
+"""The folder of a report: it appears whole or not at all, and what others put there is kept."""
 
 import json
 import shlex
@@ -10,24 +10,22 @@ from amlnn.errors import DataError
 from amlnn.folder_swap import replacing_folder
 from amlnn.foreign_texts import parse_json
 
-__all__ = ['report_folder']
+__all__ = ['new_report', 'refuse_foreign']
 
 _MARKER = '.amlnn-report.json'  # the names of the files that a report put into its folder
 
 
 @contextmanager
-def report_folder(out: Path | str) -> Iterator[Path]:
-    """Yield an empty folder, which is `out` on a clean exit.
+def new_report(out: Path) -> Iterator[Path]:
+    """An empty folder that becomes `out` on a clean exit.
 
     Args:
-        out: A folder that does not exist, is empty, or holds an earlier report; files that somebody
-            else put beside that report are kept.
+        out: A folder that does not exist, is empty, or holds an earlier report.
 
     Raises:
         DataError: the folder holds something else or cannot be written.
     """
-    out = Path(out)
-    _refuse_foreign(out)
+    refuse_foreign(out)
     try:
         with replacing_folder(out.resolve(), True, lambda names: _MARKER in names, 'report',
                               _of_others) as work:
@@ -41,7 +39,12 @@ def report_folder(out: Path | str) -> Iterator[Path]:
                         hint='choose another folder with --out') from None
 
 
-def _refuse_foreign(out: Path) -> None:
+def refuse_foreign(out: Path) -> None:
+    """Refuse a folder that a report may not be written to.
+
+    Raises:
+        DataError: it holds something else.
+    """
     inside = shlex.quote(str(out / 'report'))
     if out.exists() and not out.is_dir():
         raise DataError(f'`{out}` is a file', hint='choose a folder with --out')

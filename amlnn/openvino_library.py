@@ -70,9 +70,9 @@ def _untold(name: str) -> ModuleType:
     They report their import and every conversion through a package of its own. Where that one
     cannot be imported they take a stand-in that does nothing.
     """
-    absent = object()
+    absent: Any = object()
     before = sys.modules.get(_TELEMETRY, absent)
-    sys.modules[_TELEMETRY] = None  # Python's word for "not there"
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # Python's word for "not there"
     try:
         with quiet_imports():
             return importlib.import_module(name)

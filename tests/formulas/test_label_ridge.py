@@ -1,0 +1,97 @@
+"""Ridge on class labels against scikit-learn, and its left-out groups against fits without them."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge as SklearnRidge
+from sklearn.preprocessing import StandardScaler
+
+from amlnn.formulas import ridge as formulas
+from amlnn.formulas.ridge import Ridge, indicators, nested_scores, ridge_scores, standardised
+
+
+def data(images: int, features: int, classes: int = 4, seed: int = 0):
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(images, features)) @ random.normal(size=(features, features))
+    labels = np.argmax(x[:, :classes] + random.normal(size=(images, classes)), axis=1)
+    return x, labels, random.normal(size=(7, features))
+
+
+@pytest.mark.parametrize('sizes', [(60, 12), (20, 50)])
+@pytest.mark.parametrize('strength', [0.1, 10.0, 1000.0])
+def test_scores_are_scikit_learns(sizes, strength):
+    x, labels, queries = data(*sizes)
+    targets = indicators(labels, 4)
+    expected = SklearnRidge(alpha=strength).fit(x, targets).predict(queries)
+    for found in (Ridge(x, targets).scores(queries, strength),
+                  ridge_scores(x, targets, queries, strength)):
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize('sizes', [(40, 12), (20, 50)])
+@pytest.mark.parametrize('strength', [0.5, 50.0])
+def test_what_is_left_out_is_what_a_fit_without_it_says(sizes, strength):
+    x, labels, _ = data(*sizes)
+    targets = indicators(labels, 4)
+    groups = np.random.default_rng(1).integers(0, len(x) // 2, len(x))
+    found = Ridge(x, targets).left_out(strength, groups)
+    alone = Ridge(x, targets).left_out(strength)
+    assert np.bincount(groups).max() > 2
+    for row in range(len(x)):
+        rest, others = groups != groups[row], np.arange(len(x)) != row
+        refit = SklearnRidge(alpha=strength).fit(x[rest], targets[rest]).predict(x[[row]])
+        np.testing.assert_allclose(found[[row]], refit, rtol=1e-6, atol=1e-6)
+        refit = SklearnRidge(alpha=strength).fit(x[others], targets[others]).predict(x[[row]])
+        np.testing.assert_allclose(alone[[row]], refit, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize('most', [5000, 10])
+def test_scores_of_ever_more_blocks_are_those_of_the_blocks_together(monkeypatch, most):
+    monkeypatch.setattr(formulas, '_DUAL_UP_TO', most)  # by images, and by features
+    x, labels, _ = data(50, 12)
+    x, queries = standardised(x, data(9, 12, seed=1)[0])
+    targets, parts = indicators(labels, 4), (slice(0, 3), slice(3, 5), slice(5, 12))
+    found = nested_scores([(x[:, part], queries[:, part]) for part in parts], targets, [1, 2, 3])
+    for begin, strength, scores in zip([5, 3, 0], [1, 2, 3], found, strict=True):
+        expected = SklearnRidge(alpha=strength).fit(x[:, begin:], targets).predict(
+            queries[:, begin:])
+        np.testing.assert_allclose(scores, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_an_image_that_comes_twice_tells_on_itself_unless_both_are_left_out():
+    x, _, _ = data(30, 40)
+    labels = np.random.default_rng(2).permutation(np.arange(30) % 2)  # nothing can be learned
+    twice, both = np.concatenate([x, x + 1e-3]), np.concatenate([labels, labels])
+    ridge = Ridge(twice, indicators(both, 2))
+    groups = np.tile(np.arange(30), 2)
+    assert (ridge.left_out(1.0).argmax(1) == both).mean() > 0.95
+    assert (ridge.left_out(1.0, groups).argmax(1) == both).mean() < 0.8
+
+
+def test_a_strength_of_more_penalty_brings_scores_to_the_mean():
+    x, labels, queries = data(60, 12)
+    ridge = Ridge(x, indicators(labels, 4))
+    far = [np.abs(ridge.scores(queries, strength) - ridge.targets.mean(0)).max()
+           for strength in (1.0, 100.0, 1e9)]
+    assert far[0] > far[1] > far[2] and far[2] < 1e-4
+
+
+def test_features_are_standardised_as_by_scikit_learn_and_a_constant_one_is_nothing():
+    x, _, queries = data(30, 6)
+    found, others = standardised(x, queries)
+    scaler = StandardScaler().fit(x)
+    np.testing.assert_allclose(found, scaler.transform(x), atol=1e-9)
+    np.testing.assert_allclose(others, scaler.transform(queries), atol=1e-9)
+    x[:, 2] = 3.0
+    assert not standardised(x, queries)[1][:, 2].any()
+    assert standardised(x.astype(np.float32))[0].dtype == np.float32
+
+
+def test_single_precision_agrees_to_its_digits():
+    x, labels, queries = data(80, 30)
+    targets = indicators(labels, 4)
+    exact = Ridge(x, targets)
+    single = Ridge(x.astype(np.float32), targets.astype(np.float32))
+    assert single.scores(queries.astype(np.float32), 10.0).dtype == np.float32
+    np.testing.assert_allclose(single.scores(queries.astype(np.float32), 10.0),
+                               exact.scores(queries, 10.0), atol=1e-3)
+    np.testing.assert_allclose(single.left_out(10.0), exact.left_out(10.0), atol=1e-3)

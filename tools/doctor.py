@@ -1,0 +1,12 @@
+"""Look for what is wrong with a data set: files, labels, copies, outliers, shortcuts.
+
+python tools/doctor.py data/raw/flowers --out reports/doctor
+"""
+
+import sys
+
+from amlnn.command import run_command
+from amlnn.commands.doctor import main, parser
+
+if __name__ == '__main__':
+    sys.exit(run_command(parser(), main))
