@@ -29,6 +29,7 @@ LAYERS = [
     ['sweep', 'doctor'],
     ['probe'],
     ['studies'],
+    ['start'],
     ['commands'],
     ['__main__'],
 ]
