@@ -2,21 +2,27 @@
 
 import hashlib
 import re
-import tarfile
-import zipfile
+import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from amlnn.command import command_line
 from amlnn.data.prepare.accept import open_any
-from amlnn.data.prepare.archives import is_archive
+from amlnn.data.prepare.archives import is_archive, unpack_source
 from amlnn.data.prepare.choices import make_choices
 from amlnn.data.prepare.integrity import check_files
-from amlnn.data.prepare.manifest import SPLIT_FOLDERS, manifest_hash, read_manifest
+from amlnn.data.prepare.manifest import (
+    SPLIT_FOLDERS,
+    ImageRecord,
+    manifest_hash,
+    read_manifest,
+)
 from amlnn.data.prepare.prepared import is_prepared, open_prepared
 from amlnn.data.prepare.sources import Source
 from amlnn.errors import DataError, UsageError
+from amlnn.sealed import file_sha256
 
 __all__ = ['RATIOS', 'Given', 'look_at']
 
@@ -24,6 +30,7 @@ RATIOS = ('--train-ratio', '0.7', '--val-ratio', '0.15', '--test-ratio', '0.15')
 """How raw images are divided: something is left to judge by that nothing was chosen by."""
 
 _LEAST = {'train': 2, 'val': 1, 'test': 1}  # images of a class that a part needs; a probe needs two
+_SAMPLE = 50  # images whose bytes are compared
 _ENDINGS = re.compile(r'\.(zip|tar|tgz|txz|tbz2?|tar\.(gz|xz|bz2))$', re.IGNORECASE)
 
 
@@ -152,25 +159,36 @@ def _check_counts(opened: Source, part: str, needed: int) -> None:
 def _check_same(source: Path, data: Path, opened: Source | None) -> None:
     """Refuse a data set that was made of other images than the source has."""
     manifest = read_manifest(data)
-    made = Counter((Path(image.file).name, image.bytes) for image in manifest.images)
-    others = made - Counter(_files(source, opened))
+    if opened is None:
+        with tempfile.TemporaryDirectory(prefix='amlnn-start-', dir=data.parent) as folder:
+            files = [path for path in unpack_source(source, Path(folder) / 'unpacked').rglob('*')
+                     if path.is_file()]
+            other = _not_among(files, manifest.images)
+    else:
+        other = _not_among([file.source for file in opened.files], manifest.images)
     counted = opened is None or opened.file_count == manifest.source_images
-    if others or not counted:
-        name = next((f': `{name}` is not in it' for name, _ in others), '')
+    if other or not counted:
         again = command_line('preprocess', source, data, '--overwrite', *RATIOS, '--on-bad', 'skip')
+        named = f': `{other}` is not in it' if other else ''
         raise DataError(
-            f'`{data}` is there and was not prepared from `{source}` as it is now{name}',
+            f'`{data}` is there and was not prepared from `{source}` as it is now{named}',
             hint=f'prepare it again: {again}; or name another place with --out; or go on with what '
             f'is there: {command_line("start", data)}')
 
 
-def _files(source: Path, opened: Source | None) -> list[tuple[str, int]]:
-    """Names and sizes of the files of a source."""
-    if opened is not None:
-        return [(Path(file.file or file.path).name, file.source.stat().st_size)
-                for file in opened.files]
-    if zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            return [(Path(each.filename).name, each.file_size) for each in archive.infolist()]
-    with tarfile.open(source) as tar:
-        return [(Path(each.name).name, each.size) for each in tar.getmembers()]
+def _not_among(files: Sequence[Path], images: Sequence[ImageRecord]) -> str:
+    """An image that none of the files is; ''  where all are there, some of them to the byte.
+
+    An image that was given another class may be called after both: `rose_1.png`.
+    """
+    by_size: dict[int, dict[str, list[Path]]] = {}
+    for file in files:
+        by_size.setdefault(file.stat().st_size, {}).setdefault(file.name, []).append(file)
+    step = max(1, len(images) // _SAMPLE)
+    for place, image in enumerate(images):
+        here, name = by_size.get(image.bytes, {}), Path(image.file).name
+        like = here.get(name) or [file for end, each in here.items() if name.endswith(end)
+                                  for file in each]
+        if not like or (place % step == 0 and image.sha256 not in map(file_sha256, like)):
+            return image.file
+    return ''

@@ -5,6 +5,7 @@ where it was: a step whose result is there is shown and not taken again.
 """
 
 import csv
+import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -207,7 +208,7 @@ class Way:
 
     def _again(self, minutes: float) -> str:
         """This command with another time."""
-        words = [str(self.options.folder), '--minutes', f'{max(1, round(minutes + 0.5))}']
+        words = [str(self.options.folder), '--minutes', f'{max(1, math.ceil(minutes))}']
         for option, value in (('--out', self.options.out), ('--work-dir', self.options.work_dir),
                               ('--seed', self.options.seed)):
             words += [] if value is None else [option, str(value)]
