@@ -202,6 +202,8 @@ def read_probed(path: Path | str) -> list[Probed]:
     again = 'it was not written by this version, or was changed since: run tools/probe.py again'
     try:
         values = parse_json(Path(path).read_text(encoding='utf-8'))
+        if not isinstance(values, list):
+            raise TypeError('it is no list')
         return [_probed_of(each) for each in values]
     except OSError as error:
         raise DataError(f'`{path}` cannot be read: {error.strerror or error}',

@@ -1,16 +1,21 @@
 """What a newcomer's folder is, and what is wrong with it, before anything is done."""
 
 import hashlib
+import io
 import re
-import tempfile
+import tarfile
+import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple
 
 from amlnn.command import command_line
 from amlnn.data.prepare.accept import open_any
-from amlnn.data.prepare.archives import is_archive, unpack_source
+from amlnn.data.prepare.archives import is_archive
 from amlnn.data.prepare.choices import make_choices
 from amlnn.data.prepare.integrity import check_files
 from amlnn.data.prepare.manifest import (
@@ -22,7 +27,6 @@ from amlnn.data.prepare.manifest import (
 from amlnn.data.prepare.prepared import is_prepared, open_prepared
 from amlnn.data.prepare.sources import Source
 from amlnn.errors import DataError, UsageError
-from amlnn.sealed import file_sha256
 
 __all__ = ['RATIOS', 'Given', 'look_at']
 
@@ -159,13 +163,11 @@ def _check_counts(opened: Source, part: str, needed: int) -> None:
 def _check_same(source: Path, data: Path, opened: Source | None) -> None:
     """Refuse a data set that was made of other images than the source has."""
     manifest = read_manifest(data)
-    if opened is None:
-        with tempfile.TemporaryDirectory(prefix='amlnn-start-', dir=data.parent) as folder:
-            files = [path for path in unpack_source(source, Path(folder) / 'unpacked').rglob('*')
-                     if path.is_file()]
-            other = _not_among(files, manifest.images)
-    else:
-        other = _not_among([file.source for file in opened.files], manifest.images)
+    with ExitStack() as open_files:
+        files = _in_archive(source, open_files) if opened is None else [
+            _File(file.source.name, file.source.stat().st_size, partial(open, file.source, 'rb'))
+            for file in opened.files]
+        other = _not_among(files, manifest.images)
     counted = opened is None or opened.file_count == manifest.source_images
     if other or not counted:
         again = command_line('preprocess', source, data, '--overwrite', *RATIOS, '--on-bad', 'skip')
@@ -176,19 +178,43 @@ def _check_same(source: Path, data: Path, opened: Source | None) -> None:
             f'is there: {command_line("start", data)}')
 
 
-def _not_among(files: Sequence[Path], images: Sequence[ImageRecord]) -> str:
-    """An image that none of the files is; ''  where all are there, some of them to the byte.
+class _File(NamedTuple):
+    name: str
+    size: int
+    open: Callable[[], IO[bytes]]
+
+    def sha256(self) -> str:
+        with self.open() as file:
+            return hashlib.file_digest(file, 'sha256').hexdigest()  # type: ignore[arg-type]  # IO
+
+
+def _in_archive(source: Path, open_files: ExitStack) -> list[_File]:
+    if zipfile.is_zipfile(source):
+        archive = open_files.enter_context(zipfile.ZipFile(source))
+        return [_File(PurePosixPath(each.filename).name, each.file_size,
+                      partial(archive.open, each)) for each in archive.infolist()]
+    tar = open_files.enter_context(tarfile.open(source))  # noqa: SIM115 - the stack closes it
+    return [_File(PurePosixPath(each.name).name, each.size, partial(_member, tar, each))
+            for each in tar.getmembers() if each.isfile()]
+
+
+def _member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    return tar.extractfile(member) or io.BytesIO()
+
+
+def _not_among(files: Sequence[_File], images: Sequence[ImageRecord]) -> str:
+    """An image that none of the files is; '' where all are there, some of them to the byte.
 
     An image that was given another class may be called after both: `rose_1.png`.
     """
-    by_size: dict[int, dict[str, list[Path]]] = {}
+    by_size: dict[int, dict[str, list[_File]]] = {}
     for file in files:
-        by_size.setdefault(file.stat().st_size, {}).setdefault(file.name, []).append(file)
+        by_size.setdefault(file.size, {}).setdefault(file.name, []).append(file)
     step = max(1, len(images) // _SAMPLE)
     for place, image in enumerate(images):
         here, name = by_size.get(image.bytes, {}), Path(image.file).name
         like = here.get(name) or [file for end, each in here.items() if name.endswith(end)
                                   for file in each]
-        if not like or (place % step == 0 and image.sha256 not in map(file_sha256, like)):
+        if not like or (place % step == 0 and all(file.sha256() != image.sha256 for file in like)):
             return image.file
     return ''
