@@ -163,7 +163,7 @@ class Way:
         found: list[Probed] = []
         for candidate in candidates:
             seconds = _probing(candidate, found)
-            if seconds > PROBING * self.steps.left:
+            if found and seconds > PROBING * self.steps.left:
                 self.steps.say(f'{candidate.name} is left out: to look at it takes about '
                                f'{duration(seconds)}')
                 continue

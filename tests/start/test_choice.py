@@ -7,7 +7,7 @@ import pytest
 from amlnn.formulas.training_pace import TrainingPace
 from amlnn.results.probed import Cell, Probed, Share
 from amlnn.start import choice
-from amlnn.start.choice import added, explained, options, seconds_of, shortest
+from amlnn.start.choice import explained, options, removed, seconds_of, shortest
 
 TRAIN = choice.MEASURED_ON  # so that an epoch is one of the table's
 
@@ -64,13 +64,19 @@ def test_every_option_is_the_longest_training_that_fits_and_the_first_promises_m
         (each.expected for each in ranked), reverse=True)
 
 
-def test_what_training_adds_is_what_was_measured_on_the_flowers():
+def test_what_training_brings_is_what_was_measured_on_the_flowers():
     # The map, and the mean of three seeds after 10 epochs and by the third.
     for share, mapped, after_three, after_ten in (
-            (0.0, 75.0, 73.1, 75.1), (0.5, 76.8, 76.5, 79.0), (1.0, 76.5, 71.5, 77.6)):
-        assert mapped + 100 * added(share, 10) == pytest.approx(after_ten, abs=0.15)
-        assert mapped + 100 * added(share, 3) == pytest.approx(after_three, abs=0.15)
-    assert added(0.25, 10) == pytest.approx((added(0.0, 10) + added(0.5, 10)) / 2)
+            (0.0, 75.04, 73.1, 75.13), (0.5, 76.78, 76.5, 79.0), (1.0, 76.49, 71.5, 77.55)):
+        for epochs, trained in ((3, after_three), (10, after_ten)):
+            assert 100 - (100 - mapped) * (1 - removed(share, epochs)) == pytest.approx(
+                trained, abs=0.05)
+    assert removed(0.25, 10) == pytest.approx((removed(0.0, 10) + removed(0.5, 10)) / 2)
+    # Of fewer errors there is less to remove.
+    for mapped, errors in ((0.9, 0.1), (1.0, 0.0)):
+        one = probed(cell(3, 4, mapped, TrainingPace(1, 1, 1, True)), flowers().cells[2])
+        best = options([one], 1000)[0]
+        assert best.expected == pytest.approx(1 - errors * (1 - removed(0.5, 30)))
 
 
 def test_more_time_opens_stages_and_hardly_any_freezes_all():
@@ -83,8 +89,8 @@ def test_an_epoch_of_few_images_counts_for_as_much_less():
                     for train in (TRAIN, TRAIN // 3))
     assert whole.cell.frozen_stages == third.cell.frozen_stages == 3
     assert (whole.epochs, third.epochs) == (30, 30)
-    assert whole.expected == pytest.approx(0.768 + added(0.5, 30))
-    assert third.expected == pytest.approx(0.768 + added(0.5, 10))
+    assert whole.expected == pytest.approx(1 - 0.232 * (1 - removed(0.5, 30)))
+    assert third.expected == pytest.approx(1 - 0.232 * (1 - removed(0.5, 10)))
 
 
 def test_few_images_have_more_epochs_and_many_have_not():
