@@ -4,7 +4,6 @@ What a step leaves on the disk is what the next one reads, so that a way that wa
 where it was: a step whose result is there is shown and not taken again.
 """
 
-import csv
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from amlnn.atomic import write_text
 from amlnn.command import command_line
 from amlnn.config.load import load_config
+from amlnn.data.prepare.fixes import read_fixes
 from amlnn.engine.options import TrainOptions
 from amlnn.engine.run.progress import duration
 from amlnn.errors import DataError, UsageError
@@ -96,7 +96,10 @@ class Way:
             self.choose(self.probe(candidates))
         else:
             self.steps.title('choose: backbone, frozen stages, epochs')
-            self.steps.outcome(f'the config is there: {config}; without it, it is chosen anew')
+            text = config.read_text(encoding='utf-8', errors='replace')
+            others = '' if self._content in text else ', and not said to be for these images'
+            self.steps.outcome(f'the config is there{others}: {config}; without it, it is chosen '
+                               'anew')
         folder = self.train()
         record = self.test(folder)
         self.report(folder)
@@ -203,7 +206,8 @@ class Way:
                 + ' fits; what is done is not done again')
         why = explained(found, seconds)
         write_text(self.config_path,
-                   config_text(found[0], why, self.given.data, self.config_path))
+                   config_text(found[0], [*why, f'images: {self._content}'], self.given.data,
+                               self.config_path))
         self.steps.outcome(why[0], *why[1:], f'the config, to be edited: {self.config_path}')
 
     def _again(self, minutes: float) -> str:
@@ -283,9 +287,11 @@ class Way:
 
 
 def _reasons(table: Path) -> dict[str, int]:
-    """Rows of a doctor's table by their reason, as it names them."""
-    with open(table, newline='', encoding='utf-8') as file:
-        return dict(Counter(row['reason'] for row in csv.DictReader(file)))
+    """Rows of a doctor's table by their reason; none where somebody has taken it away."""
+    try:
+        return dict(Counter(fix.reason for fix in read_fixes(table)))
+    except DataError:
+        return {}
 
 
 def _probing(candidate: Candidate, found: list[Probed]) -> float:
@@ -306,8 +312,11 @@ def _testing(probed: list[Probed], images: int) -> float:
 
 
 def _accuracy(record: TestRecord) -> str:
+    judged = f'on {record.samples:,} images {_SPLIT_WORDS[record.split]}'
+    if 'accuracy/top1' not in record.metrics:  # a config that was edited
+        return f'tested {judged}'
     value = record.metrics['accuracy/top1'] / 100
     low, high = wilson(value, record.samples)
-    return (f'top-1 {100 * value:.2f} % (95 % interval {100 * low:.1f} to {100 * high:.1f}) on '
-            f'{record.samples:,} images {_SPLIT_WORDS[record.split]}')
+    return (f'top-1 {100 * value:.2f} % (95 % interval {100 * low:.1f} to {100 * high:.1f}) '
+            f'{judged}')
 
