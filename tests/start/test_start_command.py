@@ -153,11 +153,13 @@ def test_another_time_and_another_seed_are_other_trainings_of_one_probe(run, tmp
 @pytest.mark.slow
 def test_an_edited_config_is_trained_as_it_is(run, tmp_path):
     root = write_data_set(tmp_path / 'set', sizes={'train': 8, 'val': 4})
-    run(root)
+    assert 'not said to be for these images' not in run(root)[1]
     config = command.Path('work_dirs/start_set/start_set_10min.py')
     config.write_text(config.read_text().replace('max_epochs=3', 'max_epochs=1'))
-    status, _, err, taken = run(root)
+    next(command.Path('work_dirs/start_set').glob('doctor-*/fixes.csv')).unlink()
+    status, out, err, taken = run(root)
     assert (status, taken) == (0, ['train', 'test', 'report']), err
+    assert 'not said to be for these images' not in out and 'nothing found' in out
 
 
 @pytest.mark.slow
@@ -171,7 +173,8 @@ def test_labels_are_suspected_and_not_changed(run, raw, tmp_path):
     words = shlex.split(line[line.index('python data_preprocess.py'):])
     preprocess = load_script(command.Path(__file__).parents[2] / 'data_preprocess.py')
     preprocess.main(preprocess.parser().parse_args(words[2:]))
-    status, _, err, taken = run(raw, '--out', tmp_path / 'set')  # other images: all but preparing
+    status, out, err, taken = run(raw, '--out', tmp_path / 'set')  # other images: all but preparing
+    assert 'not said to be for these images' in out
     assert (status, taken) == (0, ['doctor', 'train', 'test', 'report']), err
 
 
