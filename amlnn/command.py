@@ -18,6 +18,7 @@ __all__ = ['CONSOLE', 'SYSTEM_LIBRARIES', 'SYSTEM_PACKAGES', 'TOOLS', 'CommandPa
            'shipped_config', 'through_console', 'told']
 
 TOOLS = {
+    'start': 'tools/start.py',
     'preprocess': 'data_preprocess.py',
     'doctor': 'tools/doctor.py',
     'train': 'tools/train.py',

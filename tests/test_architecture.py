@@ -26,6 +26,7 @@ LAYERS = [
     ['sweep', 'doctor'],
     ['probe'],
     ['studies'],
+    ['start'],
     ['commands'],
     ['__main__'],
 ]

@@ -25,6 +25,8 @@ def parser() -> CommandParser:
     parser.add_argument('--write', type=Path, metavar='FILE',
                         help='write a config that trains the best backbone with the best number of '
                         'frozen stages')
+    parser.add_argument('--split', choices=['val', 'test'], help='the part that judges (default: '
+                        'test where there is one); val where what is chosen is tested later')
     parser.add_argument('--no-map', action='store_true',
                         help='time no steps: the seconds of trainings are left out')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V',
@@ -39,5 +41,5 @@ def main(args) -> None:
     from amlnn.probe.run_probe import ProbeOptions, probe
 
     probe(ProbeOptions(args.configs, args.data, args.out, args.write, tuple(args.cfg_options),
-                       args.device, not args.no_map),
+                       args.device, not args.no_map, args.split),
           Console(width=None if Console().is_terminal else 1000))

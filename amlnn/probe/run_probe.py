@@ -17,7 +17,7 @@ from amlnn.console import say
 from amlnn.engine.device import choose_device
 from amlnn.engine.images.feature_pass import FeaturePass, PartFeatures
 from amlnn.engine.images.split_pace import Splits, frozen_choices
-from amlnn.engine.task import open_task, task_class
+from amlnn.engine.task import Task, open_task, task_class
 from amlnn.errors import UsageError
 from amlnn.models.images.stages import backbone_kind
 from amlnn.probe.table import MOST, Part, ProbeTable, check_parts
@@ -40,6 +40,8 @@ class ProbeOptions:
     device: str = 'auto'
     timed: bool = True
     """Time trainings, for the map."""
+    split: str | None = None
+    """The part that judges; None for the test part where there is one."""
 
 
 def probe(options: ProbeOptions, console: Console) -> list[Probed]:
@@ -92,8 +94,7 @@ def _probed(loaded: LoadedConfig, config: str, name: str, options: ProbeOptions,
             console: Console) -> Probed:
     task = open_task(loaded, choose_device(options.device))
     one = FeaturePass(task)
-    parts = ['train', 'val'] + ['test'] * (bool(part_data_sets(task.plan.config, 'test'))
-                                           and task.default_split() == 'test')
+    parts = ['train', 'val'] + ['test'] * (_judge(task, options.split) == 'test')
     labels = [Part(part, one.labels(part), {}) for part in parts]
     classes = task.classes or []
     check_parts(classes, *labels)
@@ -114,6 +115,15 @@ def _probed(loaded: LoadedConfig, config: str, name: str, options: ProbeOptions,
     if options.timed:
         _time(found, Splits(one), console)
     return found
+
+
+def _judge(task: Task, split: str | None) -> str:
+    """The part whose accuracies are shown."""
+    there = bool(part_data_sets(task.plan.config, 'test')) and task.default_split() == 'test'
+    if split == 'test' and not there:
+        raise UsageError(f'--split test: the data of `{task.plan.loaded.path}` have no test part',
+                         hint='leave it out, and the validation part judges')
+    return split or ('test' if there else 'val')
 
 
 def _features(one: FeaturePass, part: str, name: str, console: Console) -> PartFeatures:
@@ -160,7 +170,8 @@ def _time(found: Probed, splits: Splits, console: Console) -> None:
     for cell in found.cells:
         pace = paces[cell.frozen_stages]
         if pace is not None:
-            cell.seconds = splits.seconds(pace, found.images['train'], found.images['val'])
+            images = found.images['train'], found.images['val']
+            cell.seconds, cell.pace = splits.seconds(pace, *images), splits.summed(pace, *images)
     found.epochs = splits.epochs
     found.notes += splits.notes
     say(console, f'{found.name}: steps of {len(found.cells)} numbers of frozen stages timed in '

@@ -3,13 +3,18 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from amlnn.errors import DataError
+from amlnn.foreign_texts import parse_json
 from amlnn.formulas.proportions import wilson
+from amlnn.formulas.training_pace import TrainingPace
 
 __all__ = ['Cell', 'CurvePoint', 'Gain', 'ProbeRow', 'Probed', 'Share', 'Shots', 'StageRow',
-           'chosen_cell', 'share_right']
+           'chosen_cell', 'read_probed', 'share_right']
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,8 @@ class Cell:
     """Of a whole training; None where it could not be measured."""
     right: list[bool] = field(default_factory=list, repr=False)
     """Of each image that judges; not written."""
+    pace: TrainingPace | None = None
+    """Of trainings with other numbers of epochs and views."""
 
 
 @dataclass
@@ -173,6 +180,55 @@ class Probed:
         for cell in values['cells']:
             del cell['right']
         return json.dumps(values, ensure_ascii=False, indent=1)
+
+
+def read_probed(path: Path | str) -> list[Probed]:
+    """Read a `probe.json`.
+
+    Which images each cell has right is not in it, so its cells are not compared image by image.
+
+    Raises:
+        DataError: there is none, or it is not what this version writes.
+
+    >>> row = ProbeRow('ridge', 'strength = 10', 'leave-one-out', share_right(np.ones(4)), 0.1)
+    >>> cell = Cell(3, 4, share_right(np.ones(4)), 9.0, [True] * 4, TrainingPace(1., 2., 3., True))
+    >>> probed = Probed('a.py', 'a', 'ResNet', ['x', 'y'], {'train': 4}, 'val', 1.0, 4, [row],
+    ...                 cells=[cell])
+    >>> _ = Path('probe.json').write_text(f'[{probed.as_json()}]')
+    >>> again = read_probed('probe.json')[0]
+    >>> again.rows == [row], again.cells[0].pace
+    (True, TrainingPace(view=1.0, held=2.0, epoch=3.0, once=True))
+    """
+    again = 'it was not written by this version, or was changed since: run tools/probe.py again'
+    try:
+        values = parse_json(Path(path).read_text(encoding='utf-8'))
+        if not isinstance(values, list):
+            raise TypeError('it is no list')
+        return [_probed_of(each) for each in values]
+    except OSError as error:
+        raise DataError(f'`{path}` cannot be read: {error.strerror or error}',
+                        hint='python tools/probe.py writes it') from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(f'`{path}` is no result of a probe: {error}', hint=again) from None
+
+
+def _probed_of(values: dict[str, Any]) -> Probed:
+    def share(value: dict[str, Any] | None) -> Share | None:
+        return None if value is None else Share(**value)
+
+    def shares(row: dict[str, Any]) -> dict[str, Any]:
+        return {key: share(value) if key in ('accuracy', 'left_out', 'on_val') else value
+                for key, value in row.items()}
+
+    return Probed(**{
+        **values,
+        'rows': [ProbeRow(**shares(row)) for row in values['rows']],
+        'shots': [Shots(**each) for each in values['shots']],
+        'gains': [Gain(**{**each, 'curve': [CurvePoint(**point) for point in each['curve']]})
+                  for each in values['gains']],
+        'stages': [StageRow(**shares(row)) for row in values['stages']],
+        'cells': [Cell(**{**shares(cell), 'pace': cell['pace'] and TrainingPace(**cell['pace'])})
+                  for cell in values['cells']]})
 
 
 def chosen_cell(probed: Sequence[Probed]) -> tuple[Probed, Cell] | None:

@@ -16,11 +16,10 @@ from amlnn.config.load import load_config
 from amlnn.data.series.generate import GeneratedSeries
 from amlnn.data.series.windows import SeriesWindows
 from amlnn.engine.evaluate import TestOptions, test
-from amlnn.engine.train import TrainOptions, planned_identity, train
+from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import UsageError
 from amlnn.formulas.digits import shown
-from amlnn.records import RunRecord, read_run
-from amlnn.results.grouping import identity_of
+from amlnn.records import RunRecord
 from amlnn.results.reported import read_reported
 from amlnn.results.series_study import (
     LENGTHS,
@@ -32,6 +31,7 @@ from amlnn.results.series_study import (
     describe_c,
 )
 from amlnn.results.store import StoredRun, find_runs
+from amlnn.studies.trained import runs_of
 
 __all__ = ['StudyOptions', 'Trial', 'components', 'data_facts', 'run_study', 'trials']
 
@@ -185,17 +185,8 @@ def _run(options: StudyOptions, trial: Trial, seed: int, begin: StoredRun | None
 
 def _finished(options: TrainOptions) -> Path | None:
     """The newest finished run of the same experiment and seed."""
-    paths = [path for path in sorted(options.work_dir.glob('*/run.json'), reverse=True)
-             if not path.parent.is_symlink()]
-    if not paths:
-        return None
-    wanted = planned_identity(options)
-    for path in paths:
-        record = read_run(path)
-        if (record.status, record.seed) == ('done', options.seed) \
-                and identity_of(StoredRun(path.parent, record)) == wanted:
-            return path.parent
-    return None
+    found = runs_of(options, options.work_dir or Path())
+    return next((folder for folder, record in found if record.status == 'done'), None)
 
 
 def _line(trial: Trial, run: StoredRun, new: bool) -> str:

@@ -82,6 +82,32 @@ def test_without_a_test_part_it_is_said_that_validation_chose_and_judged(
     assert found['rows'][0]['on_val'] is None
 
 
+def test_the_validation_part_judges_where_it_is_told_to(probed, write_config):
+    config = write_config()
+    _, (by_test,) = probed(config, '--no-map')
+    out, (by_val,) = probed(config, '--no-map', '--split', 'val')
+    assert (by_test['judged_on'], by_val['judged_on']) == ('test', 'val')
+    assert set(by_val['images']) == {'train', 'val'}
+    assert [row['accuracy']['images'] for row in by_val['rows']] == [20, 20, 20]
+    assert by_val['rows'][0]['accuracy'] == by_test['rows'][0]['on_val']  # the same k, on the same
+    assert 'images of `test`' not in out
+
+
+def test_no_test_part_cannot_judge(run_tool, tmp_path):
+    root = write_data_set(tmp_path / 'data', sizes={'train': 8, 'val': 4})
+    config = write_small_config(tmp_path / 'a.py', root)
+    assert 'no test part' in refused(run_tool, config, '--split', 'test')
+
+
+def test_the_seconds_of_the_map_are_made_of_what_is_written_beside_them(probed, write_config):
+    _, (found,) = probed(write_config(epochs=3))
+    for cell in found['cells']:
+        pace = cell['pace']
+        passes = 3 * (pace['view'] + pace['held']) if not pace['once'] else \
+            3 * pace['view'] + pace['held']
+        assert cell['seconds'] == pytest.approx(passes + 3 * pace['epoch'], abs=1e-5)
+
+
 def test_data_elsewhere_are_probed_and_named_in_the_config_that_is_written(
         probed, tmp_path, write_config):
     root = write_data_set(tmp_path / 'three', classes=('a', 'b', 'c'))

@@ -25,6 +25,7 @@ from amlnn.engine.images.trunk_refusals import why_not_trained
 from amlnn.engine.rehearsal import as_config_error, kept_generators
 from amlnn.engine.task import in_scope
 from amlnn.errors import AmlnnError
+from amlnn.formulas.training_pace import TrainingPace
 from amlnn.models.images.calls import in_eval_mode
 from amlnn.models.images.freezing import freeze_model
 from amlnn.models.images.stages import STEM, list_stages, run_stages
@@ -55,6 +56,13 @@ class SplitPace:
     once: bool
     """What is frozen is computed once a view, and validation images once a run."""
 
+    def summed(self, train: int, val: int, batch: int) -> TrainingPace:
+        """With so many images of each part, and of a step."""
+        given = self.reading + self.frozen
+        steps = -(-train // batch)
+        rest = train * self.training + steps * self.stepping + val * self.evaluating
+        return TrainingPace(given * train, given * val, rest, self.once)
+
     def of_run(self, train: int, val: int, batch: int, epochs: int, views: int) -> float:
         """A whole training.
 
@@ -68,11 +76,7 @@ class SplitPace:
         >>> SplitPace(0.01, 0.1, 0.2, 1.0, 0.05, True).of_run(100, 10, 20, 3, 3)
         110.6
         """
-        steps = -(-train // batch)
-        passes = views if self.once else epochs
-        given = (self.reading + self.frozen) * (passes * train + (1 if self.once else epochs) * val)
-        rest = epochs * (train * self.training + steps * self.stepping + val * self.evaluating)
-        return round(given + rest, 6)
+        return round(self.summed(train, val, batch).seconds(epochs, views), 6)
 
 
 def frozen_choices(backbone: nn.Module) -> list[tuple[int | str, int]]:
@@ -122,8 +126,15 @@ class Splits:
     def seconds(self, pace: SplitPace, train: int, val: int) -> float:
         """Of the config's training at a pace, with so many images of its parts."""
         views = min(self.one.task.plan.policy.views or self.epochs, self.epochs)
-        batch = self._loader.batch_size or 1
-        return pace.of_run(train, val, batch, self.epochs, views)
+        return pace.of_run(train, val, self._batch_size, self.epochs, views)
+
+    def summed(self, pace: SplitPace, train: int, val: int) -> TrainingPace:
+        """What any number of epochs and views would take, with so many images of its parts."""
+        return pace.summed(train, val, self._batch_size)
+
+    @property
+    def _batch_size(self) -> int:
+        return self._loader.batch_size or 1
 
     @property
     def _config(self) -> dict:

@@ -11,7 +11,7 @@ from amlnn.models.images.weights_packages import find_packaged
 from amlnn.models.weights_path import ENVIRONMENT, LOCAL_FOLDER, find_path, weight_folders
 from amlnn.registry import WEIGHT_SOURCES
 
-__all__ = ['find_init_weights', 'find_weights']
+__all__ = ['find_init_weights', 'find_weights', 'held_weights']
 
 
 def find_weights(source: str) -> Path:
@@ -83,16 +83,34 @@ _TABLES = {'open-mmlab': _openmmlab, 'openmmlab': _openmmlab, 'mmcls': _mmcls}
 
 def _find_address(url: str) -> Path:
     file = url.partition('?')[0].rpartition('/')[2]
-    cache = Path(torch.hub.get_dir()) / 'checkpoints'
-    found = _first_file([folder / file for folder in (*weight_folders(), cache)])
+    found = _kept([file])
     if found:
         return found
     ending = Path(file).stem.rpartition('-')[2]
     hashed = len(ending) >= 8 and not set(ending) - set('0123456789abcdef')
-    return _download(url, cache / file, ending if hashed else None)
+    return _download(url, _cache() / file, ending if hashed else None)
 
 
-def _find_torchvision(name: str) -> Path:
+def held_weights(source: str) -> Path | None:
+    """The file of weights that this machine has already; None where it has none.
+
+    Nothing is downloaded, and a name that no library knows is not there either.
+
+    Args:
+        source: As of `find_weights`.
+    """
+    scheme, separator, name = source.partition('://')
+    try:
+        if scheme == 'torchvision' and separator:
+            return _kept([_torchvision_url(name).rpartition('/')[2]])
+        if scheme == 'timm' and separator:
+            return _kept(_timm_files(name))
+        return find_weights(source)
+    except WeightsError:
+        return None
+
+
+def _torchvision_url(name: str) -> str:
     from torchvision.models import get_model_weights
     model, _, version = name.partition('.')
     try:
@@ -105,12 +123,18 @@ def _find_torchvision(name: str) -> Path:
     if member not in choices.__members__:
         raise WeightsError(f'torchvision has no weights `{member}` for `{model}`',
                            hint=f'one of {", ".join(choices.__members__)}')
-    url = choices[member].url
+    return str(choices[member].url)
+
+
+def _find_torchvision(name: str) -> Path:
+    url = _torchvision_url(name)
     file = url.rpartition('/')[2]
-    cache = Path(torch.hub.get_dir()) / 'checkpoints'
-    found = _first_file([folder / file for folder in (*weight_folders(), cache)])
     # Names end in the first digits of the file's SHA-256; the download is checked against it.
-    return found or _download(url, cache / file, Path(file).stem.rpartition('-')[2])
+    return _kept([file]) or _download(url, _cache() / file, Path(file).stem.rpartition('-')[2])
+
+
+def _timm_files(name: str) -> list[str]:
+    return [f'{name}{ending}' for ending in ('.pth', '.safetensors')]
 
 
 def _find_timm(name: str) -> Path:
@@ -118,19 +142,28 @@ def _find_timm(name: str) -> Path:
     if not timm.is_model(name):
         near = timm.list_models(f'{name[:6]}*')[:3] or ['timm.list_models()']
         raise WeightsError(f'timm has no model `{name}`', hint=f'see {", ".join(near)}')
-    cache = Path(torch.hub.get_dir()) / 'checkpoints'
-    files = [f'{name}{ending}' for ending in ('.pth', '.safetensors')]
-    found = _first_file([folder / file for folder in (*weight_folders(), cache) for file in files])
+    files = _timm_files(name)
+    found = _kept(files)
     if found:
         return found
     try:
         tensors = timm.create_model(name, pretrained=True).state_dict()
     except Exception as error:
         raise _unreachable(f'timm://{name}', files[0], error) from None
-    path = cache / files[0]
+    path = _cache() / files[0]
     with replacing(path) as temporary:
         torch.save(tensors, temporary)
     return path
+
+
+def _cache() -> Path:
+    return Path(torch.hub.get_dir()) / 'checkpoints'
+
+
+def _kept(files: list[str]) -> Path | None:
+    """The first of these names that one of the folders of weights has."""
+    return _first_file([folder / file for folder in (*weight_folders(), _cache())
+                        for file in files])
 
 
 def _first_file(paths: list[Path]) -> Path | None:

@@ -1,0 +1,1 @@
+"""The whole way from images to a tested classifier, in steps that one can take by hand."""

@@ -1,0 +1,12 @@
+"""Go the whole way from a folder of images to a tested classifier: each step is a command.
+
+python tools/start.py data/raw/flowers --minutes 10
+"""
+
+import sys
+
+from amlnn.command import run_command
+from amlnn.commands.start import main, parser
+
+if __name__ == '__main__':
+    sys.exit(run_command(parser(), main))
