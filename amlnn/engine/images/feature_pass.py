@@ -5,7 +5,6 @@ computed, and a pass that was interrupted goes on where it stopped: rows are wri
 """
 
 import copy
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from amlnn.config.kind import part_data_sets
-from amlnn.data.cache.cache_folder import cache_root
+from amlnn.data.cache.room import HELD, room
 from amlnn.data.images.views import View, ViewDataset
 from amlnn.engine.device import set_environment
 from amlnn.engine.images.feature_loader import FeatureLoader
@@ -38,9 +37,6 @@ from amlnn.models.images.trunk import why_not
 __all__ = ['FeaturePass', 'PartFeatures', 'pass_features']
 
 # N images, S numbers of all stages together, C of one
-
-_IN_MEMORY = 2 ** 28
-"""Bytes of all features of a part up to which they are held in memory."""
 
 
 def _ignore(done: int, total: int) -> None:
@@ -228,7 +224,7 @@ class FeaturePass:
             columns = dict([list(columns.items())[-1]])
         total, done, self._computed = len(found.ids), 0, 0
         size = 4 * total * sum(each.stop - each.start for each in columns.values())
-        found.stages = {name: _array(total, each.stop - each.start, size > _IN_MEMORY)
+        found.stages = {name: room(total, each.stop - each.start, size <= HELD)
                         for name, each in columns.items()}
         try:
             for batch in batches:
@@ -286,12 +282,3 @@ def _labels(dataset: ViewDataset, rows: Sequence[int], part: str) -> np.ndarray:
                             hint='features are looked at by the one class of each image')
         labels[place] = int(label)
     return labels
-
-
-def _array(rows: int, columns: int, on_disk: bool) -> np.ndarray:
-    """Room for features: a file without a name where they are many, so that no memory is held."""
-    if not on_disk:
-        return np.empty((rows, columns), np.float32)
-    root = cache_root()
-    with tempfile.TemporaryFile(dir=root if root.is_dir() else None) as file:
-        return np.memmap(file, np.float32, 'w+', shape=(rows, columns))
