@@ -143,8 +143,7 @@ def main() -> None:
     print(f'{len(files.images):,} images of {len(files.classes)} classes; seconds: files '
           f'{looked - begin:.1f}, features {time.perf_counter() - looked:.1f} '
           f'({features.computed} computed)')
-    names = {name: number for number, name in enumerate(files.classes)}
-    labels_N = np.array([names[image.class_name] for image in files.images])
+    labels_N = files.labels
     places = np.arange(len(labels_N))
     begin = time.perf_counter()
     judged = judge(features.values, labels_N, files, places)

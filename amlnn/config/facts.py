@@ -42,6 +42,12 @@ class Facts:
     `compute_metrics` of its own inherits none."""
     smallest: dict[str, int] = field(default_factory=dict)
     """Arguments and the least number that makes sense for each."""
+    above: dict[str, int | None] = field(default_factory=dict)
+    """Arguments of a number or a list of such, which have to be finite, and what they have to be
+    greater than; None where that is all."""
+    goes_with: dict[str, str] = field(default_factory=dict)
+    """Arguments of numbers, and the one that each does nothing without, which has as many, or of
+    which one stands for all."""
     builds: dict[str, object] = field(default_factory=dict)
     """Arguments and what is built of the dict that a config gives: the name of a registry; a tuple
     of that and of the arguments that the class supplies itself; a dict of keys, each with what is
@@ -121,6 +127,8 @@ _SHAPES: dict[str, Callable[[object], bool]] = dict(
     default_prefix=lambda value: value is None or isinstance(value, str),
     reports=lambda value: value is None or callable(value) or _is_names(value),
     smallest=lambda value: _is_by_name(value, _is_number),
+    above=lambda value: _is_by_name(value, lambda least: least is None or _is_number(least)),
+    goes_with=lambda value: _is_by_name(value, lambda partner: isinstance(partner, str)),
     builds=lambda value: _is_by_name(value, _is_built),
     supplied=_is_names,
     also_takes=_is_names,

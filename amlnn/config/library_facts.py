@@ -96,6 +96,7 @@ def _average_precision(metric: Metric) -> list[str]:
 
 
 _AUGMENTS = {'probs': None, 'augments': 'BATCH_AUGMENTS'}
+_SCALES: dict[str, object] = dict(above={'mean': None, 'std': 0}, goes_with={'std': 'mean'})
 _RESIZE = ('keep_ratio', 'clip_object_border', 'backend', 'interpolation')
 
 # By package and class: the words of `facts.py`.
@@ -103,6 +104,14 @@ FACTS: dict[str, dict[str, object]] = {
     # -- least numbers
     'torch.DataLoader': dict(smallest={'num_workers': 0, 'batch_size': 1}),
     'mmengine.EpochBasedTrainLoop': dict(smallest={'max_epochs': 0, 'val_interval': 1}),
+    # -- scales of pixels: with a deviation of 0, or an infinite one, all images are the same
+    'mmpretrain.ClsDataPreprocessor': _SCALES,
+    'mmpretrain.VideoDataPreprocessor': _SCALES,
+    'mmpretrain.MultiModalDataPreprocessor': _SCALES,
+    'mmpretrain.TwoNormDataPreprocessor': dict(above={'second_mean': None, 'second_std': 0},
+                                               goes_with={'second_std': 'second_mean'}),
+    'mmengine.ImgDataPreprocessor': _SCALES,
+    'mmcv.Normalize': _SCALES,
     # -- what their `**kwargs` take, found by reading on where no signature leads
     'mmengine.EMAHook': dict(also_takes=('momentum', 'gamma', 'interval', 'update_buffers',
                                          'device')),

@@ -55,7 +55,7 @@ class Module(TypedDict):
 
 
 # To be raised with every change of what is returned: older caches are then read no more.
-SCAN_VERSION = 8
+SCAN_VERSION = 9
 
 # Registries go by several variable names.
 _SAME_REGISTRY = dict(EVALUATORS='EVALUATOR', BACKBONES='MODELS', NECKS='MODELS', HEADS='MODELS',

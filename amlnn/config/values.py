@@ -2,10 +2,11 @@
 
 import ast
 from collections.abc import Callable
+from math import isfinite
 
 from amlnn.config.signatures import Parameter
 
-__all__ = ['default_of', 'expected_instead', 'shape_instead']
+__all__ = ['briefly', 'default_of', 'expected_instead', 'shape_instead', 'value_hint']
 
 _NUMBERS = {'int', 'float', 'Number', 'Tensor', 'torch.Tensor'}
 _PLAIN = {*_NUMBERS, 'bool', 'str', 'None'}
@@ -165,3 +166,32 @@ def _of_default(default: str | None) -> set[str] | None:
     """A number as default says that a number is wanted; other defaults say too little."""
     value = default_of(Parameter('', default=default))
     return {'float'} if isinstance(value, float) else None
+
+
+def value_hint(key: str, value: object, expected: str) -> str:
+    """What to do about a value that is not what is expected.
+
+    >>> value_hint('lr', '0.01', 'a number'), value_hint('max_epochs', 2.5, 'an integer')
+    ('without quotes: lr=0.01', 'max_epochs=2, say')
+    """
+    if isinstance(value, str):
+        if 'True' in expected and value in ('True', 'False', 'true', 'false'):
+            return f'without quotes: {key}={value.capitalize()}'
+        try:
+            float(value)
+        except ValueError:
+            return f'give {expected}'
+        return f'without quotes: {key}={value}'
+    if isinstance(value, float) and isfinite(value) and expected == 'an integer':
+        return f'{key}={int(value)}, say'
+    return f'give {expected}'
+
+
+def briefly(value: object) -> str:
+    """A value as it is written, cut where it is long.
+
+    >>> briefly([0.5, 'a']), len(briefly('a' * 100))
+    ("[0.5, 'a']", 63)
+    """
+    text = repr(value)
+    return text if len(text) <= 60 else f'{text[:60]}...'

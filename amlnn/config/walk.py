@@ -1,12 +1,12 @@
 """Walk a resolved config and compare every dict with what is built from it."""
 
 from dataclasses import replace
-from math import isfinite
 
 from amlnn.config.facts import Facts
 from amlnn.config.findings import Findings, UnknownKey
 from amlnn.config.located import Located, Place
 from amlnn.config.modules import is_installed
+from amlnn.config.numbers import numbers_alone, numbers_instead
 from amlnn.config.signatures import Component, Library, Parameter, Signature
 from amlnn.config.structure import (
     BY_PARAMETER,
@@ -16,7 +16,7 @@ from amlnn.config.structure import (
     Slot,
     slot_of,
 )
-from amlnn.config.values import expected_instead, shape_instead
+from amlnn.config.values import briefly, expected_instead, shape_instead, value_hint
 from amlnn.registry import FROM_MODEL, FROM_MODEL_KEYS
 from amlnn.suggest import distance, is_near, nearest
 
@@ -92,7 +92,7 @@ class Walk:
         if several and isinstance(value, list | tuple) \
                 and all(isinstance(item, inner) for item in value):
             return True
-        self.findings.add(place, f'`{at}` is {_briefly(value)}, not a dict', rank=1,
+        self.findings.add(place, f'`{at}` is {briefly(value)}, not a dict', rank=1,
                           hint=f'{at}={"[dict(...)]" if several else "dict(...)"}, or None',
                           lenient=place.shipped)
         return False
@@ -219,6 +219,12 @@ class Walk:
                                                      is_open, slot):
                 continue
             self._visit_argument(value, at, key, signature, facts, slot)
+        for key, partner in facts.goes_with.items():
+            if wrong := numbers_alone(value, key, partner):
+                where = value.place(key if value.get(key) is not None else partner)
+                self.findings.add(where, f'`{at}`: {wrong}', rank=1, lenient=place.shipped, hint=
+                                  f'give `{partner}` and `{key}`, as many numbers of each; or '
+                                  'None for both')
 
     def _settle(self, value: Located, at: str, key: str, component: Component,
                 known: tuple[str, ...], shown: tuple[str, ...], is_open: bool, slot: Slot) -> bool:
@@ -246,6 +252,11 @@ class Walk:
             self._check_value(parameter, item, dotted, place, signature.name,
                               place.shipped or slot.guessed, signature.package in _TRUSTED,
                               facts.smallest.get(key), signature.package in _EXACT)
+            if key in facts.above and (wanted := numbers_instead(item, facts.above[key])):
+                hint = f"give {wanted}, or '{FROM_MODEL}' for what its weights were trained with" \
+                    if key in FROM_MODEL_KEYS else f'give {wanted}'
+                self._add_value(item, dotted, place, signature.name, wanted, hint,
+                                place.shipped or slot.guessed)
         if key == 'constructor':
             self._check_name('OPTIM_WRAPPER_CONSTRUCTORS', item, dotted, place)
         if key in facts.builds:
@@ -274,9 +285,14 @@ class Walk:
         if not expected and smallest is not None and isinstance(value, int) and value < smallest:
             expected = f'numbers from {smallest}'
         if expected:
-            said = f'{owner} takes {expected}' if owner else f'it has to be {expected}'
-            self.findings.add(place, f'`{dotted}` is {_briefly(value)}, and {said}', rank=1,
-                              hint=_value_hint(parameter.name, value, expected), lenient=lenient)
+            self._add_value(value, dotted, place, owner, expected,
+                            value_hint(parameter.name, value, expected), lenient)
+
+    def _add_value(self, value: object, dotted: str, place: Place, owner: str, expected: str,
+                   hint: str, lenient: bool) -> None:
+        said = f'{owner} takes {expected}' if owner else f'it has to be {expected}'
+        self.findings.add(place, f'`{dotted}` is {briefly(value)}, and {said}', rank=1, hint=hint,
+                          lenient=lenient)
 
     def _component(self, value: Located, at: str, slot: Slot, place: Place) -> Component | None:
         """The class that `value` names; None after saying that there is none."""
@@ -378,22 +394,3 @@ class Walk:
         self.findings.unknown.append(UnknownKey(
             value.place(key), at, key, owner, tuple(known), tuple(shown), lenient,
             value if ignored else None))
-
-
-def _value_hint(key: str, value: object, expected: str) -> str:
-    if isinstance(value, str):
-        if 'True' in expected and value in ('True', 'False', 'true', 'false'):
-            return f'without quotes: {key}={value.capitalize()}'
-        try:
-            float(value)
-        except ValueError:
-            return f'give {expected}'
-        return f'without quotes: {key}={value}'
-    if isinstance(value, float) and isfinite(value) and expected == 'an integer':
-        return f'{key}={int(value)}, say'
-    return f'give {expected}'
-
-
-def _briefly(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f'{text[:60]}...'

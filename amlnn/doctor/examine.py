@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from amlnn.doctor.features import CONFIG, compute_features
 from amlnn.doctor.files import Files, look_at_files
 from amlnn.doctor.findings import Finding, find_all
@@ -56,11 +54,9 @@ def examine(root: Path, console: 'Console', config: Path | str = CONFIG,
     with _progress(console, len(files.images)) as on_batch:
         features = compute_features(files, config, device, on_batch)
     computed = time.perf_counter()
-    numbers = {name: number for number, name in enumerate(files.classes)}
-    labels_N = np.array([numbers[image.class_name] for image in files.images], np.int64)
-    judged = judge_labels(features.values, labels_N, len(files.classes),
+    judged = judge_labels(features.values, files.labels, len(files.classes),
                           [*files.copies, *files.near_copies])
-    shortcuts = find_shortcuts(image_facts(files.images), labels_N, judged.group)
+    shortcuts = find_shortcuts(image_facts(files.images), files.labels, judged.group)
     findings = find_all(files, judged)
     done = time.perf_counter()
     return Examination(files, str(config), judged, shortcuts, findings,

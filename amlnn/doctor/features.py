@@ -23,7 +23,6 @@ CONFIG = 'amlnn::backbones/efficientnet_lite0_frozenall.py'
 
 _LISTS = 'lists'
 _MOST_COLUMNS = 2048
-_IN_MEMORY = 2 ** 28
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,7 @@ def compute_features(files: Files, config: Path | str, device: str,
     """
     loaded = load_config(config)
     # Brings in torch; a slip in the config is told before.
+    from amlnn.data.cache.room import HELD, room
     from amlnn.engine.device import choose_device
     from amlnn.engine.images.feature_pass import FeaturePass, PartFeatures
     from amlnn.engine.images.task import KnownClasses
@@ -74,7 +74,8 @@ def compute_features(files: Files, config: Path | str, device: str,
         found.append(one.of(part, every_stage=True, on_batch=tell))
     places = {image.path: place for place, image in enumerate(files.images)}
     columns = _columns({name: stage.shape[1] for name, stage in found[0].stages.items()})
-    values_NC = _room(total, max(each.stop for each in columns.values()))
+    width = max(each.stop for each in columns.values())
+    values_NC = room(total, width, 4 * total * width <= HELD)
     for each in found:
         rows = [places[name] for name in each.ids]
         for name, place in columns.items():
@@ -141,10 +142,3 @@ def _write_list(images: Sequence[RawImage], classes: Sequence[str]) -> Path:
     path = Path(tempfile.mkdtemp(prefix='amlnn-doctor-')) / name
     path.write_text(text, encoding='utf-8')
     return path
-
-
-def _room(rows: int, columns: int) -> np.ndarray:
-    if 4 * rows * columns <= _IN_MEMORY:
-        return np.empty((rows, columns), np.float32)
-    with tempfile.TemporaryFile() as file:
-        return np.memmap(file, np.float32, 'w+', shape=(rows, columns))

@@ -4,8 +4,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from amlnn.data.prepare.accept import accept, open_any
 from amlnn.data.prepare.archives import is_archive
@@ -38,6 +41,12 @@ class Files:
     """Places in `images` of groups from which training would read the same pixels."""
     near_copies: list[list[int]]
     """Of groups that are nearly the same, saved again or resized."""
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Int64 [N]: of each image the place of its class in `classes`."""
+        numbers = {name: number for number, name in enumerate(self.classes)}
+        return np.array([numbers[image.class_name] for image in self.images], np.int64)
 
 
 def look_at_files(root: Path, console: 'Console') -> Files:

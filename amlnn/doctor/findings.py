@@ -10,7 +10,6 @@ from itertools import chain
 import numpy as np
 
 from amlnn.data.prepare.fixes import COLUMNS
-from amlnn.data.prepare.inspect import RawImage
 from amlnn.doctor.files import Files
 from amlnn.doctor.labels import LabelJudgement
 
@@ -97,12 +96,10 @@ def _copies(files: Files, judged: LabelJudgement) -> Iterable[Finding]:
 
 def _kept(files: Files, judged: LabelJudgement, places: Sequence[int]) -> int:
     """Which image of a group is not left out."""
-    labels = {name: number for number, name in enumerate(files.classes)}
-
     def rank(place: int) -> tuple[float, int, str]:
         image = files.images[place]
         # The same for images of one label.
-        fits = float(judged.probability[list(places), labels[image.class_name]].mean())
+        fits = float(judged.probability[list(places), files.labels[place]].mean())
         return -fits, _JUDGED_FIRST.get(image.part, 0), image.path
 
     return min(places, key=rank)
@@ -125,14 +122,8 @@ def _mislabelled(files: Files, judged: LabelJudgement) -> Iterable[Finding]:
 
 def _outliers(files: Files, judged: LabelJudgement) -> Iterable[Finding]:
     """Scores are shares of the distance that are more than what is usual in the class."""
-    labels_N = _labels(files.images, files.classes)
     for place in np.flatnonzero(judged.outlier):
         image = files.images[place]
-        usual = float(np.median(judged.distance[labels_N == labels_N[place]]))
+        usual = float(np.median(judged.distance[files.labels == files.labels[place]]))
         yield Finding(image.path, image.class_name, '', 'outlier',
                       1 - usual / max(float(judged.distance[place]), 1e-9))
-
-
-def _labels(images: Sequence[RawImage], classes: Sequence[str]) -> np.ndarray:
-    numbers = {name: number for number, name in enumerate(classes)}
-    return np.array([numbers[image.class_name] for image in images], np.int64)

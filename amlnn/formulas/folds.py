@@ -1,8 +1,66 @@
-"""Images dealt into folds, each of which is judged by what the others chose."""
+"""Images drawn by chance, of every class its share, and dealt into folds, each of which is judged
+by what the others chose.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ['grouped_folds', 'stratified_folds']
+__all__ = ['few_of_each', 'grouped_folds', 'shuffled_by_class', 'stratified_folds',
+           'stratified_sample']
+
+
+def shuffled_by_class(labels: np.ndarray, seed: int | Sequence[int] = 0) -> np.ndarray:
+    """The places of all images, int [N]: class by class, those of a class in a random order.
+
+    Args:
+        labels: [N] int.
+        seed: Of the shuffling.
+
+    >>> labels = np.array([1, 0, 1, 0])
+    >>> labels[shuffled_by_class(labels)].tolist()
+    [0, 0, 1, 1]
+    """
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    places: np.ndarray = shuffled[np.argsort(labels[shuffled], kind='stable')]
+    return places
+
+
+def stratified_sample(labels: np.ndarray, most: int, seed: int = 0) -> np.ndarray:
+    """The places of some images, in order, int: of every class the same share, but for 1.
+
+    Args:
+        labels: [N] int.
+        most: Images; all of them where there are not so many.
+        seed: Of the drawing.
+
+    >>> labels = np.array([0, 0, 0, 0, 1, 1])
+    >>> labels[stratified_sample(labels, 3)].tolist(), len(stratified_sample(labels, 9))
+    ([0, 0, 1], 6)
+    """
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    by_class = shuffled_by_class(labels, seed)
+    return np.sort(by_class[np.arange(most) * len(by_class) // most])
+
+
+def few_of_each(labels: np.ndarray, per_class: int, seed: int | Sequence[int] = 0) -> np.ndarray:
+    """The places of so many images of every class, in order, int; of a smaller class of all.
+
+    The images of fewer a class are among those of more, drawn by the same seed.
+
+    Args:
+        labels: [N] int.
+        per_class: Images of each class.
+        seed: Of the drawing.
+
+    >>> labels = np.array([0, 0, 0, 1, 1])
+    >>> labels[few_of_each(labels, 2)].tolist(), labels[few_of_each(labels, 3)].tolist()
+    ([0, 0, 1, 1], [0, 0, 0, 1, 1])
+    """
+    by_class, counts = shuffled_by_class(labels, seed), np.bincount(labels)
+    place_N = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(by_class[place_N < per_class])
 
 
 def stratified_folds(labels: np.ndarray, folds: int, seed: int = 0) -> np.ndarray:
@@ -20,11 +78,8 @@ def stratified_folds(labels: np.ndarray, folds: int, seed: int = 0) -> np.ndarra
     >>> np.bincount(found).tolist(), np.bincount(found[2:6]).tolist()
     ([4, 3], [2, 2])
     """
-    generator = np.random.default_rng(seed)
     dealt = np.empty(len(labels), np.int64)
-    shuffled = generator.permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind='stable')]
-    dealt[by_class] = np.arange(len(labels)) % folds
+    dealt[shuffled_by_class(labels, seed)] = np.arange(len(labels)) % folds
     return dealt
 
 

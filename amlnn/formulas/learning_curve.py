@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ['LearningCurve', 'few_shot_rows', 'fit_curve']
+__all__ = ['LearningCurve', 'fit_curve']
 
 _POWERS = np.geomspace(0.05, 2.0, 150)
 
@@ -92,30 +92,3 @@ def _fits(sizes: np.ndarray, means_BP: np.ndarray) -> np.ndarray:
         best_B[better] = error_B[better]
         found_B3[better] = np.stack([level_B, -slope_B, np.full_like(slope_B, power)], 1)[better]
     return found_B3
-
-
-def few_shot_rows(labels: np.ndarray, per_class: int, draws: int, seed: int = 0
-                  ) -> list[np.ndarray]:
-    """Rows of so many images of every class, drawn again and again; of a smaller class all.
-
-    The images of a draw with fewer a class are among those of the same draw with more.
-
-    Args:
-        labels: [N] int.
-        per_class: Images of each class.
-        draws: How often.
-        seed: Of the drawing.
-
-    >>> labels = np.array([0, 0, 0, 1, 1])
-    >>> [labels[rows].tolist() for rows in few_shot_rows(labels, 2, 2)]
-    [[0, 0, 1, 1], [0, 0, 1, 1]]
-    """
-    rows = []
-    for draw in range(draws):
-        shuffled = np.random.default_rng([seed, draw]).permutation(len(labels))
-        by_class = shuffled[np.argsort(labels[shuffled], kind='stable')]
-        counts = np.bincount(labels)
-        starts = np.cumsum(counts) - counts
-        place_N = np.arange(len(labels)) - np.repeat(starts, counts)
-        rows.append(np.sort(by_class[place_N < per_class]))
-    return rows

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from amlnn.formulas.ridge import Ridge
+from amlnn.formulas.ridge import Ridge, one_hot
 from amlnn.formulas.softmax import softmax
 
-__all__ = ['Logistic', 'log_loss', 'logistic_path']
+__all__ = ['Logistic', 'logistic_path', 'loss_of_scores']
 
 _MEMORY = 10
 _ARMIJO, _SHRINK, _TRIES = 1e-4, 0.5, 30
 
 
-def log_loss(scores_NK: np.ndarray, labels: np.ndarray) -> float:
+def loss_of_scores(scores_NK: np.ndarray, labels: np.ndarray) -> float:
     """Mean of -log of the probability of the right class.
 
-    >>> round(log_loss(np.array([[0., np.log(3)]]), np.array([1])), 4)
+    >>> round(loss_of_scores(np.array([[0., np.log(3)]]), np.array([1])), 4)
     0.2877
     """
     top_N = scores_NK.max(axis=1)
@@ -44,11 +44,7 @@ class Logistic:
 
     def scores(self, queries_QC: np.ndarray) -> np.ndarray:
         """[Q, K]; `softmax` of them are probabilities."""
-        return self.scores_of(self.ridge.rotate(queries_QC))
-
-    def scores_of(self, rotated_QR: np.ndarray) -> np.ndarray:
-        """`scores` of features that are rotated already."""
-        scores_QK: np.ndarray = rotated_QR @ self.weights + self.intercept
+        scores_QK: np.ndarray = self.ridge.project(queries_QC, self.weights) + self.intercept
         return scores_QK
 
 
@@ -79,8 +75,7 @@ def logistic_path(ridge: Ridge, labels: np.ndarray, cs: Sequence[float], toleran
     """
     rotated_NR, classes = ridge.rotated, int(labels.max()) + 1
     dtype = rotated_NR.dtype
-    hot_NK = np.zeros((len(labels), classes), dtype)
-    hot_NK[np.arange(len(labels)), labels] = 1
+    hot_NK = one_hot(labels, classes, dtype.type)
     theta = np.zeros((rotated_NR.shape[1] + 1, classes), dtype)
     theta[-1] = np.log(hot_NK.mean(axis=0) + 1e-9)
     for c in sorted(cs):
@@ -119,7 +114,7 @@ class _Problem:
         return scores_NK
 
     def value(self, scores_NK: np.ndarray, theta: np.ndarray) -> float:
-        return log_loss(scores_NK, self.labels) + 0.5 * self.decay * float(
+        return loss_of_scores(scores_NK, self.labels) + 0.5 * self.decay * float(
             np.sum(theta[:-1] ** 2, dtype=np.float64))
 
     def gradient(self, scores_NK: np.ndarray, theta: np.ndarray) -> np.ndarray:

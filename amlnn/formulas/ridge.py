@@ -1,6 +1,6 @@
 """Ridge regression on class labels, every strength and every left-out group from one factorisation.
 
-Axes: N images, C features, K classes, Q queries, G groups.
+Axes: N images, C features, R of their directions, K classes, Q queries, G groups, S strengths.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,29 +9,21 @@ from functools import cached_property
 
 import numpy as np
 
-__all__ = ['Ridge', 'indicators', 'nested_scores', 'ridge_scores', 'standardised']
+from amlnn.formulas.cholesky import damped_solution
+from amlnn.formulas.standardised import blocks
+
+__all__ = ['Ridge', 'indicators', 'one_hot', 'ridge_scores']
 
 
-def standardised(train_NC: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
-    """Features with mean 0 and deviation 1 over the training images; constant ones are 0.
+def one_hot(labels: np.ndarray, classes: int, dtype: type = np.float64) -> np.ndarray:
+    """[N, K]: 1 for the class of an image, 0 for the others.
 
-    Args:
-        train_NC: [N, C], which alone says what is subtracted and divided by.
-        others: [M, C] each.
-
-    Returns:
-        The training features and the others, in their dtype.
-
-    >>> train, val = standardised(np.array([[1., 5.], [3., 5.]]), np.array([[4., 6.]]))
-    >>> train.tolist(), val.tolist()
-    ([[-1.0, 0.0], [1.0, 0.0]], [[2.0, 0.0]])
+    >>> one_hot(np.array([1, 0]), 3).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
     """
-    mean_C = train_NC.mean(axis=0, dtype=np.float64)
-    deviation_C = train_NC.std(axis=0, dtype=np.float64)
-    moves = deviation_C > 1e-6 * np.maximum(np.abs(mean_C), 1e-30)
-    scale_C = np.where(moves, 1 / np.where(moves, deviation_C, 1), 0.0)
-    dtype = train_NC.dtype
-    return [(each - mean_C.astype(dtype)) * scale_C.astype(dtype) for each in (train_NC, *others)]
+    hot_NK: np.ndarray = np.zeros((len(labels), classes), dtype)
+    hot_NK[np.arange(len(labels)), labels] = 1
+    return hot_NK
 
 
 def indicators(labels: np.ndarray, classes: int, dtype: type = np.float64) -> np.ndarray:
@@ -40,8 +32,7 @@ def indicators(labels: np.ndarray, classes: int, dtype: type = np.float64) -> np
     >>> indicators(np.array([1, 0]), 2).tolist()
     [[-1.0, 1.0], [1.0, -1.0]]
     """
-    targets_NK: np.ndarray = np.full((len(labels), classes), -1, dtype)
-    targets_NK[np.arange(len(labels)), labels] = 1
+    targets_NK: np.ndarray = 2 * one_hot(labels, classes, dtype) - 1
     return targets_NK
 
 
@@ -69,20 +60,19 @@ class Ridge:
     def _means(self) -> tuple[np.ndarray, np.ndarray]:
         return self.features.mean(axis=0), self.targets.mean(axis=0)
 
+    @property
+    def _by_images(self) -> bool:
+        """Whether XX' is factorised, the smaller matrix."""
+        rows, columns = self.features.shape
+        return bool(rows < columns)
+
     @cached_property
     def _factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Eigenvalues [R], the largest first, and directions [C, R], of the centred features."""
-        centred_NC = self.features - self._means[0]
-        rows, columns = centred_NC.shape
-        if rows < columns:  # the same by way of the smaller matrix
-            values, vectors = np.linalg.eigh(centred_NC @ centred_NC.T)
-        else:
-            values, vectors = np.linalg.eigh(centred_NC.T @ centred_NC)
-        kept = values > max(values[-1], 0) * max(rows, columns) * np.finfo(values.dtype).eps
-        values, vectors = values[kept][::-1], vectors[:, kept][:, ::-1]
-        if rows < columns:
-            vectors = centred_NC.T @ (vectors / np.sqrt(values))
-        return values, vectors
+        """Eigenvalues [R], the largest first, and eigenvectors of XX' or X'X, centred."""
+        x_NC = self.features - self._means[0]
+        values, vectors = np.linalg.eigh(x_NC @ x_NC.T if self._by_images else x_NC.T @ x_NC)
+        kept = values > max(values[-1], 0) * max(x_NC.shape) * np.finfo(values.dtype).eps
+        return values[kept][::-1], vectors[:, kept][:, ::-1]
 
     @property
     def eigenvalues(self) -> np.ndarray:
@@ -90,9 +80,21 @@ class Ridge:
         return self._factors[0]
 
     @cached_property
+    def directions(self) -> np.ndarray:
+        """[C, R]: the eigenvectors of X'X."""
+        values, vectors = self._factors
+        if not self._by_images:
+            return vectors
+        directions_CR: np.ndarray = (self.features - self._means[0]).T @ (vectors / np.sqrt(values))
+        return directions_CR
+
+    @cached_property
     def rotated(self) -> np.ndarray:
         """[N, R]: the centred features along the directions of X'X."""
-        return self.rotate(self.features)
+        values, vectors = self._factors
+        rotated_NR: np.ndarray = vectors * np.sqrt(values) if self._by_images \
+            else (self.features - self._means[0]) @ vectors
+        return rotated_NR
 
     @cached_property
     def products(self) -> np.ndarray:
@@ -100,30 +102,26 @@ class Ridge:
         products_RK: np.ndarray = self.rotated.T @ (self.targets - self._means[1])
         return products_RK
 
-    def rotate(self, queries_QC: np.ndarray) -> np.ndarray:
-        """[Q, R]: any features along the directions."""
-        rotated_QR: np.ndarray = (queries_QC - self._means[0]) @ self._factors[1]
-        return rotated_QR
+    def project(self, queries_QC: np.ndarray, weights_RK: np.ndarray) -> np.ndarray:
+        """[Q, K]: what weights of directions make of any features, less what of the mean."""
+        projected_QK: np.ndarray = (queries_QC - self._means[0]) @ (self.directions @ weights_RK)
+        return projected_QK
 
     def scores(self, queries_QC: np.ndarray, strength: float) -> np.ndarray:
         """What is predicted of queries: [Q, K]."""
-        return self.scores_of(self.rotate(queries_QC), strength)
-
-    def scores_of(self, rotated_QR: np.ndarray, strength: float) -> np.ndarray:
-        """`scores` of features that are rotated already."""
-        weights_RK: np.ndarray = self.products / self._damped(strength)[:, None]
-        scores_QK: np.ndarray = rotated_QR @ weights_RK + self._means[1]
+        scores_QK: np.ndarray = self.project(queries_QC, self._weights(strength)) + self._means[1]
         return scores_QK
 
-    def left_out(self, strength: float, groups: np.ndarray | None = None) -> np.ndarray:
+    def left_out(self, strengths: Sequence[float], groups: np.ndarray | None = None
+                 ) -> Iterator[np.ndarray]:
         """What is predicted of each training image by a fit without it, and without its group.
 
         Args:
-            strength: Of the penalty.
+            strengths: Of the penalty.
             groups: Int [N], whose equal numbers are left out together; None leaves out one image.
 
-        Returns:
-            [N, K].
+        Yields:
+            [N, K] of each strength.
 
         Source: R. D. Cook and S. Weisberg, Residuals and Influence in Regression (1982), 2.2.3 in
         blocks: the residuals of a left-out group g are e_g = (I - H_gg)^-1 r_g, with the residuals
@@ -131,22 +129,31 @@ class Ridge:
 
         >>> x = np.array([[0.], [1.], [2.], [4.]])
         >>> ridge, others = Ridge(x, x ** 2), Ridge(x[2:], x[2:] ** 2)
-        >>> bool(np.allclose(ridge.left_out(0.5, np.array([7, 7, 0, 1]))[:2],
-        ...                  others.scores(x[:2], 0.5)))
+        >>> (told,) = ridge.left_out([0.5], np.array([7, 7, 0, 1]))
+        >>> bool(np.allclose(told[:2], others.scores(x[:2], 0.5)))
         True
         """
-        fitted_NK = self.scores_of(self.rotated, strength)
-        residual_NK = self.targets - fitted_NK
-        half_NR = self.rotated / np.sqrt(self._damped(strength))
-        leverage_N = (half_NR ** 2).sum(axis=1) + 1 / len(self.features)
-        error_NK = residual_NK / np.maximum(1 - leverage_N, _LEAST)[:, None]
-        for members in _several(groups):
-            part_gR = half_NR[members]
-            hat_gg = part_gR @ part_gR.T + 1 / len(self.features)
-            error_NK[members] = np.linalg.solve(
-                np.eye(len(members), dtype=hat_gg.dtype) - hat_gg, residual_NK[members])
-        told_NK: np.ndarray = self.targets - error_NK
-        return told_NK
+        several = _several(groups)
+        for strength, leverage_N in zip(strengths, self._leverages(strengths).T, strict=True):
+            residual_NK = self.targets - self.rotated @ self._weights(strength) - self._means[1]
+            error_NK = residual_NK / np.maximum(1 - leverage_N, _LEAST)[:, None]
+            for members in several:
+                part_gR = self.rotated[members]
+                hat_gg = (part_gR / self._damped(strength)) @ part_gR.T + 1 / len(self.features)
+                error_NK[members] = np.linalg.solve(
+                    np.eye(len(members), dtype=hat_gg.dtype) - hat_gg, residual_NK[members])
+            yield self.targets - error_NK
+
+    def _leverages(self, strengths: Sequence[float]) -> np.ndarray:
+        """[N, S]: the diagonals of the hat matrices."""
+        inverse_RS = np.stack([1 / self._damped(strength) for strength in strengths], axis=1)
+        return 1 / len(self.features) + np.concatenate(
+            [self.rotated[part] ** 2 @ inverse_RS for part in blocks(len(self.features))])
+
+    def _weights(self, strength: float) -> np.ndarray:
+        """[R, K], of the directions."""
+        weights_RK: np.ndarray = self.products / self._damped(strength)[:, None]
+        return weights_RK
 
     def _damped(self, strength: float) -> np.ndarray:
         damped_R: np.ndarray = self.eigenvalues + self.eigenvalues.dtype.type(strength)
@@ -162,9 +169,9 @@ def _several(groups: np.ndarray | None) -> list[np.ndarray]:
     if groups is None:
         return []
     _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    order = np.argsort(inverse, kind='stable')
-    parts = np.split(order, np.cumsum(counts)[:-1])
-    return [part for part, count in zip(parts, counts, strict=True) if count > 1]
+    order, ends = np.argsort(inverse, kind='stable'), np.cumsum(counts)
+    return [order[ends[group] - counts[group]:ends[group]]
+            for group in np.flatnonzero(counts > 1)]
 
 
 def ridge_scores(x_NC: np.ndarray, y_NK: np.ndarray, queries_QC: np.ndarray,
@@ -183,68 +190,8 @@ def ridge_scores(x_NC: np.ndarray, y_NK: np.ndarray, queries_QC: np.ndarray,
     dual = rows <= columns
     square = centred_NC @ centred_NC.T if dual else centred_NC.T @ centred_NC
     if dual:
-        weights_CK = centred_NC.T @ _solved(square, targets_NK, strength)
+        weights_CK = centred_NC.T @ damped_solution(square, targets_NK, strength)
     else:
-        weights_CK = _solved(square, centred_NC.T @ targets_NK, strength)
+        weights_CK = damped_solution(square, centred_NC.T @ targets_NK, strength)
     scores_QK: np.ndarray = (queries_QC - mean_C) @ weights_CK + mean_K
     return scores_QK
-
-
-_DUAL_UP_TO = 5000
-"""Images up to which a square of images is factorised, whatever the number of features."""
-
-
-def nested_scores(blocks: Sequence[tuple[np.ndarray, np.ndarray]], y_NK: np.ndarray,
-                  strengths: Sequence[float]) -> Iterator[np.ndarray]:
-    """`ridge_scores` on the last block of features, on the last two together, and so on.
-
-    What blocks have in common is computed once.
-
-    Args:
-        blocks: Features of training images, [N, C], each of mean 0, and of queries, [Q, C].
-        y_NK: Targets.
-        strengths: Of the fits, in their order.
-
-    Yields:
-        [Q, K] each.
-
-    >>> random = np.random.default_rng(0)
-    >>> one, other, y = (random.normal(size=(6, size)) for size in (2, 3, 1))
-    >>> one, other = one - one.mean(0), other - other.mean(0)
-    >>> *_, both = nested_scores([(one, one), (other, other)], y, [1.0, 2.0])
-    >>> together = np.hstack([one, other])
-    >>> bool(np.allclose(both, ridge_scores(together, y, together, 2.0)))
-    True
-    """
-    steps = _by_images if len(y_NK) <= _DUAL_UP_TO else _by_features
-    mean_K = y_NK.mean(axis=0)
-    for scores_QK in steps(blocks, y_NK - mean_K, strengths):
-        yield scores_QK + mean_K
-
-
-def _by_images(blocks: Sequence[tuple[np.ndarray, np.ndarray]], y_NK: np.ndarray,
-               strengths: Sequence[float]) -> Iterator[np.ndarray]:
-    square_NN = np.zeros((len(y_NK), len(y_NK)), y_NK.dtype)
-    across_QN = np.zeros((len(blocks[0][1]), len(y_NK)), y_NK.dtype)
-    for (x_NC, queries_QC), strength in zip(reversed(blocks), strengths, strict=True):
-        square_NN += x_NC @ x_NC.T
-        across_QN += queries_QC @ x_NC.T
-        yield across_QN @ _solved(square_NN, y_NK, strength)
-
-
-def _by_features(blocks: Sequence[tuple[np.ndarray, np.ndarray]], y_NK: np.ndarray,
-                 strengths: Sequence[float]) -> Iterator[np.ndarray]:
-    x_NP = np.hstack([x for x, _ in blocks])
-    queries_QP = np.hstack([queries for _, queries in blocks])
-    square_PP, product_PK = x_NP.T @ x_NP, x_NP.T @ y_NK
-    first = x_NP.shape[1]
-    for (x_NC, _), strength in zip(reversed(blocks), strengths, strict=True):
-        first -= x_NC.shape[1]
-        yield queries_QP[:, first:] @ _solved(square_PP[first:, first:], product_PK[first:],
-                                              strength)
-
-
-def _solved(square: np.ndarray, right: np.ndarray, strength: float) -> np.ndarray:
-    damped = square.copy()
-    damped[np.diag_indices_from(damped)] += square.dtype.type(strength)
-    return np.linalg.solve(damped, right)

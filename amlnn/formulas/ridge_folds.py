@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from amlnn.formulas.cholesky import damped_solution
+from amlnn.formulas.ridge import one_hot
 from amlnn.formulas.softmax import softmax
 from amlnn.formulas.standardised import Standardised, blocks
 
@@ -94,9 +96,7 @@ class _Sums:
         for part in blocks(len(places)):
             rows_BC = features.rows(places[part])
             squares_CC += rows_BC.T @ rows_BC
-            one_hot_BK = np.zeros((len(rows_BC), classes), np.float32)
-            one_hot_BK[np.arange(len(rows_BC)), labels_N[places[part]]] = 1
-            by_class_CK += rows_BC.T @ one_hot_BK
+            by_class_CK += rows_BC.T @ one_hot(labels_N[places[part]], classes, np.float32)
         return cls(places, squares_CC, by_class_CK,
                    np.bincount(labels_N[places], minlength=classes).astype(np.float64))
 
@@ -116,10 +116,9 @@ class _Sums:
     def solve(self, strength: float) -> _Weights:
         count = max(self.count_K.sum(), 1)
         mean_C = self.by_class_CK.sum(axis=1) / count
-        squares_CC = self.squares_CC - count * np.outer(mean_C, mean_C)
-        squares_CC.flat[::len(squares_CC) + 1] += strength * count
-        weights_CK = np.linalg.solve(squares_CC,
-                                     self.by_class_CK - np.outer(mean_C, self.count_K))
+        weights_CK = damped_solution(self.squares_CC - count * np.outer(mean_C, mean_C),
+                                     self.by_class_CK - np.outer(mean_C, self.count_K),
+                                     strength * count)
         return _Weights(mean_C, weights_CK, self.count_K / count)
 
 

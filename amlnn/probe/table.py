@@ -7,12 +7,23 @@ from functools import cached_property
 
 import numpy as np
 
+from amlnn.data.cache.room import room
 from amlnn.errors import DataError
-from amlnn.formulas.learning_curve import few_shot_rows, fit_curve
+from amlnn.formulas.close_images import close_pairs, coordinates, linked
+from amlnn.formulas.folds import few_of_each, stratified_sample
+from amlnn.formulas.learning_curve import fit_curve
 from amlnn.formulas.logistic import logistic_path
 from amlnn.formulas.logme import logme
-from amlnn.formulas.neighbours import alike_groups, nearest_votes, unit_rows
-from amlnn.formulas.ridge import Ridge, indicators, nested_scores, ridge_scores, standardised
+from amlnn.formulas.neighbours import nearest_votes
+from amlnn.formulas.nested_ridge import nested_scores, stages_together
+from amlnn.formulas.ridge import Ridge, indicators, ridge_scores
+from amlnn.formulas.standardised import (
+    Standardised,
+    blocks,
+    standardise,
+    standardised,
+    unit_rows,
+)
 from amlnn.results.probed import CurvePoint, Gain, ProbeRow, Share, Shots, StageRow, share_right
 
 __all__ = ['MOST', 'Part', 'ProbeTable', 'check_parts']
@@ -30,6 +41,7 @@ MOST = 25_000
 enough, and more would change an accuracy by less than its interval."""
 
 _FEW = 500  # training images on which the strength of stages together is chosen
+_ALIKE = 0.95  # cosine from which on two images are nearly the same
 
 
 @dataclass
@@ -43,19 +55,24 @@ class Part:
     """Of each stage, [N, C] float32."""
 
     def few(self, most: int = MOST) -> 'Part':
-        """Of many images some, chosen once for all, and in memory."""
+        """Of many images some, chosen once for all; no more in memory than before."""
         if len(self.labels) <= most:
             return self
-        shuffled = np.random.default_rng(0).permutation(len(self.labels))
-        by_class = shuffled[np.argsort(self.labels[shuffled], kind='stable')]
-        rows = np.sort(by_class[np.arange(most) * len(by_class) // most])
+        rows = stratified_sample(self.labels, most)
         return Part(self.name, self.labels[rows],
-                    {name: each[rows] for name, each in self.stages.items()})
+                    {name: _taken(each, rows) for name, each in self.stages.items()})
 
     @property
     def last(self) -> np.ndarray:
         """What the head takes."""
         return self.stages[next(reversed(self.stages))]
+
+
+def _taken(features_NC: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    taken = room(len(rows), features_NC.shape[1], held=not isinstance(features_NC, np.memmap))
+    for part in blocks(len(rows)):
+        taken[part] = features_NC[rows[part]]
+    return taken
 
 
 def check_parts(classes: Sequence[str], train: Part, *others: Part) -> None:
@@ -107,8 +124,17 @@ class ProbeTable:
         return self.test or self.val
 
     @cached_property
+    def _measured(self) -> dict[str, Standardised]:
+        """The training images' stages."""
+        return {name: standardise(each) for name, each in self.train.stages.items()}
+
+    @cached_property
     def _last(self) -> list[np.ndarray]:
-        return standardised(self.train.last, self.val.last, self.judge.last)
+        """What the head takes of the images that are learned from, that choose and that judge."""
+        *_, scale = self._measured.values()
+        val = scale.of(self.val.last)
+        return [scale.of(self.train.last), val,
+                val if self.test is None else scale.of(self.test.last)]
 
     @cached_property
     def _targets(self) -> np.ndarray:
@@ -121,7 +147,8 @@ class ProbeTable:
     @cached_property
     def groups(self) -> np.ndarray:
         """Int [N]: training images that are nearly the same have one number."""
-        return alike_groups(self._ridge.rotated)
+        *_, last = self._measured.values()
+        return linked(len(last), close_pairs(last, coordinates(last), _ALIKE)[0])
 
     @property
     def alike(self) -> int:
@@ -149,11 +176,10 @@ class ProbeTable:
 
     def _logistic(self) -> ProbeRow:
         begin = time.perf_counter()
-        val, judge = (self._ridge.rotate(each) for each in self._last[1:])
         fits = list(logistic_path(self._ridge, self.train.labels, CS))
-        rights = [fit.scores_of(val).argmax(1) == self.val.labels for fit in fits]
+        rights = [fit.scores(self._last[1]).argmax(1) == self.val.labels for fit in fits]
         best = _first_best(rights)
-        right = fits[best].scores_of(judge).argmax(1) == self.judge.labels
+        right = fits[best].scores(self._last[2]).argmax(1) == self.judge.labels
         return self._row('logistic regression', f'C = {fits[best].c:g}', rights[best], right, begin)
 
     def _row(self, method: str, choice: str, on_val: np.ndarray, right: np.ndarray,
@@ -182,7 +208,8 @@ class ProbeTable:
         most = int(np.bincount(labels).max())
         found: list[tuple[int | None, list[np.ndarray]]] = [
             (count, [ridge_scores(train[rows], self._targets[rows], judge, strength).argmax(1)
-                     == self.judge.labels for rows in few_shot_rows(labels, count, DRAWS)])
+                     == self.judge.labels
+                     for rows in (few_of_each(labels, count, [0, draw]) for draw in range(DRAWS))])
             for count in PER_CLASS if count < most]
         whole = self._ridge.scores(judge, strength).argmax(1) == self.judge.labels
         return [*found, (None, [whole])]
@@ -234,7 +261,7 @@ class ProbeTable:
     def _logme(self, ridge: Ridge) -> float:
         centred_NK = (self._targets - self._targets.mean(0)) / 2  # of labels 0 and 1
         return logme(ridge.eigenvalues, ridge.products / 2, (centred_NK ** 2).sum(0),
-                     len(centred_NK) - 1, ridge.features.shape[1])
+                     len(centred_NK) - 1)
 
     def together(self) -> list[np.ndarray]:
         """Of a ridge probe on the last stage, on the last two together, and so on: bool [Q] each.
@@ -242,29 +269,23 @@ class ProbeTable:
         Every stage counts as much as another, however many numbers it has.
         """
         alone = self._shot_rights[-1][1][0]  # the ridge row
-        blocks = []
-        for name in self.train.stages:
-            train, judge = standardised(self.train.stages[name], self.judge.stages[name])
-            scale = np.float32(1 / np.sqrt(train.shape[1]))
-            blocks.append((train * scale, judge * scale))
-        if len(blocks) == 1:
+        names = [*reversed(self.train.stages)]
+        stages = [self._measured[name] for name in names]
+        if len(stages) == 1:
             return [alone]
-        trains, judges = zip(*blocks[-2:], strict=True)
-        blocks[-2:] = [(np.hstack(trains), np.hstack(judges))]
-        strengths = list(self._strengths_together([train for train, _ in blocks]))
-        return [alone, *(scores.argmax(1) == self.judge.labels
-                         for scores in nested_scores(blocks, self._targets, strengths))]
+        scores = nested_scores(stages, [self.judge.stages[name] for name in names], self._targets,
+                               list(self._strengths_together(stages)), first=2)
+        return [alone, *(each.argmax(1) == self.judge.labels for each in scores)]
 
-    def _strengths_together(self, trains: Sequence[np.ndarray]) -> Iterator[float]:
+    def _strengths_together(self, stages: Sequence[Standardised]) -> Iterator[float]:
         """By leave-one-out on some of the images: a strength is not a matter of their number."""
         labels, per_class = self.train.labels, max(2, _FEW // len(self.classes))
-        rows = few_shot_rows(labels, per_class, 1)[0]
+        rows = few_of_each(labels, per_class, [0, 0])
         # Eigenvalues are smaller by the number of features than those of a stage alone.
         strengths = [each / 1000 for each in STRENGTHS]
-        for begin in reversed(range(len(trains))):
-            some = np.hstack([each[rows] for each in trains[begin:]])
-            yield chosen_strength(Ridge(some, self._targets[rows]), labels[rows],
-                                  self.groups[rows], strengths)[0]
+        for count in range(2, len(stages) + 1):
+            ridge = Ridge(stages_together(stages[:count], rows), self._targets[rows])
+            yield chosen_strength(ridge, labels[rows], self.groups[rows], strengths)[0]
 
 
 def chosen_strength(ridge: Ridge, labels: np.ndarray, groups: np.ndarray,
@@ -273,7 +294,7 @@ def chosen_strength(ridge: Ridge, labels: np.ndarray, groups: np.ndarray,
 
     Of equal ones the greatest: it is the smoothest.
     """
-    rights = [ridge.left_out(strength, groups).argmax(1) == labels for strength in strengths]
+    rights = [told.argmax(1) == labels for told in ridge.left_out(strengths, groups)]
     best = len(rights) - 1 - int(np.argmax([right.mean() for right in reversed(rights)]))
     return strengths[best], share_right(rights[best])
 

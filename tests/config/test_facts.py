@@ -127,6 +127,21 @@ def test_parts_have_to_agree_on_what_a_class_or_its_base_says(configs, own, key,
     assert why in error.message
 
 
+def test_a_class_of_ones_own_says_what_its_numbers_have_to_be(configs, own):
+    text = own('''
+        @HOOKS.register_module()
+        class Odd(Hook):
+            above = {'rate': 2, 'shift': None}
+            goes_with = {'rate': 'shift'}
+
+            def __init__(self, rate=None, shift=None):
+                pass
+        ''') + "custom_hooks = [dict(type='Odd', {})]\n"
+    assert configs.load(text.format('rate=3, shift=[1, 2]')).notes == []
+    assert 'Odd takes numbers above 2' in configs.error(text.format('rate=2, shift=1')).message
+    assert 'without which `rate` does nothing' in configs.error(text.format('rate=3')).message
+
+
 BUILDER = '''
 @HOOKS.register_module()
 class Builder(Hook):
@@ -297,11 +312,13 @@ def test_a_constant_that_means_something_else_does_no_harm(configs, own, value):
     ('smallest', {'a': True}), ('smallest', ['a']), ('same_in_every_part', {'a': 1}),
     ('default_prefix', 1), ('reports', 'top1'), ('reports', (1,)), ('builds', {'a': 'models'}),
     ('builds', {'a': ()}), ('builds', 'MODELS'), ('supplied', 'seed'), ('also_takes', {'a': 1}),
-    ('stands_for', ('b',)), ('stands_for', 'b'), ('loads_weights', 1)])
+    ('stands_for', ('b',)), ('stands_for', 'b'), ('loads_weights', 1), ('above', {'a': '0'}),
+    ('above', ['a']), ('goes_with', {'a': 1}), ('goes_with', 'a')])
 def test_a_fact_of_another_shape_is_unread_and_hides_that_of_a_base(name, value):
     right = dict(kind='b', loader=('b', 'c'), smallest={'b': 1}, same_in_every_part={'b': 'c'},
                  default_prefix='b', reports=('b',), builds={'b': 'C'}, supplied=('b',),
-                 also_takes=('b',), stands_for=('b', ('c',)), loads_weights=True)
+                 also_takes=('b',), stands_for=('b', ('c',)), loads_weights=True,
+                 above={'b': None}, goes_with={'b': 'c'})
     assert set(right) == set(VOCABULARY)
     registry = {'default_prefix': 'METRICS', 'reports': 'METRICS',
                 'loads_weights': 'WEIGHT_INITIALIZERS'}.get(name, 'DATASETS')

@@ -166,6 +166,23 @@ def test_groups_are_the_connected_components():
     assert set(linked(1000, path)) == {0}
 
 
+@pytest.mark.parametrize('directions', [1, 4, 128])
+def test_images_that_a_chain_of_like_ones_links_are_those_of_a_plain_search(directions):
+    given, _ = features(images=80, columns=30)
+    generator = np.random.default_rng(1)
+    for one, other in ((7, 3), (30, 7), (12, 35), (60, 61), (62, 61)):
+        given[one] = given[other] + 0.15 * generator.normal(size=30)
+    scaled = standardise(given)
+    rows = StandardScaler().fit_transform(given.astype(np.float64))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    alike = coo_array(rows @ rows.T >= 0.95)
+    number, expected = connected_components(alike, directed=False)
+    assert number < 77  # some are alike
+    pairs, _ = close_pairs(scaled, coordinates(scaled, directions), 0.95)
+    found = linked(80, pairs)
+    assert len({*zip(found.tolist(), expected.tolist(), strict=True)}) == number
+
+
 def test_distances_to_the_own_class_are_those_of_a_plain_loop():
     given, labels = features(images=150)
     few = coordinates(standardise(given))

@@ -1,10 +1,10 @@
-"""The curve of accuracy by images a class: its fit, its band, and the draws below it."""
+"""The curve of accuracy by images a class: its fit and its band."""
 
 import numpy as np
 import pytest
 from scipy.optimize import curve_fit
 
-from amlnn.formulas.learning_curve import few_shot_rows, fit_curve
+from amlnn.formulas.learning_curve import fit_curve
 
 SIZES = np.array([1, 2, 5, 10, 20, 100])
 
@@ -56,14 +56,3 @@ def test_draws_that_are_missing_do_not_count():
     short[-1, 1:] = np.nan
     assert fit_curve(SIZES, short).at(np.array([100]))[0][0] == pytest.approx(
         short[-1, 0], abs=0.05)
-
-
-def test_a_draw_has_so_many_of_every_class_and_is_among_a_larger_one():
-    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(4), [3, 10, 20, 30]))
-    few, more = few_shot_rows(labels, 2, 5), few_shot_rows(labels, 5, 5)
-    for one, other in zip(few, more, strict=True):
-        assert np.bincount(labels[one]).tolist() == [2, 2, 2, 2]
-        assert np.bincount(labels[other]).tolist() == [3, 5, 5, 5]
-        assert set(one) <= set(other)
-    assert len({tuple(rows) for rows in few}) == 5
-    assert not np.array_equal(few[0], few_shot_rows(labels, 2, 1, seed=1)[0])

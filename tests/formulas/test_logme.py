@@ -29,12 +29,12 @@ def test_it_is_the_maximum_over_both_precisions(sizes):
     y = np.stack([x[:, 0] + 0.5 * random.normal(size=sizes[0]), random.normal(size=sizes[0])], 1)
     left, singular, _ = np.linalg.svd(x, full_matrices=False)
     products, squares = singular[:, None] * (left.T @ y), (y ** 2).sum(0)
-    found = [logme(singular ** 2, products[:, [place]], squares[[place]], *sizes)
+    found = [logme(singular ** 2, products[:, [place]], squares[[place]], sizes[0])
              for place in range(2)]
     for place in range(2):
         assert found[place] == pytest.approx(greatest_evidence(x, y[:, place]), abs=1e-4)
     assert found[0] > found[1]
-    assert logme(singular ** 2, products, squares, *sizes) == pytest.approx(np.mean(found))
+    assert logme(singular ** 2, products, squares, sizes[0]) == pytest.approx(np.mean(found))
 
 
 def test_of_centred_features_it_is_that_of_one_image_less():
@@ -42,5 +42,13 @@ def test_of_centred_features_it_is_that_of_one_image_less():
     x, y = random.normal(size=(12, 20)), random.normal(size=(12, 1))
     apart = np.linalg.svd(np.ones((1, 12)))[2][1:]  # across the mean
     ridge = Ridge(x, y)
-    found = logme(ridge.eigenvalues, ridge.products, ((y - y.mean(0)) ** 2).sum(0), 11, 20)
+    found = logme(ridge.eigenvalues, ridge.products, ((y - y.mean(0)) ** 2).sum(0), 11)
     assert found == pytest.approx(greatest_evidence(apart @ x, apart @ y[:, 0]), abs=1e-4)
+
+
+def test_features_that_tell_nothing_have_the_evidence_of_the_labels_own_spread():
+    y = np.random.default_rng(0).normal(size=(12, 1))
+    none = logme(np.zeros(0), np.zeros((0, 1)), (y ** 2).sum(0), 12)
+    assert none == pytest.approx(multivariate_normal(
+        np.zeros(12), np.mean(y ** 2) * np.eye(12)).logpdf(y[:, 0]) / 12, abs=1e-6)
+    assert none == pytest.approx(greatest_evidence(np.zeros((12, 3)), y[:, 0]), abs=1e-4)

@@ -1,11 +1,12 @@
-"""Votes of the nearest are scikit-learn's; like images are those of a plain comparison."""
+"""Votes of the nearest are scikit-learn's."""
 
 import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from amlnn.formulas import neighbours
-from amlnn.formulas.neighbours import alike_groups, nearest_votes, unit_rows
+from amlnn.formulas.neighbours import nearest_votes
+from amlnn.formulas.standardised import unit_rows
 
 
 @pytest.mark.parametrize('pairs', [1 << 24, 100])
@@ -28,19 +29,3 @@ def test_of_rows_of_length_1_the_nearest_is_that_of_the_least_angle():
     votes = nearest_votes(unit_rows(x), labels, unit_rows(queries), 5, [4])[0]
     known = KNeighborsClassifier(4, metric='cosine', algorithm='brute').fit(x, labels)
     np.testing.assert_allclose(votes / 4, known.predict_proba(queries), atol=1e-6)
-
-
-@pytest.mark.parametrize('leading', [1, 4, 30])
-@pytest.mark.parametrize('pairs', [1 << 24, 50])
-def test_like_images_are_found_whatever_is_compared_at_first(monkeypatch, leading, pairs):
-    monkeypatch.setattr(neighbours, '_PAIRS', pairs)
-    random = np.random.default_rng(0)
-    x = random.normal(size=(40, 20))
-    x[7] = 2 * x[3] + 0.1 * random.normal(size=20)
-    x[30] = x[7] + 0.1 * random.normal(size=20)
-    x[12] = x[35] + 0.1 * random.normal(size=20)
-    found = alike_groups(x, 0.9, leading)
-    expected = np.arange(40)
-    expected[[7, 30]], expected[35] = 3, 12
-    assert found.tolist() == expected.tolist()
-    assert alike_groups(x, 0.9999999, leading).tolist() == list(range(40))

@@ -5,7 +5,6 @@ computed, and a pass that was interrupted goes on where it stopped: rows are wri
 """
 
 import copy
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,11 +17,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from amlnn.config.kind import part_data_sets
-from amlnn.data.cache.cache_folder import cache_root
+from amlnn.data.cache.room import HELD, room
 from amlnn.data.images.views import View, ViewDataset
 from amlnn.engine.device import set_environment
 from amlnn.engine.images.feature_loader import FeatureLoader
 from amlnn.engine.images.loaders import build_loader
+from amlnn.engine.images.sameness import Extent
 from amlnn.engine.images.stored_trunk import StoredTrunk
 from amlnn.engine.images.trunk_engine import TrainingImages, TrunkChoice
 from amlnn.engine.plan import Plan
@@ -38,9 +38,6 @@ from amlnn.models.images.trunk import why_not
 __all__ = ['FeaturePass', 'PartFeatures', 'pass_features']
 
 # N images, S numbers of all stages together, C of one
-
-_IN_MEMORY = 2 ** 28
-"""Bytes of all features of a part up to which they are held in memory."""
 
 
 def _ignore(done: int, total: int) -> None:
@@ -117,7 +114,8 @@ class FeaturePass:
 
         Raises:
             ConfigError: the config has no such part.
-            DataError: the data cannot be read, have no single labels, or a feature is not finite.
+            DataError: the data cannot be read, have no single labels, a feature is not finite, or
+                all training images have the same.
         """
         plan = self._plan(part, own=view > 0)
         begin, before = time.perf_counter(), len(self._notes)
@@ -128,7 +126,9 @@ class FeaturePass:
             found = PartFeatures([dataset.key(row) for row in rows], _labels(dataset, rows, part),
                                  list(self.task.classes or ()), {})
             batches = self._batches(plan, part, rows, max(view - 1, 0))
-            self._fill(found, batches, every_stage, on_batch)
+            extent = self._fill(found, batches, every_stage, on_batch)
+            if part == 'train':
+                self._refuse_same(extent)
             found.computed = self._computed
         found.seconds = time.perf_counter() - begin
         found.notes = [*self._said, *self._notes[before:]]
@@ -222,23 +222,25 @@ class FeaturePass:
             multiprocessing_context=images.multiprocessing_context), store, keep=True)
 
     def _fill(self, found: PartFeatures, batches: FeatureLoader, every_stage: bool,
-              on_batch: Callable[[int, int], None]) -> None:
+              on_batch: Callable[[int, int], None]) -> Extent:
         columns = dict(self._columns())
         if not every_stage:
             columns = dict([list(columns.items())[-1]])
-        total, done, self._computed = len(found.ids), 0, 0
+        total, done, self._computed, extent = len(found.ids), 0, 0, Extent()
         size = 4 * total * sum(each.stop - each.start for each in columns.values())
-        found.stages = {name: _array(total, each.stop - each.start, size > _IN_MEMORY)
+        found.stages = {name: room(total, each.stop - each.start, size <= HELD)
                         for name, each in columns.items()}
         try:
             for batch in batches:
                 rows_BS = batch['inputs'].cpu().numpy()
+                extent.add(rows_BS)
                 for name, each in columns.items():
                     found.stages[name][done:done + len(rows_BS)] = rows_BS[:, each]
                 done += len(rows_BS)
                 on_batch(done, total)
         finally:
             batches.store.close()
+        return extent
 
     def _columns(self) -> Iterator[tuple[str, slice]]:
         """Where the numbers of each stage are."""
@@ -266,6 +268,20 @@ class FeaturePass:
             hint='look at the weights (model.pretrained), at model.data_preprocessor, and try '
             '--cfg-options execution.precision=fp32')
 
+    def _refuse_same(self, extent: Extent) -> None:
+        """Refuse training images that have the same features at the end."""
+        stages = list(self._columns())
+        if extent.differ(stages[-1][1]):
+            return
+        first = next(name for place, (name, _) in enumerate(stages)
+                     if not any(extent.differ(each) for _, each in stages[place:]))
+        raise DataError(
+            f'`{self.task.plan.loaded.path}`: the features of all {extent.count:,} images of the '
+            f'train part are the same from {first} on',
+            hint='look at data_preprocessor.std and the steps of val_dataloader.dataset.pipeline, '
+            'at the weights (model.pretrained), and whether the files differ: python '
+            'data_preprocess.py --check FOLDER')
+
 
 def pass_features(task: Task, part: str, every_stage: bool = False, view: int = 0,
                   on_batch: Callable[[int, int], None] = _ignore) -> PartFeatures:
@@ -286,12 +302,3 @@ def _labels(dataset: ViewDataset, rows: Sequence[int], part: str) -> np.ndarray:
                             hint='features are looked at by the one class of each image')
         labels[place] = int(label)
     return labels
-
-
-def _array(rows: int, columns: int, on_disk: bool) -> np.ndarray:
-    """Room for features: a file without a name where they are many, so that no memory is held."""
-    if not on_disk:
-        return np.empty((rows, columns), np.float32)
-    root = cache_root()
-    with tempfile.TemporaryFile(dir=root if root.is_dir() else None) as file:
-        return np.memmap(file, np.float32, 'w+', shape=(rows, columns))

@@ -33,6 +33,7 @@ from amlnn.engine.images.loaders import (
 )
 from amlnn.engine.images.predict import check_inputs, predict
 from amlnn.engine.images.pretrained import IMAGENET_CLASSES, head_classes
+from amlnn.engine.images.sameness import refuse_same_images
 from amlnn.engine.images.sizes import fixed_size, spread_images
 from amlnn.engine.images.staging import ImageStaging
 from amlnn.engine.images.tta import augment_pipeline, averaging
@@ -297,21 +298,25 @@ class ImageTask(Task):
 
         Raises:
             ConfigError: images come in several sizes, or the model cannot take them so.
+            DataError: it can see no difference between them.
         """
         loader = loaders['train']
         with kept_generators():
             images = spread_images(loader.dataset, fixed_size(self.plan.config))
 
-            def batch() -> dict:  # a preprocessor writes into its samples
-                return loader.collate_fn(copy.deepcopy(images[:1]))
+            def batch(given: list[dict]) -> dict:  # a preprocessor writes into its samples
+                return loader.collate_fn(copy.deepcopy(given))
 
-            self._check_head(model, batch())
+            if getattr(model, 'head', None) is not None and hasattr(model, 'extract_feat'):
+                self._check_head(model, batch(images[:1]))
+                refuse_same_images(model, batch(images[:2]), lambda: batch(
+                    spread_images(loader.dataset, fixed=False)))
             left = 0 if loader.drop_last else len(loader.dataset) % loader.batch_size
             if share := getattr(loader.sampler, 'share', None):
                 left = 1 if 1 in share.last_sizes(len(loader.dataset)) else 0
             if left == 1:
-                take_step(model, batch(), self.plan.config['optim_wrapper'], 'the last batch, of 1 '
-                          f'image ({len(loader.dataset)} by {loader.batch_size}),')
+                take_step(model, batch(images[:1]), self.plan.config['optim_wrapper'], 'the last '
+                          f'batch, of 1 image ({len(loader.dataset)} by {loader.batch_size}),')
 
     def few(self) -> int:
         """Not as many as there are classes, or a wrong shape could fit by chance."""
@@ -322,8 +327,6 @@ class ImageTask(Task):
         """Ask with one image whether the head takes what comes to it."""
         from amlnn.models.images.feature_mixup import check_mixing
         from amlnn.models.images.heads import check_head  # both bring in MMPretrain
-        if getattr(model, 'head', None) is None or not hasattr(model, 'extract_feat'):
-            return
         model.eval()
         features = model.extract_feat(model.data_preprocessor(batch, False)['inputs'])
         check_head(model.head, features)

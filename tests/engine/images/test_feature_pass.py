@@ -147,7 +147,7 @@ def test_an_image_that_a_wrapper_repeats_comes_once(small):
 
 def test_many_features_lie_in_a_file_and_not_in_memory(small, monkeypatch):
     plain = small().of('train')
-    monkeypatch.setattr(feature_pass, '_IN_MEMORY', 1000)
+    monkeypatch.setattr(feature_pass, 'HELD', 1000)
     mapped = small().of('train')
     assert all(isinstance(each, np.memmap) for each in mapped.stages.values())
     assert not any(isinstance(each, np.memmap) for each in plain.stages.values())
