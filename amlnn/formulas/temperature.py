@@ -7,7 +7,7 @@ import numpy as np
 
 from amlnn.formulas.softmax import softmax
 
-__all__ = ['best_scale', 'fit_temperature', 'log_loss', 'with_temperature']
+__all__ = ['best_scale', 'fit_temperature', 'with_temperature']
 
 _LEAST = 1e-30  # a probability that was rounded to nothing
 _COLDEST, _HOTTEST = 0.02, 50.0
@@ -73,16 +73,6 @@ def best_scale(scores: np.ndarray, labels: np.ndarray, low: float = 1e-2,
         middle = (low * high) ** 0.5
         low, high = (middle, high) if slope(middle) < 0 else (low, middle)
     return float((low * high) ** 0.5)
-
-
-def log_loss(probs: np.ndarray, labels: np.ndarray) -> float:
-    """The mean over images of -log p of the true class, in nats.
-
-    >>> round(log_loss(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1])), 4)
-    0.4904
-    """
-    own = np.maximum(probs[np.arange(len(labels)), labels], _LEAST).astype(np.float64)
-    return float(-np.log(own).mean())
 
 
 def _scores(probs: np.ndarray) -> np.ndarray:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ['LEAST', 'fitted_weights', 'greedy_counts', 'hard_vote', 'log_loss', 'soft_vote']
+from amlnn.formulas.log_loss import LEAST, log_loss
 
-LEAST = float(np.finfo(np.float32).eps)
-"""What a probability of 0 counts as under a logarithm: float32 tells no smaller ones from 0."""
+__all__ = ['fitted_weights', 'greedy_counts', 'hard_vote', 'soft_vote']
 
 
 def soft_vote(probs_MNK: np.ndarray, weights_M: Sequence[float] | np.ndarray | None = None
@@ -53,20 +52,6 @@ def hard_vote(probs_MNK: np.ndarray) -> np.ndarray:
     for probs_NK in probs_MNK:
         votes_NK += probs_NK.argmax(axis=1)[:, None] == np.arange(classes)
     return np.asarray((votes_NK + soft_vote(probs_MNK)) / (members + 1))
-
-
-def log_loss(probs_NK: np.ndarray, labels_N: np.ndarray) -> float:
-    """Mean over images of -ln of the probability of the right class, in nats; 0 counts as LEAST.
-
-    Args:
-        probs_NK: [N, K].
-        labels_N: [N] int.
-
-    >>> round(log_loss(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1])), 4)
-    0.4904
-    """
-    of_label = np.asarray(probs_NK[np.arange(len(labels_N)), labels_N], np.float64)
-    return float(-np.log(of_label.clip(LEAST, 1)).mean())
 
 
 def fitted_weights(of_label_MN: np.ndarray, gap: float = 1e-5, rounds: int = 20_000) -> np.ndarray:

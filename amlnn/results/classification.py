@@ -9,8 +9,9 @@ import numpy as np
 
 from amlnn.formulas import accuracies
 from amlnn.formulas.accuracies import Calibration
+from amlnn.formulas.log_loss import log_loss
 from amlnn.formulas.selective import Selective, selective, threshold_for
-from amlnn.formulas.temperature import fit_temperature, log_loss, with_temperature
+from amlnn.formulas.temperature import fit_temperature, with_temperature
 from amlnn.results.store import Predictions
 
 __all__ = ['Answered', 'ClassScore', 'Mistake', 'Tempered', 'answered', 'calibration',

@@ -11,8 +11,9 @@ from amlnn.errors import DataError
 from amlnn.formulas.accuracies import topk_accuracies
 from amlnn.formulas.agreement import all_wrong, both_wrong, error_correlation
 from amlnn.formulas.folds import stratified_folds
+from amlnn.formulas.log_loss import log_loss
 from amlnn.formulas.proportions import paired_bootstrap
-from amlnn.formulas.votes import fitted_weights, greedy_counts, hard_vote, log_loss, soft_vote
+from amlnn.formulas.votes import fitted_weights, greedy_counts, hard_vote, soft_vote
 from amlnn.results.ballots import Ballots, Member, command_for, read_ballots, same_images
 
 __all__ = ['SEED', 'VOTINGS', 'Gain', 'Outcome', 'Scores', 'Vote', 'Voting', 'hold_votes']

@@ -8,7 +8,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import log_loss as log_loss_of_sklearn
 
-from amlnn.formulas.temperature import fit_temperature, log_loss, with_temperature
+from amlnn.formulas.log_loss import log_loss
+from amlnn.formulas.temperature import fit_temperature, with_temperature
 
 
 def drawn(seed, sharpness, images=300, classes=4):

@@ -7,12 +7,12 @@ import pytest
 from sklearn.ensemble import VotingClassifier
 from sklearn.metrics import log_loss as sklearn_log_loss
 
+from amlnn.formulas.log_loss import log_loss
 from amlnn.formulas.votes import (
     LEAST,
     fitted_weights,
     greedy_counts,
     hard_vote,
-    log_loss,
     soft_vote,
 )
 
