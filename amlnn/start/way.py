@@ -198,7 +198,7 @@ class Way:
         seconds = self.steps.left - reserve
         found = options(probed, seconds)
         if not found:
-            needed = self.steps.spent + reserve + shortest(probed)
+            needed = reserve + shortest(probed)  # what was done until here is not done again
             raise UsageError(
                 f'no training fits into --minutes {self.options.minutes:g}: '
                 f'{duration(self.steps.spent)} are used, and the shortest of {LEAST_EPOCHS} epochs '
