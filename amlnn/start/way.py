@@ -158,7 +158,7 @@ class Way:
             line = command_line('preprocess', *self.given.prepare_words, '--overwrite', '--fixes',
                                 table)
             self.steps.say(f'go through {table}, delete the rows of images that are right as they '
-                           f'are; then, if you want to, and this command again: {line}')
+                           f'are; then, if you want to, apply it and start again:\n  {line}')
 
     def probe(self, candidates: list[Candidate]) -> list[Probed]:
         """Ask what each backbone's features are worth, as long as there is time for it."""
