@@ -30,8 +30,10 @@ MEASURED_ON = 2760
 LEAST_EPOCHS, USUAL_EPOCHS, MOST_EPOCHS = 3, 30, 100
 """The most is for few images, whose epochs are short."""
 
-FEW_VIEWS = 4
-"""Where little is open, views are kept and come again: from as many on, they are all there is."""
+REPEATS = 2
+"""How often a view may come, where little is open and views are kept. At more than three times the
+last stage alone learned the flowers by heart, and was best in the fifth of ten epochs.
+"""
 
 LITTLE_OPEN = 0.25
 """Share of the stages up to which features are small enough to be kept."""
@@ -109,12 +111,12 @@ def _of_backbone(probed: Probed, seconds: float) -> Iterator[Option]:
     most = max(USUAL_EPOCHS, min(MOST_EPOCHS, math.ceil(10 * MEASURED_ON / train)))
     for cell in probed.cells:
         open_share = _open_share(probed, cell)
-        again = FEW_VIEWS if open_share <= LITTLE_OPEN else MOST_EPOCHS
+        times = _times(open_share)
         epochs = next((count for count in range(most, LEAST_EPOCHS - 1, -1)
-                       if seconds_of(cell, count, min(count, again)) <= seconds), None)
+                       if seconds_of(cell, count, math.ceil(count / times)) <= seconds), None)
         if epochs is None:
             continue
-        views = max(count for count in range(min(epochs, again), epochs + 1)
+        views = max(count for count in range(math.ceil(epochs / times), epochs + 1)
                     if seconds_of(cell, epochs, count) <= seconds)
         errors = (1 - cell.accuracy.value) * (1 - removed(open_share, epochs * train / MEASURED_ON))
         yield Option(probed, cell, epochs, views, seconds_of(cell, epochs, views),
@@ -125,10 +127,16 @@ def _open_share(probed: Probed, cell: Cell) -> float:
     return 1 - cell.frozen / max(each.frozen for each in probed.cells)
 
 
+def _times(open_share: float) -> int:
+    """How often a view may come."""
+    return REPEATS if open_share <= LITTLE_OPEN else 1
+
+
 def shortest(probed: Sequence[Probed]) -> float:
     """Seconds of the shortest training that there is."""
-    return min((seconds_of(cell, LEAST_EPOCHS, min(LEAST_EPOCHS, FEW_VIEWS))
-                for each in probed for cell in each.cells), default=math.inf)
+    return min((seconds_of(cell, LEAST_EPOCHS, math.ceil(
+        LEAST_EPOCHS / _times(_open_share(each, cell)))) for each in probed for cell in each.cells),
+        default=math.inf)
 
 
 def explained(found: Sequence[Option], seconds: float) -> list[str]:

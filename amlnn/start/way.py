@@ -158,7 +158,7 @@ class Way:
             line = command_line('preprocess', *self.given.prepare_words, '--overwrite', '--fixes',
                                 table)
             self.steps.say(f'go through {table}, delete the rows of images that are right as they '
-                           f'are; then, if you want to, and this command again: {line}')
+                           f'are; then, if you want to, apply it and start again:\n  {line}')
 
     def probe(self, candidates: list[Candidate]) -> list[Probed]:
         """Ask what each backbone's features are worth, as long as there is time for it."""
@@ -198,7 +198,7 @@ class Way:
         seconds = self.steps.left - reserve
         found = options(probed, seconds)
         if not found:
-            needed = self.steps.spent + reserve + shortest(probed)
+            needed = reserve + shortest(probed)  # what was done until here is not done again
             raise UsageError(
                 f'no training fits into --minutes {self.options.minutes:g}: '
                 f'{duration(self.steps.spent)} are used, and the shortest of {LEAST_EPOCHS} epochs '

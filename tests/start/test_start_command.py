@@ -169,8 +169,9 @@ def test_labels_are_suspected_and_not_changed(run, raw, tmp_path):
     assert status == 0, err
     assert '1 mislabelled' in out and 'nothing was changed' in out
     assert (tmp_path / 'set').is_dir()
-    line = next(line for line in out.splitlines() if line.startswith('go through '))
-    words = shlex.split(line[line.index('python data_preprocess.py'):])
+    lines = iter(out.splitlines())
+    assert 'delete the rows' in next(line for line in lines if line.startswith('go through '))
+    words = shlex.split(next(lines))
     preprocess = load_script(command.Path(__file__).parents[2] / 'data_preprocess.py')
     preprocess.main(preprocess.parser().parse_args(words[2:]))
     status, out, err, taken = run(raw, '--out', tmp_path / 'set')  # other images: all but preparing
