@@ -126,6 +126,8 @@ class Cell:
     """Of a whole training; None where it could not be measured."""
     right: list[bool] = field(default_factory=list, repr=False)
     """Of each image that judges; not written."""
+    chosen: bool = False
+    """By `chosen_cell`, among all configs that were probed together."""
 
 
 @dataclass
