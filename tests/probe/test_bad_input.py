@@ -140,8 +140,8 @@ def test_a_class_with_one_image_stops_no_doctor_and_is_not_judged(doctor, raw):
     assert not any(row['label'] == 'emu' for row in rows)
 
 
-def test_a_damaged_image_is_two_lines_of_a_probe_and_a_row_of_a_doctor(probe, doctor, run_tool, root,
-                                                                      raw, tmp_path):
+def test_a_damaged_image_is_two_lines_of_a_probe_and_a_row_of_a_doctor(
+        doctor, run_tool, root, raw, tmp_path):
     path = sorted((root / 'training_set').rglob('*.png'))[3]
     path.write_bytes(path.read_bytes()[:60])
     config = write_small_config(tmp_path / 'small.py', root)

@@ -191,6 +191,16 @@ def test_of_many_images_some_are_taken_of_each_class_the_same_share():
     assert whole.few(1000) is whole
 
 
+def test_some_of_features_that_lie_in_a_file_lie_in_one_too(tmp_path, monkeypatch):
+    monkeypatch.setenv('AMLNN_CACHE', str(tmp_path))
+    whole = part('train', 300, 0)
+    mapped = np.memmap(tmp_path / 'features', np.float32, 'w+', shape=whole.last.shape)
+    mapped[:] = whole.last
+    few = Part('train', whole.labels, {'two': mapped}).few(100)
+    assert isinstance(few.last, np.memmap) and not isinstance(whole.few(100).last, np.memmap)
+    assert np.array_equal(few.last, whole.few(100).last)
+
+
 MANY = '''
 import sys, threading, time
 import numpy as np
