@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ['BLOCK', 'Standardised', 'blocks', 'standardise', 'standardised', 'unit_rows']
+__all__ = ['BLOCK', 'Standardised', 'blocks', 'standardise', 'unit_rows']
 
 # N images, C columns, B images of a block, M other images
 
@@ -92,21 +92,3 @@ def standardise(features_NC: np.ndarray) -> Standardised:
     still_C = deviation_C <= 1e-6 * np.maximum(np.abs(mean_C), 1e-30)
     scale_C = np.where(still_C, 0.0, 1 / np.where(still_C, 1, deviation_C))
     return Standardised(features_NC, mean_C, scale_C.astype(dtype))
-
-
-def standardised(train_NC: np.ndarray, *others_MC: np.ndarray) -> list[np.ndarray]:
-    """Features with mean 0 and deviation 1 over the training images; constant ones are 0.
-
-    Args:
-        train_NC: [N, C], which alone says what is subtracted and divided by.
-        others_MC: [M, C] each.
-
-    Returns:
-        The training features and the others.
-
-    >>> train, val = standardised(np.array([[1., 5.], [3., 5.]]), np.array([[4., 6.]]))
-    >>> train.tolist(), val.tolist()
-    ([[-1.0, 0.0], [1.0, 0.0]], [[2.0, 0.0]])
-    """
-    measured = standardise(train_NC)
-    return [measured.of(each) for each in (train_NC, *others_MC)]

@@ -57,6 +57,8 @@ def probe(options: ProbeOptions, console: Console) -> list[Probed]:
         task_class(each.config).check_data(each.config, ('train', 'val'))
     found = [_probed(each, named, name, options, console) for each, named, name in
              zip(loaded, options.configs, _names(options.configs), strict=True)]
+    if chosen := chosen_cell(found):
+        chosen[1].chosen = True
     for table in probe_tables(found):
         console.print(table)
     for probed in found:
@@ -64,7 +66,6 @@ def probe(options: ProbeOptions, console: Console) -> list[Probed]:
             say(console, f'{probed.name}: {note}', 'note')
     out = options.out or Path('work_dirs/probe') / '-'.join(probed.name for probed in found)[:80]
     say(console, f'the page: {write_probe(found, out)}')
-    chosen = chosen_cell(found)
     if options.write and chosen:
         write_text(options.write, _child(*chosen, options.write, options.data))
         say(console, f'wrote {options.write}: ' + command_line('train', options.write))

@@ -17,13 +17,7 @@ from amlnn.formulas.logme import logme
 from amlnn.formulas.neighbours import nearest_votes
 from amlnn.formulas.nested_ridge import nested_scores, stages_together
 from amlnn.formulas.ridge import Ridge, indicators, ridge_scores
-from amlnn.formulas.standardised import (
-    Standardised,
-    blocks,
-    standardise,
-    standardised,
-    unit_rows,
-)
+from amlnn.formulas.standardised import Standardised, blocks, standardise, unit_rows
 from amlnn.results.probed import CurvePoint, Gain, ProbeRow, Share, Shots, StageRow, share_right
 
 __all__ = ['MOST', 'Part', 'ProbeTable', 'check_parts']
@@ -252,8 +246,9 @@ class ProbeTable:
                 ridge, judge = self._ridge, self._last[2]
                 strength = self._strength[0]
             else:
-                train, judge = standardised(self.train.stages[name], self.judge.stages[name])
-                ridge = Ridge(train, self._targets)
+                scale = self._measured[name]
+                judge = scale.of(self.judge.stages[name])
+                ridge = Ridge(scale.of(self.train.stages[name]), self._targets)
                 strength = chosen_strength(ridge, self.train.labels, self.groups)[0]
             right = ridge.scores(judge, strength).argmax(1) == self.judge.labels
             yield StageRow(name, judge.shape[1], share_right(right), self._logme(ridge))

@@ -133,6 +133,8 @@ class Cell:
     """Of each image that judges; not written."""
     pace: TrainingPace | None = None
     """Of trainings with other numbers of epochs and views."""
+    chosen: bool = False
+    """By `chosen_cell`, among all configs that were probed together."""
 
 
 @dataclass

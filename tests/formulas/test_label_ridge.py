@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from amlnn.formulas.cholesky import damped_factor
 from amlnn.formulas.nested_ridge import nested_scores, stages_together
 from amlnn.formulas.ridge import Ridge, indicators, one_hot, ridge_scores
-from amlnn.formulas.standardised import blocks, standardise, standardised
+from amlnn.formulas.standardised import blocks, standardise
 
 
 def data(images: int, features: int, classes: int = 4, seed: int = 0):
@@ -103,13 +103,15 @@ def test_a_strength_of_more_penalty_brings_scores_to_the_mean():
 
 def test_features_are_standardised_as_by_scikit_learn_and_a_constant_one_is_nothing():
     x, _, queries = data(30, 6)
-    found, others = standardised(x, queries)
+    scale = standardise(x)
     scaler = StandardScaler().fit(x)
-    np.testing.assert_allclose(found, scaler.transform(x), atol=1e-9)
-    np.testing.assert_allclose(others, scaler.transform(queries), atol=1e-9)
+    np.testing.assert_allclose(scale.rows(slice(None)), scaler.transform(x), atol=1e-9)
+    np.testing.assert_allclose(scale.of(queries), scaler.transform(queries), atol=1e-9)
     x[:, 2] = 3.0
-    assert not standardised(x, queries)[1][:, 2].any()
-    assert standardised(x.astype(np.float32))[0].dtype == np.float32
+    assert not standardise(x).of(queries)[:, 2].any()
+    for dtype, expected in ((np.float64, np.float64), (np.float32, np.float32),
+                            (np.float16, np.float32)):
+        assert standardise(x.astype(dtype)).rows(slice(0, 3)).dtype == expected
 
 
 def test_single_precision_agrees_to_its_digits():

@@ -51,6 +51,7 @@ def test_the_whole_way_from_images_to_a_page_and_a_config_that_trains(
     assert (tmp_path / 'page/map.png').is_file() and (tmp_path / 'page/images.png').is_file()
     assert run_tool('check_config', best)[0] == 0
     child = load_config(best).config['model']['frozen_stages']
+    assert [cell['frozen_stages'] for cell in found['cells'] if cell['chosen']] == [child]
     assert re.search(rf'^ *small +{child} .*chosen', out, flags=re.MULTILINE)
     assert f'wrote {best}: python tools/train.py {best}' in out
 

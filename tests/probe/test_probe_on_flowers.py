@@ -11,7 +11,8 @@ from amlnn.config.load import load_config
 from amlnn.engine.images.feature_pass import FeaturePass
 from amlnn.engine.task import open_task
 from amlnn.formulas.logistic import logistic_path
-from amlnn.formulas.ridge import Ridge, indicators, standardised
+from amlnn.formulas.ridge import Ridge, indicators
+from amlnn.formulas.standardised import standardise
 
 FLOWERS = Path(os.environ.get('AMLNN_SHARED', ROOT / '../shared')) / 'data/flowers.tar'
 
@@ -35,8 +36,9 @@ def test_imagenets_weights_tell_flowers_as_well_as_was_measured_by_hand(flowers)
     one = FeaturePass(open_task(load_config(config, [f'data={str(flowers)!r}']), 'cpu'))
     train, val = one.of('train', every_stage=False), one.of('val', every_stage=False)
     assert 680 < len(val.ids) < 700
-    x, queries = standardised(train.features, val.features)
-    ridge = Ridge(x, indicators(train.labels, len(train.classes), 'float32'))
+    scale = standardise(train.features)
+    queries = scale.of(val.features)
+    ridge = Ridge(scale.of(train.features), indicators(train.labels, len(train.classes), 'float32'))
     (fit,) = logistic_path(ridge, train.labels, [0.01])
     accuracy = (fit.scores(queries).argmax(1) == val.labels).mean()
     assert accuracy == pytest.approx(0.745, abs=0.01)
