@@ -1,4 +1,4 @@
-"""Show what a config gives the network, on one page.
+"""Show what a config gives the network: views, batches, classes, rates, work and time.
 
 python tools/browse.py configs/resnet50_frozen3.py
 """

@@ -1,4 +1,4 @@
-"""Suggest a learning rate: train for a moment while it rises.
+"""Train for a moment while the learning rate rises, and suggest one; nothing is kept of it.
 
 python tools/lr_finder.py configs/resnet50_frozen3.py
 """
