@@ -4,9 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from amlnn.suggest import did_you_mean
+
 __all__ = ['fault_of_unfreeze', 'frozen_at', 'unfreeze_text']
 
-_KEYS = {'epoch', 'frozen_stages'}
+_KEYS = ('epoch', 'frozen_stages')
 _HINT = "model.unfreeze=[dict(epoch=4, frozen_stages=3), dict(epoch=7, frozen_stages=-1)]"
 
 
@@ -60,6 +62,11 @@ def fault_of_unfreeze(model: Mapping[str, Any]) -> tuple[str, str] | None:
     rows, first = model.get('unfreeze'), model.get('frozen_stages')
     if rows is None or (isinstance(rows, list | tuple) and not rows):
         return None
+    for row in rows if isinstance(rows, list | tuple) else ():
+        for key in row if isinstance(row, Mapping) else ():
+            if key not in _KEYS:
+                return f'`model.unfreeze` has a row with the key `{key}`', \
+                    did_you_mean(str(key), _KEYS) or _HINT
     if not isinstance(rows, list | tuple) or not all(_is_row(row) for row in rows):
         return f'`model.unfreeze` is {rows!r}, not a list of dict(epoch=..., frozen_stages=...)', \
             _HINT
@@ -85,7 +92,7 @@ def fault_of_unfreeze(model: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _is_row(row: object) -> bool:
-    if not isinstance(row, Mapping) or set(row) != _KEYS or not _is_whole(row['epoch']):
+    if not isinstance(row, Mapping) or set(row) != {*_KEYS} or not _is_whole(row['epoch']):
         return False
     frozen = row['frozen_stages']
     return frozen == 'all' or (_is_whole(frozen) and frozen >= -1)

@@ -224,8 +224,7 @@ def _is_heavy_import(node: ast.stmt) -> bool:
 
 def _check_private_names(names: Names, place: Place) -> None:
     for name, line in names.written.items():
-        if not name.startswith('_') or name in RESERVED or name == '_' \
-                or name.endswith('__'):  # a method of a class: Python uses it
+        if not name.startswith('_') or name in RESERVED or name == '_' or _is_method(name):
             continue
         where = place._replace(line=line)
         if name not in names.read:
@@ -242,6 +241,11 @@ def _check_private_names(names: Names, place: Place) -> None:
         if near:
             raise ConfigError(f'{where}: `{name}` looks like a misspelt `{near[0]}`',
                               hint=did_you_mean(name, RESERVED))
+
+
+def _is_method(name: str) -> bool:
+    """Whether Python itself uses a name, in a class."""
+    return name.startswith('__') and name.endswith('__') and not nearest(name, RESERVED[:1], 2)
 
 
 class _Locate(ast.NodeTransformer):

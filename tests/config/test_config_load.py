@@ -177,7 +177,8 @@ def test_a_private_name_that_is_never_used_is_an_error(configs):
     assert error.message == 'child.py:2: `_pipeline_of_mine` is never used in this file'
 
 
-@pytest.mark.parametrize('name', ['_bsae_', '_base', '__base_', '_bases_', 'base_'])
+@pytest.mark.parametrize('name', ['_bsae_', '_base', '__base_', '_base__', '__base__', '_bases_',
+                                  'base_'])
 def test_a_misspelt_base_is_an_error_that_names_it(configs, name):
     error = configs.error(f"{name} = 'schedule.py'\n")
     assert error.message.startswith('child.py:1: ')

@@ -275,6 +275,7 @@ def test_a_range_test_begins_with_the_head_that_a_training_begins_with(tiny):
     ("model = dict(frozen_stages=2, unfreeze=[dict(epoch=4, frozen_stages=1), "
      "dict(epoch=4, frozen_stages=-1)])", 'behind epoch 4'),
     ("model = dict(frozen_stages=2, unfreeze=[dict(epoch=4)])", 'not a list of dict'),
+    ("model = dict(frozen_stages=2, unfreeze=[dict(epohc=4, frozen_stages=1)])", 'key `epohc`'),
     ("model = dict(frozen_stages=2, unfreeze=dict(epoch=4, frozen_stages=1))", 'not a list'),
     ("model = dict(frozen_stages=2, unfreeze=[dict(epoch=4, frozen_stages='none')])", 'not a list'),
     ("model = dict(frozen_stages=2, trainable=['layer2'], unfreeze=[dict(epoch=4, "
