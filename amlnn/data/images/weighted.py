@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from mmengine.registry import DATA_SAMPLERS
 
+from amlnn.data.images.labels import single_labels
 from amlnn.errors import ConfigError, DataError
 
 __all__ = ['WeightedSampler']
@@ -69,12 +70,12 @@ class WeightedSampler:
 
 
 def _labels(dataset) -> np.ndarray:
-    labels = [dataset.get_data_info(index).get('gt_label') for index in range(len(dataset))]
-    if not all(isinstance(label, int | np.integer) for label in labels):
+    labels = single_labels(dataset)
+    if labels is None:
         raise DataError('WeightedSampler weighs images by their class, and of this data set they '
                         'have no single one', hint="sampler=dict(type='DefaultSampler', "
                         'shuffle=True)')
-    return np.array(labels, np.int64)
+    return labels
 
 
 def _balancing(labels: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 from mmengine.registry import MODELS
 from torch import nn
 
+from amlnn.data.images.labels import single_labels
 from amlnn.errors import DataError
 
 __all__ = ['class_facts', 'tell_counts']
@@ -27,10 +28,8 @@ def _counts(dataset, classes: int) -> list[int] | None:
         dataset: Whose items are views.
         classes: How many classes there are.
     """
-    labels = [dataset.get_data_info(place).get('gt_label') for place in range(len(dataset))]
-    if not all(isinstance(label, int | np.integer) for label in labels):
-        return None
-    return np.bincount(labels, minlength=classes).tolist()
+    labels = single_labels(dataset)
+    return None if labels is None else np.bincount(labels, minlength=classes).tolist()
 
 
 def tell_counts(section: dict, classes: int | None, opened: Callable[[], object]) -> None:
