@@ -129,6 +129,19 @@ class CommandParser(argparse.ArgumentParser):
         self.add_argument('--traceback', action='store_true',
                           help='on an error, show where in the code it was raised')
 
+    def add_overrides(self, example: str) -> None:
+        """The options by which a command that opens a config for training takes others.
+
+        Args:
+            example: Of a key and a value that this command's user may want to override.
+        """
+        self.add_argument('--data', metavar='DIR', help="the data set's folder, or a series' file, "
+                          "for all parts, instead of the config's")
+        self.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V',
+                          help=f'override keys, such as {example}')
+        self.add_argument('--seed', type=int, metavar='N', help='replaces randomness.seed')
+        self.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, hint=f'{self.prog} --help')
 

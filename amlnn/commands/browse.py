@@ -29,10 +29,5 @@ def parser() -> CommandParser:
     parser.add_argument('--out', type=Path, metavar='DIR',
                         help='a new folder, or that of an earlier page (default: '
                         'work_dirs/browse/<config>)')
-    parser.add_argument('--data', metavar='DIR', help="the data set's folder, or a series' file, "
-                        "for all parts, instead of the config's")
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V',
-                        help='override keys, such as train_dataloader.batch_size=16')
-    parser.add_argument('--seed', type=int, metavar='N', help='replaces randomness.seed')
-    parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')
+    parser.add_overrides('train_dataloader.batch_size=16')
     return parser

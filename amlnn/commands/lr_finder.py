@@ -42,10 +42,5 @@ def parser() -> CommandParser:
                         help='folder of curve and table (default: work_dirs/lr_finder/<config>)')
     parser.add_argument('--pretrained', metavar='W',
                         help='weights to start from, or none; replaces model.pretrained')
-    parser.add_argument('--data', metavar='DIR', help="the data set's folder, or a series' file, "
-                        "for all parts, instead of the config's")
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V',
-                        help='override keys, such as train_dataloader.batch_size=16')
-    parser.add_argument('--seed', type=int, metavar='N', help='replaces randomness.seed')
-    parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')
+    parser.add_overrides('train_dataloader.batch_size=16')
     return parser

@@ -44,12 +44,7 @@ def parser() -> CommandParser:
                         'with which the end would differ in its last bits')
     parser.add_argument('--data-changed', action='store_true',
                         help='with --resume: go on although the data have changed; it is recorded')
-    parser.add_argument('--data', metavar='DIR', help="the data set's folder, or a series' file, "
-                        "for all parts, instead of the config's")
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='K=V',
-                        help='override keys, such as train_cfg.max_epochs=5')
-    parser.add_argument('--seed', type=int, metavar='N', help='replaces randomness.seed')
-    parser.add_argument('--device', choices=['auto', 'cpu', 'cuda'], default='auto')
+    parser.add_overrides('train_cfg.max_epochs=5')
     parser.add_argument('--dry-run', action='store_true',
                         help='build everything, run one batch of each part, keep nothing')
     add_launcher(parser, 'train')
