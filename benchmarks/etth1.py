@@ -29,8 +29,8 @@ from rich.console import Console
 from amlnn.config.experiment import identity
 from amlnn.config.load import load_config
 from amlnn.engine.evaluate import TestOptions, test
+from amlnn.engine.kinds import in_scope, open_task
 from amlnn.engine.series.baseline_rows import baseline_errors
-from amlnn.engine.task import in_scope, open_task
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import AmlnnError
 from amlnn.markers import between_markers

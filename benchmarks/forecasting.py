@@ -158,7 +158,7 @@ def time_parts(config: Path) -> dict[str, float]:
     import torch
 
     from amlnn.config.load import load_config
-    from amlnn.engine.task import in_scope, open_task
+    from amlnn.engine.kinds import in_scope, open_task
     loaded = load_config(config)
     task = open_task(loaded, 'cpu')
     with in_scope(loaded.config):

@@ -236,7 +236,7 @@ def main() -> None:
 
     from amlnn.config.load import load_config
     from amlnn.engine.device import choose_device, device_name
-    from amlnn.engine.task import in_scope, open_task
+    from amlnn.engine.kinds import in_scope, open_task
     given, result = map(Path, sys.argv[1:])
     wanted = json.loads(given.read_text())
     device = choose_device('auto')

@@ -30,7 +30,8 @@ from amlnn.engine.device import choose_device
 from amlnn.engine.images.feature_pass import FeaturePass, PartFeatures
 from amlnn.engine.images.loaders import build_loader
 from amlnn.engine.images.split_pace import Splits
-from amlnn.engine.task import Task, in_scope, open_task
+from amlnn.engine.kinds import in_scope, open_task
+from amlnn.engine.task import Task
 from amlnn.probe.table import Part, ProbeTable
 
 _IMAGES = 64  # that are read and computed to reckon a pass

@@ -43,6 +43,19 @@ def _resident() -> int:
     return pages * os.sysconf('SC_PAGE_SIZE')
 
 
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """Folder of the caches of this test alone."""
+    monkeypatch.setenv('AMLNN_CACHE', str(tmp_path / 'cache'))
+    return tmp_path / 'cache'
+
+
+@pytest.fixture
+def own_user_cache(tmp_path, monkeypatch):
+    """Nothing that was found out about this machine or its libraries is known to this test."""
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'user'))
+
+
 @pytest.fixture(scope='session')
 def data_set(tmp_path_factory) -> Path:
     """Five classes, 40 training, 20 validation and 10 test images of 40 pixels."""

@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from amlnn.studies import generated
 from amlnn.studies.generated import WNIDS, write_data_set, write_tiny_imagenet
 
 __all__ = ['DATA_SETS', 'ROOT', 'WNIDS', 'config_files', 'load_script', 'write_cifar100',
-           'write_data_set', 'write_python2_pickle', 'write_python3_pickle', 'write_series',
-           'write_series_config', 'write_small_config', 'write_tiny_imagenet']
+           'write_colour_folders', 'write_data_set', 'write_python2_pickle',
+           'write_python3_pickle', 'write_series', 'write_series_config',
+           'write_small_config', 'write_tiny_imagenet']
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -130,3 +132,16 @@ def write_series_config(path: Path, series: Path, text: str = '', epochs: int = 
         train_cfg = dict(max_epochs={epochs})
         ''') + textwrap.dedent(text))
     return path
+
+
+def write_colour_folders(folder: Path, images: int = 14, side: int = 40, noise: int = 120,
+                         colour: int = 120) -> Path:
+    """Class folders `blue`, `green` and `red`, whose images are noise with more of the colour."""
+    generator = np.random.default_rng(0)
+    for label, name in enumerate(('blue', 'green', 'red')):
+        (folder / name).mkdir(parents=True)
+        for number in range(images):
+            pixels = generator.integers(0, noise, (side, side, 3), np.uint8)
+            pixels[..., 2 - label] += colour
+            Image.fromarray(pixels).save(folder / name / f'{number:02d}.png')
+    return folder

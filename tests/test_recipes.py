@@ -13,7 +13,7 @@ from mmengine.registry import TRANSFORMS
 
 from amlnn.config.load import load_config
 from amlnn.data.images.views import ViewDataset
-from amlnn.engine.task import in_scope
+from amlnn.engine.kinds import in_scope
 from amlnn.engine.train import TrainOptions, train
 from amlnn.records import read_run
 

@@ -58,7 +58,7 @@ def compute_features(files: Files, config: Path | str, device: str,
     from amlnn.engine.device import choose_device
     from amlnn.engine.images.feature_pass import FeaturePass, PartFeatures
     from amlnn.engine.images.task import KnownClasses
-    from amlnn.engine.task import open_task
+    from amlnn.engine.kinds import open_task
     parts = _own_parts(files, loaded)
     if parts:
         loaded = load_config(config, data_option(files.root))

@@ -10,13 +10,14 @@ from torch import nn
 
 from amlnn.browsed import Browsed, PartWork, TrainingTime
 from amlnn.config.load import LoadedConfig
+from amlnn.engine.kinds import in_scope
 from amlnn.engine.new_record import count_samples
 from amlnn.engine.opening import check_trainable, open_to_train
 from amlnn.engine.pace import measure_pace
 from amlnn.engine.rate_course import rate_courses
 from amlnn.engine.rehearsal import as_config_error, kept_generators
 from amlnn.engine.seeding import seed_epoch
-from amlnn.engine.task import Task, in_scope
+from amlnn.engine.task import Task
 from amlnn.errors import UsageError
 from amlnn.models.multiplications import multiplications
 from amlnn.models.parameters import parameter_row

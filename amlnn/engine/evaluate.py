@@ -12,6 +12,7 @@ from amlnn.config.own_imports import keep_own_modules
 from amlnn.console import say
 from amlnn.engine.device import choose_device, device_name, set_environment
 from amlnn.engine.evaluations import Evaluation
+from amlnn.engine.kinds import in_scope, open_task, task_class
 from amlnn.engine.new_record import new_record
 from amlnn.engine.options import CheckpointOptions, TestOptions
 from amlnn.engine.processes import Processes, joined, processes
@@ -25,7 +26,7 @@ from amlnn.engine.run.folder import (
     utc_now,
 )
 from amlnn.engine.run.resume import change_of
-from amlnn.engine.task import Task, in_scope, open_task, task_class
+from amlnn.engine.task import Task
 from amlnn.engine.weights import PRETRAINED, Weights
 from amlnn.errors import ConfigError, DataError
 from amlnn.records import TestRecord, write_record

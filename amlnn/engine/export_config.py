@@ -7,7 +7,7 @@ from pathlib import Path
 from amlnn.atomic import write_text
 from amlnn.config.load import load_config
 from amlnn.config.mmpretrain_form import exported_text
-from amlnn.engine.task import in_scope, open_task
+from amlnn.engine.kinds import in_scope, open_task
 from amlnn.errors import UsageError
 
 __all__ = ['export_config']

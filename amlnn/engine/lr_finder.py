@@ -16,11 +16,12 @@ from torch import nn
 
 from amlnn.config.load import LoadedConfig
 from amlnn.console import say
+from amlnn.engine.kinds import in_scope
 from amlnn.engine.opening import check_trainable, open_to_train
 from amlnn.engine.rehearsal import as_config_error, kept_generators
 from amlnn.engine.run.progress import TrainingProgress
 from amlnn.engine.seeding import seed_epoch
-from amlnn.engine.task import Task, in_scope
+from amlnn.engine.task import Task
 from amlnn.errors import ConfigError, RunFailed, UsageError
 from amlnn.formulas.rate_range import DIVERGED, RateRange, RunningMean, rising_rates
 

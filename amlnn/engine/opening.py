@@ -4,7 +4,8 @@ from amlnn.command import shipped_config
 from amlnn.config.check import check_parameters
 from amlnn.config.load import LoadedConfig
 from amlnn.config.run_keys import check_run_keys
-from amlnn.engine.task import Task, in_scope, task_class
+from amlnn.engine.kinds import in_scope, task_class
+from amlnn.engine.task import Task
 from amlnn.errors import ConfigError
 
 __all__ = ['check_trainable', 'open_to_train', 'parameter_names']

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from amlnn.console import say
 from amlnn.engine.evaluate import data_change, open_weights
+from amlnn.engine.kinds import in_scope
 from amlnn.engine.options import PredictOptions
-from amlnn.engine.task import in_scope
 
 __all__ = ['PredictOptions', 'predict']
 

@@ -21,6 +21,7 @@ from amlnn.console import say
 from amlnn.engine.announce import announce
 from amlnn.engine.device import choose_device, device_name
 from amlnn.engine.dry_run import dry_run
+from amlnn.engine.kinds import in_scope, open_task, task_class
 from amlnn.engine.make_runner import make_runner
 from amlnn.engine.new_record import count_samples, new_record
 from amlnn.engine.opening import check_trainable, open_to_train
@@ -46,7 +47,7 @@ from amlnn.engine.run.recorder import Recorder
 from amlnn.engine.run.resume import NothingToResume, RunPlace, StoredRun, find_run, how_far
 from amlnn.engine.run.shared_steps import several_notes
 from amlnn.engine.seeding import seed_epoch
-from amlnn.engine.task import Task, in_scope, open_task, task_class
+from amlnn.engine.task import Task
 from amlnn.errors import UsageError
 from amlnn.records import EpochRecord, RunRecord, process_count
 from amlnn.signals import signals_wait

@@ -17,7 +17,8 @@ from amlnn.console import say
 from amlnn.engine.device import choose_device
 from amlnn.engine.images.feature_pass import FeaturePass, PartFeatures
 from amlnn.engine.images.split_pace import Splits, frozen_choices
-from amlnn.engine.task import Task, open_task, task_class
+from amlnn.engine.kinds import open_task, task_class
+from amlnn.engine.task import Task
 from amlnn.errors import UsageError
 from amlnn.models.images.stages import backbone_kind
 from amlnn.probe.table import MOST, Part, ProbeTable, check_parts

@@ -3,8 +3,8 @@
 from amlnn.config.data_place import data_option
 from amlnn.config.load import load_config
 from amlnn.engine.device import choose_device
+from amlnn.engine.kinds import in_scope, task_class
 from amlnn.engine.pace import measure_pace
-from amlnn.engine.task import in_scope, task_class
 from amlnn.errors import AmlnnError
 from amlnn.results.store import find_runs
 from amlnn.sweep.driver import Driver

@@ -93,7 +93,7 @@ def run_trial(order: dict[str, Any], answers: IO[str],
 def _load_libraries(order: dict[str, Any]) -> None:
     """Those of the trial's kind, once for all its trials; a forecaster waits for none of images."""
     from amlnn.config.load import load_config
-    from amlnn.engine.task import in_scope
+    from amlnn.engine.kinds import in_scope
     with in_scope(load_config(order['config'], order['options']).config):
         pass
 

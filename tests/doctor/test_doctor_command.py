@@ -2,33 +2,21 @@
 
 import csv
 
-import numpy as np
 import pytest
-from PIL import Image
+from generated import write_colour_folders
 from raw_folders import quietly, raw_folder, tree
 
 from amlnn.data.prepare.prepared import is_prepared
 
-
-@pytest.fixture(autouse=True)
-def own_caches(tmp_path, monkeypatch):
-    """Features and lists of this test alone."""
-    monkeypatch.setenv('AMLNN_CACHE', str(tmp_path / 'cache'))
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'user'))
+pytestmark = pytest.mark.usefixtures('own_cache', 'own_user_cache')
 
 
 @pytest.fixture
 def raw(tmp_path):
     """Three classes by colour, of which one image lies in another's folder."""
-    generator = np.random.default_rng(0)
-    for label, name in enumerate(('blue', 'green', 'red')):
-        (tmp_path / 'raw' / name).mkdir(parents=True)
-        for number in range(14):
-            pixels = generator.integers(0, 120, (40, 40, 3), np.uint8)
-            pixels[..., 2 - label] += 120
-            Image.fromarray(pixels).save(tmp_path / 'raw' / name / f'{number:02d}.png')
-    (tmp_path / 'raw/blue/03.png').rename(tmp_path / 'raw/red/wrong one.png')
-    return tmp_path / 'raw'
+    root = write_colour_folders(tmp_path / 'raw')
+    (root / 'blue/03.png').rename(root / 'red/wrong one.png')
+    return root
 
 
 def rows_of(path):
@@ -76,7 +64,7 @@ def test_features_of_a_prepared_data_set_are_those_that_a_probe_keeps(raw, run_t
                                                                       tmp_path):
     from amlnn.config.load import load_config
     from amlnn.engine.images.feature_pass import pass_features
-    from amlnn.engine.task import open_task
+    from amlnn.engine.kinds import open_task
     quietly(raw, tmp_path / 'set')
     config = write_config(data_root=tmp_path / 'set')
     for part in ('train', 'val'):

@@ -1,11 +1,13 @@
 import pytest
+from tiny_runs import write_tiny_config
 
 
 @pytest.fixture
-def own_cache(tmp_path, monkeypatch):
-    """Folder of the caches of this test alone."""
-    monkeypatch.setenv('AMLNN_CACHE', str(tmp_path / 'cache'))
-    return tmp_path / 'cache'
+def tiny(tmp_path, data_set):
+    """Writes a config of a tiny network on the generated images."""
+    def write(text='', **options):
+        return write_tiny_config(tmp_path / 'tiny.py', data_set, text, **options)
+    return write
 
 
 @pytest.fixture

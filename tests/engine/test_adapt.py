@@ -5,7 +5,7 @@ import pytest
 from amlnn.config.load import load_config
 from amlnn.config.run_keys import check_run_keys
 from amlnn.engine.images.task import KnownClasses
-from amlnn.engine.task import open_task
+from amlnn.engine.kinds import open_task
 from amlnn.errors import ConfigError, DataError
 from amlnn.records import read_run
 

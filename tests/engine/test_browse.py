@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from generated import ROOT, write_series, write_series_config
-from tiny_runs import write_tiny_config
 from trunk_runs import run
 
 from amlnn.browsed import TrainingTime
@@ -22,13 +21,6 @@ from amlnn.errors import UsageError
 @pytest.fixture(autouse=True)
 def cache(own_cache):
     return own_cache
-
-
-@pytest.fixture
-def tiny(tmp_path, data_set):
-    def write(text='', **options):
-        return write_tiny_config(tmp_path / 'tiny.py', data_set, text, **options)
-    return write
 
 
 def look(config, *overrides, **options):

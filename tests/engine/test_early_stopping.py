@@ -9,7 +9,7 @@ from generated import write_data_set
 from tiny_runs import write_tiny_config
 
 from amlnn.config.load import load_config
-from amlnn.engine.task import open_task
+from amlnn.engine.kinds import open_task
 from amlnn.engine.train import TrainOptions, train
 from amlnn.records import read_run, read_test
 

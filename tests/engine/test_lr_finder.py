@@ -8,13 +8,12 @@ import pytest
 import torch
 from generated import ROOT, write_series, write_series_config
 from rich.console import Console
-from tiny_runs import write_tiny_config
 from trunk_runs import losses, run
 
 from amlnn.config.load import load_config
+from amlnn.engine.kinds import in_scope, open_task
 from amlnn.engine.lr_finder import Ramp, find_rate
 from amlnn.engine.seeding import seed_epoch
-from amlnn.engine.task import in_scope, open_task
 from amlnn.errors import ConfigError, RunFailed, UsageError
 from amlnn.formulas.rate_range import rising_rates
 
@@ -24,13 +23,6 @@ QUIET = Console(quiet=True)
 @pytest.fixture(autouse=True)
 def cache(own_cache):
     return own_cache
-
-
-@pytest.fixture
-def tiny(tmp_path, data_set):
-    def write(text='', **options):
-        return write_tiny_config(tmp_path / 'tiny.py', data_set, text, **options)
-    return write
 
 
 def find(config, ramp=None, options=(), **arguments):

@@ -6,17 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generated import write_data_set, write_small_config
+from generated import write_colour_folders, write_data_set, write_small_config
 from PIL import Image
 
 from amlnn.engine.images.feature_pass import FeaturePass
 
 
 @pytest.fixture(autouse=True)
-def caches(tmp_path, monkeypatch):
+def caches(tmp_path, monkeypatch, own_user_cache):
     """Chooses the cache of features, 'first' before anything else is said."""
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'user'))
-
     def choose(name: str) -> None:
         monkeypatch.setenv('AMLNN_CACHE', str(tmp_path / name))
 
@@ -33,14 +31,7 @@ def root(tmp_path) -> Path:
 @pytest.fixture
 def raw(tmp_path) -> Path:
     """Three class folders of 14 images, a colour each."""
-    generator = np.random.default_rng(0)
-    for label, name in enumerate(('blue', 'green', 'red')):
-        (tmp_path / 'raw' / name).mkdir(parents=True)
-        for number in range(14):
-            pixels = generator.integers(0, 120, (40, 40, 3), np.uint8)
-            pixels[..., 2 - label] += 120
-            Image.fromarray(pixels).save(tmp_path / 'raw' / name / f'{number:02d}.png')
-    return tmp_path / 'raw'
+    return write_colour_folders(tmp_path / 'raw')
 
 
 @pytest.fixture

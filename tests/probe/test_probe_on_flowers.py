@@ -9,7 +9,7 @@ from generated import ROOT, load_script
 from amlnn.command import run_command
 from amlnn.config.load import load_config
 from amlnn.engine.images.feature_pass import FeaturePass
-from amlnn.engine.task import open_task
+from amlnn.engine.kinds import open_task
 from amlnn.formulas.logistic import logistic_path
 from amlnn.formulas.ridge import Ridge, indicators
 from amlnn.formulas.standardised import standardise

@@ -5,7 +5,7 @@ import shlex
 
 import numpy as np
 import pytest
-from generated import load_script, write_data_set
+from generated import load_script, write_colour_folders, write_data_set
 from PIL import Image
 
 from amlnn.commands import start as command
@@ -16,7 +16,7 @@ from amlnn.formulas.proportions import wilson
 from amlnn.start import choice, steps, way
 from amlnn.start.candidates import Candidate, at_hand
 
-pytestmark = pytest.mark.usefixtures('own_cache')
+pytestmark = pytest.mark.usefixtures('own_cache', 'own_user_cache')
 
 STEPS = ['preprocess', 'doctor', 'probe', 'train', 'test', 'report']
 
@@ -24,14 +24,7 @@ STEPS = ['preprocess', 'doctor', 'probe', 'train', 'test', 'report']
 @pytest.fixture
 def raw(tmp_path):
     """Three classes by colour."""
-    generator = np.random.default_rng(0)
-    for label, name in enumerate(('blue', 'green', 'red')):
-        (tmp_path / 'my raw' / name).mkdir(parents=True)
-        for number in range(16):
-            pixels = generator.integers(0, 150, (32, 32, 3), np.uint8)
-            pixels[..., 2 - label] += 100
-            Image.fromarray(pixels).save(tmp_path / 'my raw' / name / f'{number:02d}.png')
-    return tmp_path / 'my raw'
+    return write_colour_folders(tmp_path / 'my raw', 16, 32, 150, 100)
 
 
 @pytest.fixture

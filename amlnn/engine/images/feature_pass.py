@@ -25,10 +25,11 @@ from amlnn.engine.images.loaders import build_loader
 from amlnn.engine.images.sameness import Extent
 from amlnn.engine.images.stored_trunk import StoredTrunk
 from amlnn.engine.images.trunk_engine import TrainingImages, TrunkChoice
+from amlnn.engine.kinds import in_scope
 from amlnn.engine.plan import Plan
 from amlnn.engine.rehearsal import as_config_error
 from amlnn.engine.seeding import seed_epoch
-from amlnn.engine.task import Task, in_scope
+from amlnn.engine.task import Task
 from amlnn.errors import ConfigError, DataError, UsageError
 from amlnn.models.images.freezing import freeze_model
 from amlnn.models.images.stages import list_stages

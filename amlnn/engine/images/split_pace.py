@@ -22,8 +22,8 @@ from amlnn.engine.images.evaluation import is_plain
 from amlnn.engine.images.feature_pass import FeaturePass
 from amlnn.engine.images.loaders import build_loader
 from amlnn.engine.images.trunk_refusals import why_not_trained
+from amlnn.engine.kinds import in_scope
 from amlnn.engine.rehearsal import as_config_error, kept_generators
-from amlnn.engine.task import in_scope
 from amlnn.errors import AmlnnError
 from amlnn.formulas.training_pace import TrainingPace
 from amlnn.models.images.calls import in_eval_mode

@@ -11,7 +11,7 @@ from amlnn.config.load import load_config
 from amlnn.data.images.views import View
 from amlnn.engine.images import feature_pass
 from amlnn.engine.images.feature_pass import FeaturePass, pass_features
-from amlnn.engine.task import open_task
+from amlnn.engine.kinds import open_task
 from amlnn.errors import ConfigError, DataError, UsageError
 from amlnn.openvino_library import openvino_version
 

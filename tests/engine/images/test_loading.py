@@ -12,7 +12,7 @@ from trunk_runs import losses
 
 from amlnn.config.load import load_config
 from amlnn.engine.images.trunk_path import TrunkPath
-from amlnn.engine.task import in_scope, open_task
+from amlnn.engine.kinds import in_scope, open_task
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import ConfigError
 

@@ -32,7 +32,7 @@ CONVNEXT = "type='TIMMBackbone', model_name='test_convnext'"
 def test_a_backbone_is_a_whole_child_config(tmp_path, few_images, run_tool, own_cache):
     from mmpretrain import get_model
 
-    from amlnn.engine.task import in_scope
+    from amlnn.engine.kinds import in_scope
     config = child(tmp_path, CONVNEXT, ', frozen_stages=2')
     data = ('--data', few_images)
     status, output, errors = run_tool('check_config', config, *data)
@@ -68,7 +68,7 @@ def test_a_backbone_is_a_whole_child_config(tmp_path, few_images, run_tool, own_
 def test_pooling_and_features_follow_from_the_backbone(
         backbone, neck, features, tmp_path, monkeypatch):
     from amlnn.engine.build import build
-    from amlnn.engine.task import in_scope
+    from amlnn.engine.kinds import in_scope
     from amlnn.models.images import completing
     config = load_config(child(tmp_path, backbone)).config
     section = config['model']

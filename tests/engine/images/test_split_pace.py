@@ -5,7 +5,7 @@ import pytest
 from amlnn.config.load import load_config
 from amlnn.engine.images.feature_pass import FeaturePass
 from amlnn.engine.images.split_pace import SplitPace, Splits, frozen_choices
-from amlnn.engine.task import open_task
+from amlnn.engine.kinds import open_task
 
 pytestmark = pytest.mark.usefixtures('own_cache')
 

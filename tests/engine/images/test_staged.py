@@ -17,8 +17,8 @@ from trunk_runs import losses
 
 from amlnn.config.load import load_config
 from amlnn.engine.browse import BrowseOptions, browse
+from amlnn.engine.kinds import in_scope, open_task
 from amlnn.engine.lr_finder import Ramp, find_rate
-from amlnn.engine.task import in_scope, open_task
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import ConfigError
 from amlnn.models.images.freezing import freeze_model, refreeze

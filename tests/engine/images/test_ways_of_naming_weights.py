@@ -14,7 +14,7 @@ from tiny_runs import write_tiny_config
 from amlnn.config.load import load_config
 from amlnn.config.run_keys import check_run_keys
 from amlnn.engine.images.task import ImageTask
-from amlnn.engine.task import in_scope, open_task
+from amlnn.engine.kinds import in_scope, open_task
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import AmlnnError
 

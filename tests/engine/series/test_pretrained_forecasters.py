@@ -7,7 +7,7 @@ import torch
 from generated import write_series, write_series_config
 
 from amlnn.config.load import load_config
-from amlnn.engine.task import in_scope, open_task
+from amlnn.engine.kinds import in_scope, open_task
 from amlnn.engine.train import TrainOptions, train
 from amlnn.errors import AmlnnError
 
