@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from amlnn.formulas.class_sums import ClassSums
+
 __all__ = ['LinearProbe', 'ProbeSums']
 
 # N samples, F features, K classes
@@ -26,45 +28,19 @@ class LinearProbe:
     """That was chosen, in units of the features' squares, summed over the samples."""
 
 
-class ProbeSums:
-    """What ridge regression needs of any number of samples: sums, [F, F] at most.
+class ProbeSums(ClassSums):
+    """Sums that ridge regression follows from, with a penalty that it chooses.
 
     `amlnn.formulas.ridge` holds all features, and in return tells what is left out one by one.
 
     Targets are 1 for a sample's class and 0 for the others; what remains is that of least squares.
 
-    Args:
-        features: How many, F.
-        classes: How many, K.
-
-    >>> sums = ProbeSums(features=1, classes=2)
+    >>> sums = ProbeSums(width=1, classes=2)
     >>> sums.add(np.array([[0.0], [1.0], [2.0], [3.0]]), [0, 0, 1, 1])
     >>> probe = sums.solve()
     >>> (np.array([[0.5], [2.5]]) @ probe.weights.T + probe.bias).argmax(1).tolist()
     [0, 1]
     """
-
-    def __init__(self, features: int, classes: int):
-        self.count = 0
-        self._x = np.zeros(features)
-        self._xx = np.zeros((features, features))
-        self._xy = np.zeros((features, classes))
-        self._y = np.zeros(classes)
-
-    def add(self, features_NF: np.ndarray, labels: Sequence[int]) -> None:
-        """Take a batch.
-
-        Args:
-            features_NF: [N, F].
-            labels: N class numbers.
-        """
-        x = np.asarray(features_NF, dtype=np.float64)
-        targets_NK = np.eye(len(self._y))[np.asarray(labels)]
-        self.count += len(x)
-        self._x += x.sum(0)
-        self._y += targets_NK.sum(0)
-        self._xx += x.T @ x
-        self._xy += x.T @ targets_NK
 
     def solve(self, penalties: Sequence[float] | np.ndarray | None = None) -> LinearProbe:
         """The solution with the penalty that generalised cross-validation prefers.
@@ -76,19 +52,17 @@ class ProbeSums:
             penalties: Among which it chooses; None for 28 from a millionth of the mean variance of
                 a feature to a thousandfold of it, times the number of samples.
         """
-        mean_F, mean_K = self._x / self.count, self._y / self.count
-        centred_FF = self._xx - self.count * np.outer(mean_F, mean_F)
-        centred_FK = self._xy - self.count * np.outer(mean_F, mean_K)
+        centred = self.centred()
         # The targets are 0 or 1: their squares are themselves.
-        total = float((self._y - self.count * mean_K ** 2).sum())
-        values_F, vectors_FF = np.linalg.eigh(centred_FF)
+        total = float((self.count_K - self.count * centred.share ** 2).sum())
+        values_F, vectors_FF = np.linalg.eigh(centred.squares)
         values_F = values_F.clip(min=0)
-        rotated_FK = vectors_FF.T @ centred_FK
+        rotated_FK = vectors_FF.T @ centred.products
         if penalties is None:
             penalties = _PENALTIES * max(float(values_F.mean()), 1e-12)
         penalty = min(penalties, key=lambda each: self._error(each, values_F, rotated_FK, total))
         weights_FK = vectors_FF @ (rotated_FK / (values_F + penalty)[:, None])
-        return LinearProbe(weights_FK.T, mean_K - mean_F @ weights_FK, float(penalty))
+        return LinearProbe(weights_FK.T, centred.offset(weights_FK), float(penalty))
 
     def _error(self, penalty: float, values_F: np.ndarray, rotated_FK: np.ndarray,
                total: float) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from amlnn.formulas.cholesky import damped_solution
-from amlnn.formulas.ridge import one_hot
+from amlnn.formulas.class_sums import ClassSums
 from amlnn.formulas.softmax import softmax
 from amlnn.formulas.standardised import Standardised, blocks
 
@@ -50,19 +50,19 @@ def fold_scores(features: Standardised, labels_N: np.ndarray, classes: int, fold
     >>> scores.argmax(axis=1).tolist(), strength
     ([0, 1, 0, 1], 0.03)
     """
-    sums = [_Sums.of(features, labels_N, classes, np.flatnonzero(fold_N == fold))
-            for fold in np.unique(fold_N)]
-    whole = _Sums.together(sums)
+    parts = [(places, _summed(features, labels_N, classes, places)) for places in
+             (np.flatnonzero(fold_N == fold) for fold in np.unique(fold_N))]
+    whole = ClassSums.together(sums for _, sums in parts)
     strength = strengths[0]
     if len(strengths) > 1:
-        errors = [sum(_squared_error(features, labels_N, each.places, whole.without(each), value)
-                      for each in sums[:_CHOOSING]) for value in strengths]
+        errors = [sum(_squared_error(features, labels_N, places, whole.without(sums), value)
+                      for places, sums in parts[:_CHOOSING]) for value in strengths]
         strength = strengths[int(np.argmin(errors))]
     scores_NK = np.empty((len(features), classes), np.float32)
-    for each in sums:
-        weights = whole.without(each).solve(strength)
-        for part in blocks(len(each.places)):
-            places = each.places[part]
+    for own, sums in parts:
+        weights = _Weights(whole.without(sums), strength)
+        for part in blocks(len(own)):
+            places = own[part]
             scores_NK[places] = weights.scores(features.rows(places))
     return scores_NK, strength
 
@@ -70,61 +70,29 @@ def fold_scores(features: Standardised, labels_N: np.ndarray, classes: int, fold
 class _Weights:
     """The solution of a regression."""
 
-    def __init__(self, mean_C: np.ndarray, weights_CK: np.ndarray, share_K: np.ndarray):
+    def __init__(self, sums: ClassSums, strength: float):
+        equations = sums.centred()
+        weights_CK = damped_solution(equations.squares, equations.products,
+                                     strength * max(sums.count, 1))
         self.weights_CK = weights_CK.astype(np.float32)
-        self.offset_K = (share_K - mean_C @ weights_CK).astype(np.float32)
+        self.offset_K = equations.offset(weights_CK).astype(np.float32)
 
     def scores(self, rows_BC: np.ndarray) -> np.ndarray:
         scores_BK: np.ndarray = rows_BC @ self.weights_CK + self.offset_K
         return scores_BK
 
 
-class _Sums:
-    """What a regression needs to know of images: sums of squares, class sums, counts."""
-
-    def __init__(self, places: np.ndarray, squares_CC: np.ndarray, by_class_CK: np.ndarray,
-                 count_K: np.ndarray):
-        self.places = places
-        self.squares_CC, self.by_class_CK, self.count_K = squares_CC, by_class_CK, count_K
-
-    @classmethod
-    def of(cls, features: Standardised, labels_N: np.ndarray, classes: int,
-           places: np.ndarray) -> '_Sums':
-        width = features.width
-        squares_CC = np.zeros((width, width), np.float32)
-        by_class_CK = np.zeros((width, classes))
-        for part in blocks(len(places)):
-            rows_BC = features.rows(places[part])
-            squares_CC += rows_BC.T @ rows_BC
-            by_class_CK += rows_BC.T @ one_hot(labels_N[places[part]], classes, np.float32)
-        return cls(places, squares_CC, by_class_CK,
-                   np.bincount(labels_N[places], minlength=classes).astype(np.float64))
-
-    @classmethod
-    def together(cls, parts: list['_Sums']) -> '_Sums':
-        squares_CC = np.zeros(parts[0].squares_CC.shape)
-        for part in parts:
-            squares_CC += part.squares_CC
-        return cls(np.concatenate([part.places for part in parts]), squares_CC,
-                   sum((part.by_class_CK for part in parts[1:]), parts[0].by_class_CK),
-                   sum((part.count_K for part in parts[1:]), parts[0].count_K))
-
-    def without(self, other: '_Sums') -> '_Sums':
-        return _Sums(self.places, self.squares_CC - other.squares_CC,
-                     self.by_class_CK - other.by_class_CK, self.count_K - other.count_K)
-
-    def solve(self, strength: float) -> _Weights:
-        count = max(self.count_K.sum(), 1)
-        mean_C = self.by_class_CK.sum(axis=1) / count
-        weights_CK = damped_solution(self.squares_CC - count * np.outer(mean_C, mean_C),
-                                     self.by_class_CK - np.outer(mean_C, self.count_K),
-                                     strength * count)
-        return _Weights(mean_C, weights_CK, self.count_K / count)
+def _summed(features: Standardised, labels_N: np.ndarray, classes: int,
+            places: np.ndarray) -> ClassSums:
+    sums = ClassSums(features.width, classes, np.float32)
+    for part in blocks(len(places)):
+        sums.add(features.rows(places[part]), labels_N[places[part]])
+    return sums
 
 
-def _squared_error(features: Standardised, labels_N: np.ndarray, places: np.ndarray, sums: _Sums,
-                   strength: float) -> float:
-    weights, error = sums.solve(strength), 0.0
+def _squared_error(features: Standardised, labels_N: np.ndarray, places: np.ndarray,
+                   sums: ClassSums, strength: float) -> float:
+    weights, error = _Weights(sums, strength), 0.0
     for part in blocks(len(places)):
         scores_BK = weights.scores(features.rows(places[part]))
         scores_BK[np.arange(len(scores_BK)), labels_N[places[part]]] -= 1
