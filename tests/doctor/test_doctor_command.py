@@ -63,12 +63,12 @@ def test_of_a_prepared_data_set_every_part_is_looked_at_and_its_source_is_fixed(
 def test_features_of_a_prepared_data_set_are_those_that_a_probe_keeps(raw, run_tool, write_config,
                                                                       tmp_path):
     from amlnn.config.load import load_config
-    from amlnn.engine.images.feature_pass import pass_features
+    from amlnn.engine.images.feature_pass import FeaturePass
     from amlnn.engine.kinds import open_task
     quietly(raw, tmp_path / 'set')
     config = write_config(data_root=tmp_path / 'set')
     for part in ('train', 'val'):
-        pass_features(open_task(load_config(config), 'cpu'), part)
+        FeaturePass(open_task(load_config(config), 'cpu')).of(part, every_stage=False)
     # The place of the data is said in other words, and is part of what a feature depends on.
     status, said, _ = run_tool('doctor', tmp_path / 'set', '--out', tmp_path / 'out', '--config',
                                config, '--device', 'cpu')

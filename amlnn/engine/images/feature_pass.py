@@ -36,7 +36,7 @@ from amlnn.models.images.stages import list_stages
 from amlnn.models.images.stages_trunk import StagesTrunk
 from amlnn.models.images.trunk import why_not
 
-__all__ = ['FeaturePass', 'PartFeatures', 'pass_features']
+__all__ = ['FeaturePass', 'PartFeatures']
 
 # N images, S numbers of all stages together, C of one
 
@@ -282,15 +282,6 @@ class FeaturePass:
             hint='look at data_preprocessor.std and the steps of val_dataloader.dataset.pipeline, '
             'at the weights (model.pretrained), and whether the files differ: python '
             'data_preprocess.py --check FOLDER')
-
-
-def pass_features(task: Task, part: str, every_stage: bool = False, view: int = 0,
-                  on_batch: Callable[[int, int], None] = _ignore) -> PartFeatures:
-    """Features of one part of a task's data; arguments and errors as of `FeaturePass.of`.
-
-    Who wants several parts makes one FeaturePass, which builds the model once.
-    """
-    return FeaturePass(task).of(part, every_stage, view, on_batch)
 
 
 def _labels(dataset: ViewDataset, rows: Sequence[int], part: str) -> np.ndarray:

@@ -54,13 +54,6 @@ class Stage:
             if isinstance(part, nn.Module):
                 yield from part.named_modules(prefix=name)
 
-    def own_tensors(self, backbone: nn.Module) -> Iterator[tuple[str, Tensor]]:
-        """The parameters and buffers that it has without their module."""
-        for name in self.modules:
-            part = _part(backbone, name)
-            if isinstance(part, Tensor):
-                yield name, part
-
     def run(self, backbone: nn.Module, x: Tensor) -> Tensor:
         """The stage's output for the output of the stage before it."""
         if self.span is not None:

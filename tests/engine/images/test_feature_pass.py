@@ -10,7 +10,7 @@ from PIL import Image
 from amlnn.config.load import load_config
 from amlnn.data.images.views import View
 from amlnn.engine.images import feature_pass
-from amlnn.engine.images.feature_pass import FeaturePass, pass_features
+from amlnn.engine.images.feature_pass import FeaturePass
 from amlnn.engine.kinds import open_task
 from amlnn.errors import ConfigError, DataError, UsageError
 from amlnn.openvino_library import openvino_version
@@ -86,7 +86,7 @@ def test_a_second_pass_reads_what_the_first_computed(small):
 
 
 def test_without_every_stage_the_last_alone_is_given_from_the_same_pass(small):
-    whole, last = small().of('val'), pass_features(small().task, 'val')
+    whole, last = small().of('val'), FeaturePass(small().task).of('val', every_stage=False)
     assert list(last.stages) == STAGES[-1:] and last.computed == 0
     assert np.array_equal(whole.features, last.features)
 
@@ -118,10 +118,10 @@ def test_features_of_other_weights_scales_or_arithmetic_are_never_taken(small, o
 def test_features_of_other_images_are_never_taken(tmp_path):
     root = write_data_set(tmp_path / 'data')
     config = write_small_config(tmp_path / 'own.py', root)
-    first = pass_features(open_task(load_config(config), 'cpu'), 'val')
+    first = FeaturePass(open_task(load_config(config), 'cpu')).of('val', every_stage=False)
     for path in sorted((root / 'val_set').rglob('*.png'))[:1]:
         path.write_bytes(sorted((root / 'test_set').rglob('*.png'))[-1].read_bytes())
-    second = pass_features(open_task(load_config(config), 'cpu'), 'val')
+    second = FeaturePass(open_task(load_config(config), 'cpu')).of('val', every_stage=False)
     assert second.computed == len(second.ids)
     changed = (first.features != second.features).any(1)
     assert changed[0] and not np.allclose(first.features[0], second.features[0])
@@ -198,7 +198,7 @@ def test_features_that_are_not_finite_are_named_and_not_kept(small, fold):
 def test_a_forecaster_has_no_features_of_images(tmp_path):
     config = write_series_config(tmp_path / 's.py', write_series(tmp_path / 's.csv'))
     with pytest.raises(UsageError, match='kind `forecasting`') as raised:
-        pass_features(open_task(load_config(config), 'cpu'), 'train')
+        FeaturePass(open_task(load_config(config), 'cpu')).of('train', every_stage=False)
     assert raised.value.hint
 
 
