@@ -33,34 +33,32 @@ def follow_backbone(child: Located, base: Located, config: Located) -> list[str]
     >>> both['model']
     {'backbone': {'type': 'LeNet5'}, 'head': {}, 'pretrained': None}
     """
+    # What is asked of is what the merge left: a child may delete the whole model, or its head.
     mine, inherited, model = child.get('model'), base.get('model'), config.get('model')
     if not (isinstance(mine, Located) and isinstance(inherited, Located)
             and isinstance(mine.get('backbone'), Located) and mine['backbone'].get('_delete_')
             and isinstance(model, Located) and 'backbone' in inherited):
         return []
+    head = model.get('head')
     notes = []
     place = mine.place('backbone')
-    if _is_left(mine, inherited, 'head', 'in_channels'):
-        notes.append(f'{place}: `model.head.in_channels` of '
-                     f'{model["head"].place("in_channels")} is dropped: it follows from the new '
-                     'backbone')
-        dict.pop(model['head'], 'in_channels')
-        if 'neck' not in mine and dict(inherited.get('neck') or {}) == PLAIN_POOLING:
+    if isinstance(head, Located) and 'in_channels' in head and 'in_channels' not in _own(mine):
+        notes.append(f'{place}: `model.head.in_channels` of {head.place("in_channels")} is '
+                     'dropped: it follows from the new backbone')
+        dict.pop(head, 'in_channels')
+        if 'neck' not in mine and model.get('neck') == PLAIN_POOLING:
             dict.pop(model, 'neck')
     backbone = mine['backbone']
     prefix, key = NAMED_NETWORKS.get(str(backbone.get('type')), ('', ''))
-    if isinstance(backbone.get(key), str) and inherited.get('pretrained') \
-            and 'pretrained' not in mine:
+    if isinstance(backbone.get(key), str) and model.get('pretrained') and 'pretrained' not in mine:
         source = prefix + backbone[key]
         notes.append(f'{place}: `model.pretrained` is {source!r}: '
-                     f'{inherited["pretrained"]!r} was of the backbone before')
+                     f'{model["pretrained"]!r} was of the backbone before')
         model.put('pretrained', source, place)
     return notes
 
 
-def _is_left(mine: Located, inherited: Located, section: str, key: str) -> bool:
-    """Whether a key of a section is inherited, and not set again."""
-    own, given = mine.get(section), inherited.get(section)
-    if not isinstance(given, dict) or key not in given:
-        return False
-    return own is None or (isinstance(own, dict) and key not in own and not own.get('_delete_'))
+def _own(mine: Located) -> dict[str, object]:
+    """What a child sets of the head."""
+    head = mine.get('head')
+    return head if isinstance(head, dict) else {}
