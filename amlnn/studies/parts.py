@@ -43,6 +43,8 @@ class Request:
     smoke: bool = False
     image: Path | None = None
     """Whose ten best classes are listed; None takes one of the data set's."""
+    image_options: tuple[str, ...] = ()
+    """Of the options' `cfg_options`, those that say something of images alone."""
 
 
 @dataclass
@@ -183,7 +185,8 @@ class SeriesPart(Part):
             self.study, request.options.work_dir / f'series_{self.study}',
             seeds=request.seeds or 1, device=request.options.device,
             configs=Path(shipped_config('configs/series')),
-            cfg_options=request.options.cfg_options)
+            cfg_options=tuple(each for each in request.options.cfg_options
+                              if each not in request.image_options))
         study = run_study(options, None, lambda line: request.console.print(line, markup=False))
         extras = [Extra(f'{self.title}: {table.title}', [each.replace('\n', ' ')
                                                          for each in table.header], table.rows)

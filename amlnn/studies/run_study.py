@@ -58,7 +58,8 @@ def run_and_report(name: str, options: SweepOptions, seeds: int | None = None,
         if smoke:
             options = _tried_out(study, options, stack)
             seeds = 1 if seeds is None else seeds
-        request = Request(options, seeds, engine, console, smoke)
+        request = Request(options, seeds, engine, console, smoke,
+                          image_options=study.smoke if smoke else ())
         results: list[Result] = []
         try:
             for part in parts:

@@ -19,7 +19,7 @@ class Study:
     write_images: Callable[[Path], Path]
     """Writes generated images in the layout of the real ones."""
     smoke: tuple[str, ...] = ()
-    """`--cfg-options` without which so few images would not do."""
+    """`--cfg-options`, of images alone, without which so few of them would not do."""
 
 
 _HELD_OUT = tuple(f'{part}_dataloader.dataset.holdout=2' for part in ('train', 'val', 'test'))

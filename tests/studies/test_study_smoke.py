@@ -10,9 +10,12 @@ import pytest
 from generated import ROOT
 
 from amlnn.config.load import load_config
-from amlnn.studies.parts import SweepPart, VotePart, ZeroShotPart
+from amlnn.studies import parts
+from amlnn.studies.parts import SeriesPart, SweepPart, VotePart, ZeroShotPart
+from amlnn.studies.run_study import run_and_report
 from amlnn.studies.table import STUDIES
 from amlnn.sweep.space import read_sweep
+from amlnn.sweep.trials import SweepOptions
 
 # What stands on the page of each: rows of its tables, and headings.
 SCRIPTS = {
@@ -55,6 +58,25 @@ def test_there_is_a_script_for_every_study_and_each_is_tested():
         text = path.read_text()
         assert text.startswith('#!/usr/bin/env bash\n') and 'study.py' in text
         assert os.access(path, os.X_OK)
+
+
+@pytest.mark.parametrize(('study', 'part'), [
+    (name, part.name) for name, study in STUDIES.items() for part in study.parts
+    if isinstance(part, SeriesPart)])
+def test_a_series_gets_no_option_of_the_generated_images(study, part, tmp_path, monkeypatch):
+    class Seen(Exception):
+        pass
+
+    def seen(options, *_):
+        raise Seen(options)
+
+    monkeypatch.setattr(parts, 'run_study', seen)
+    with pytest.raises(Seen) as raised:
+        run_and_report(study, SweepOptions(tmp_path / 'w'), smoke=True, only=[part])
+    options = raised.value.args[0].cfg_options
+    assert 'train_cfg.max_epochs=1' in options
+    for config in sorted((ROOT / 'configs/series').glob(f'study_{study}_*.py')):
+        load_config(config, list(options))
 
 
 def test_every_part_names_what_is_there():
