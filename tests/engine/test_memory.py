@@ -27,14 +27,19 @@ print(int(changed), last - first)
 """
 
 
+def numbers_of(code, environment):
+    """What a fresh interpreter prints, whose allocator only `environment` sets."""
+    clean = {name: value for name, value in os.environ.items()
+             if not name.startswith('MALLOC_') and name != 'GLIBC_TUNABLES'}
+    done = subprocess.run([sys.executable, '-c', code], env={**clean, **environment}, text=True,
+                          capture_output=True, check=True)
+    return list(map(int, done.stdout.split()))
+
+
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='of the GNU C library')
 @pytest.mark.parametrize('environment', [{}, {'MALLOC_ARENA_MAX': '8'}])
 def test_freed_memory_is_used_again_unless_the_environment_says_otherwise(environment):
-    clean = {name: value for name, value in os.environ.items()
-             if not name.startswith('MALLOC_') and name != 'GLIBC_TUNABLES'}
-    done = subprocess.run([sys.executable, '-c', CODE], env={**clean, **environment}, text=True,
-                          capture_output=True, check=True)
-    changed, page_faults = map(int, done.stdout.split())
+    changed, page_faults = numbers_of(CODE, environment)
     assert changed == (not environment)
     huge_pages = 5 * 64 // 2  # the least that the system can give five blocks in
     assert page_faults < huge_pages if changed else page_faults >= huge_pages
@@ -70,9 +75,5 @@ print(*map(training, (10, 17, 23, 31, 40)))
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='of the GNU C library')
 def test_trainings_of_growing_sizes_each_begin_with_what_the_first_began_with():
-    clean = {name: value for name, value in os.environ.items()
-             if not name.startswith('MALLOC_') and name != 'GLIBC_TUNABLES'}
-    done = subprocess.run([sys.executable, '-c', GROWTH], env=clean, text=True,
-                          capture_output=True, check=True)
-    first, *later = map(int, done.stdout.split())
-    assert max(later) - first < 32, done.stdout
+    first, *later = numbers_of(GROWTH, {})
+    assert max(later) - first < 32, (first, later)
