@@ -1,11 +1,11 @@
 """What the machine is, what it could compute, and what engines make of it: for every benchmark.
 
-python benchmarks/machine.py GIVEN.json RESULT.json
+python benchmarks/machine.py GIVEN.json RESULT.json [PAGE.md]
 
 In a process of its own, so that nothing else of a benchmark is in memory: the matrix product in
 float32, bfloat16 and 8 bits, by torch and by OpenVINO as far as they have it, the best of which is
 called the machine's peak; and images a second of a config's backbone by every engine that is there.
-`GIVEN.json` has `config`, `cfg_options` and `batch`.
+`GIVEN.json` has `config`, `cfg_options` and `batch`; `PAGE.md` gets the tables.
 """
 
 import json
@@ -122,6 +122,17 @@ def tables(parts: dict) -> str:
     return '\n'.join(lines)
 
 
+def page_of(parts: dict, config: str, batch: int) -> str:
+    """The tables under a title that says what they are of."""
+    return '\n'.join([
+        f'# Engines for the backbone of {config}', '',
+        'Written by `python benchmarks/machine.py GIVEN.json RESULT.json PAGE.md`.', '',
+        f'{described(parts)}.', '', f'Batch {batch}, random images of the size of the config; '
+        f'decoding and augmentation take {1e3 * parts["decode"]:.1f} ms of one core an image. '
+        'On a GPU torch rounds what convolutions in fp32 multiply to TF32, and of its matrix '
+        'product nothing.', '', tables(parts)]) + '\n'
+
+
 def measure(config: Path, options: list[str], out: Path, batch: int) -> dict:
     """Measure in a process of its own; see the top."""
     out.mkdir(parents=True, exist_ok=True)
@@ -211,11 +222,16 @@ def engines(model, device: str, batch: int, side: int) -> dict[str, float]:
         return run
 
     precisions = ('fp32', 'bf16') if has_fast_bfloat16(device) else ('fp32', )
-    builders = {}
+    builders: dict[str, Callable] = {}
     for precision in precisions:
         builders[f'torch {precision}'] = lambda given=precision: own(given)
         builders[f'torch-folded {precision}'] = lambda given=precision: Trunk(
-            model, precision=given)
+            model, precision=given, graphs=False)
+        if device == 'cuda':
+            builders[f'torch-folded, CUDA graphs {precision}'] = lambda given=precision: Trunk(
+                model, precision=given)
+            builders[f'torch-folded, compiled {precision}'] = lambda given=precision: Trunk(
+                model, precision=given, compile=True)
         if device == 'cpu' and openvino_version():
             builders[f'openvino {precision}'] = lambda given=precision: OpenVINOTrunk(
                 model, precision=given)
@@ -225,6 +241,8 @@ def engines(model, device: str, batch: int, side: int) -> dict[str, float]:
     rates = {}
     for name, build in builders.items():
         run = build()
+        for _ in range(3):  # a graph is captured in the third call
+            run(images)
         rates[name] = batch / best(lambda run=run: run(images), 5, wait)
     return rates
 
@@ -237,7 +255,7 @@ def main() -> None:
     from amlnn.config.load import load_config
     from amlnn.engine.device import choose_device, device_name
     from amlnn.engine.kinds import in_scope, open_task
-    given, result = map(Path, sys.argv[1:])
+    given, result, *pages = map(Path, sys.argv[1:])
     wanted = json.loads(given.read_text())
     device = choose_device('auto')
     loaded = load_config(Path(wanted['config']), [*wanted['cfg_options'],
@@ -254,11 +272,14 @@ def main() -> None:
             model.eval()
             model.backbone(torch.randn(1, 3, side, side, device=device))
         rates = engines(model, device, wanted['batch'], side)
-    result.write_text(json.dumps({
+    parts = {
         'processor': processor(), 'versions': versions(), 'device': device_name(device),
         'threads': torch.get_num_threads(), 'precision': task.plan.precision,
         'peaks': peaks(device, 8192 if device == 'cuda' else 4096),
-        'flops': counter.get_total_flops(), 'decode': decoding, 'engines': rates}, indent=1))
+        'flops': counter.get_total_flops(), 'decode': decoding, 'engines': rates}
+    result.write_text(json.dumps(parts, indent=1))
+    for page in pages:
+        page.write_text(page_of(parts, Path(wanted['config']).stem, wanted['batch']))
 
 
 if __name__ == '__main__':

@@ -11,7 +11,7 @@ from amlnn.engine.processes import processes
 from amlnn.errors import ConfigError
 from amlnn.records import device_of_several
 
-__all__ = ['choose_device', 'device_name', 'set_environment']
+__all__ = ['choose_device', 'device_name', 'finish_queued', 'set_environment']
 
 
 def choose_device(name: str) -> str:
@@ -38,6 +38,12 @@ def device_name(device: str) -> str:
     name = torch.cuda.get_device_name() if device == 'cuda' else 'cpu'
     count = processes().count
     return name if count == 1 else device_of_several(name, count)
+
+
+def finish_queued() -> None:
+    """Wait until a GPU has done what it was given, before a clock is read."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
 
 
 def set_environment(section: dict) -> None:

@@ -18,6 +18,7 @@ from mmengine.optim import build_optim_wrapper
 from torch import Tensor, nn
 
 from amlnn.data.images.views import View
+from amlnn.engine.device import finish_queued
 from amlnn.engine.images.evaluation import is_plain
 from amlnn.engine.images.feature_pass import FeaturePass
 from amlnn.engine.images.loaders import build_loader
@@ -243,12 +244,12 @@ class Splits:
 def _seconds(run: Callable[[], object]) -> float:
     """The fastest of a few runs, after one that is not timed."""
     run()
+    finish_queued()
     fastest, began = float('inf'), time.perf_counter()
     for _ in range(_REPEATS):
         begin = time.perf_counter()
         run()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+        finish_queued()
         fastest = min(fastest, time.perf_counter() - begin)
         if time.perf_counter() - began > _SECONDS:
             break

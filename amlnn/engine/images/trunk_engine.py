@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 import amlnn
 from amlnn.data.images.views import View
+from amlnn.engine.device import finish_queued
 from amlnn.engine.images.int8 import calibration_images, judge
 from amlnn.engine.plan import Plan
 from amlnn.engine.processes import processes
@@ -250,7 +251,8 @@ def trunk_words(model: nn.Module, trunk: Trunk, split: int, precision: str, said
     last = 'the whole backbone' if split == len(stages) else \
         f'the stages to {stages[split - 1].name}'
     folded = f', {trunk.folded} batch norms folded' if trunk.folded else ''
-    return f'trunk: {last} in {precision}{folded}{f", {said}" if said else ""}'
+    graphs = ', in CUDA graphs' if trunk.graphed else ''
+    return f'trunk: {last} in {precision}{folded}{graphs}{f", {said}" if said else ""}'
 
 
 def images_per_second(trunks: dict[str, Trunk], images_BCHW: Tensor) -> dict[str, float]:
@@ -259,10 +261,12 @@ def images_per_second(trunks: dict[str, Trunk], images_BCHW: Tensor) -> dict[str
     spent = dict.fromkeys(trunks, 0.0)
     for trunk in trunks.values():
         trunk(images_BCHW)
+    finish_queued()
     for name in [*trunks, *trunks]:
         began = time.perf_counter()
         while (seconds := time.perf_counter() - began) < _SECONDS:
             trunks[name](images_BCHW)
+            finish_queued()
             done[name] += len(images_BCHW)
         spent[name] += seconds
     return {name: done[name] / spent[name] for name in trunks}
