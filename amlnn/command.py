@@ -1,21 +1,24 @@
 """How every command of the project is called, parses, fails and ends."""
 
 import argparse
+import atexit
 import errno
 import os
 import re
 import shlex
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from amlnn.errors import AmlnnError, Terminated, UsageError
 from amlnn.signals import raise_on_sigterm
 
 __all__ = ['CONSOLE', 'SYSTEM_LIBRARIES', 'SYSTEM_PACKAGES', 'TOOLS', 'CommandParser', 'InsteadOf',
-           'as_called', 'command_line', 'example_as_called', 'process_line', 'run_command',
-           'shipped_config', 'through_console', 'told']
+           'as_called', 'command_line', 'end_process', 'example_as_called', 'process_line',
+           'run_command', 'shipped_config', 'through_console', 'told']
 
 TOOLS = {
     'start': 'tools/start.py',
@@ -213,6 +216,22 @@ def run_command(parser: CommandParser, main: Callable[[argparse.Namespace], int 
             f'`{report}` says what is needed to find it, please send it' if report
             else 'run again with --traceback and report what it shows'), file=sys.stderr)
         return 1
+
+
+def end_process(status: int) -> NoReturn:
+    """End the process with a status, once all is done that was left for its end.
+
+    Python would then take apart all that was imported, which takes a second for torch.
+    """
+    left = [each for each in threading.enumerate() if not each.daemon]
+    if left == [threading.main_thread()]:
+        atexit._run_exitfuncs()
+        with suppress(OSError, ValueError):  # else Python says what is wrong with them
+            for stream in (sys.stdout, sys.stderr):
+                if stream is not None:
+                    stream.flush()
+            os._exit(status)
+    sys.exit(status)
 
 
 # What the system refuses, and what to do about it.

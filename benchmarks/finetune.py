@@ -22,6 +22,7 @@ import re
 import statistics
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from finetune_peers import BATCH, time_by_hand, time_peer, time_timm, total_peer
@@ -39,8 +40,10 @@ from machine import (
     timed,
 )
 
+INT8 = 'everything frozen, V = epochs, trunk in int8'  # where NNCF is installed
 CASES = {  # name: (amlnn's config, MMPretrain's frozen_stages, amlnn's views)
     'everything frozen, V = epochs': ('resnet50_frozenall', 4, None),
+    INT8: ('resnet50_frozenall', 4, None),
     'everything frozen, V = 4': ('resnet50_frozenall', 4, 4),
     'three stages frozen, V = epochs': ('resnet50_frozen3', 3, None),
     'three stages frozen, V = 4': ('resnet50_frozen3', 3, 4),
@@ -92,11 +95,14 @@ def seconds_of(run: Path, wall: float, views: int | None) -> dict[str, float]:
             'engine': record['trunk_engine'] or 'none'}
 
 
-def time_ours(args, sizes, config: str, views: int | None, out: Path) -> dict[str, float]:
+def time_ours(args, sizes, case: str, out: Path) -> dict[str, float]:
     """amlnn: the same, with epochs that read features apart from those that compute them."""
-    folder = emptied(out / f'amlnn_{config}_views{views or "epochs"}')
+    config, _, views = CASES[case]
+    folder = emptied(out / f'amlnn_{config}_views{views or "epochs"}{"_int8" * (case == INT8)}')
     measured = views and 2  # two epochs compute, two read
     options = arguments_of_ours(args, sizes, measured, 4 if views else 2)
+    if case == INT8:
+        options += ['execution.trunk_engine=openvino', 'execution.trunk_precision=int8']
     wall = timed([sys.executable, str(ROOT / 'tools/train.py'), str(ROOT / f'configs/{config}.py'),
                   '--pretrained', str(args.weights.resolve()), '--work-dir', str(folder / 'runs'),
                   '--cfg-options', *options],
@@ -179,10 +185,12 @@ def compare(args, sizes) -> list[dict]:
             f'{name} {each:8,.0f} s, {each / ours:6.1f} x' for name, each in seconds.items()),
             flush=True)
 
-    for case, (config, frozen, views) in CASES.items():
+    for case, (_, frozen, views) in CASES.items():
+        if case == INT8 and find_spec('nncf') is None:
+            continue
         if frozen not in peers:
             peers[frozen] = time_peers(args, sizes, frozen)
-        times = time_ours(args, sizes, config, views, args.out)
+        times = time_ours(args, sizes, case, args.out)
         add(case, peers[frozen], total_ours(times, sizes, args.epochs, views), 1, times)
         reading = f', {1 / times["read"]:,.0f} reading' if views else ''
         print(f'    amlnn: {1 / times["train"]:.1f} img/s computing{reading}, validating '

@@ -3,10 +3,8 @@
 python tools/backtest.py configs/series/own_ridge.py configs/series/own.py --data my.csv
 """
 
-import sys
-
-from amlnn.command import run_command
+from amlnn.command import end_process, run_command
 from amlnn.commands.backtest import main, parser
 
 if __name__ == '__main__':
-    sys.exit(run_command(parser(), main))
+    end_process(run_command(parser(), main))

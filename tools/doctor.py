@@ -3,10 +3,8 @@
 python tools/doctor.py data/raw/flowers --out reports/doctor
 """
 
-import sys
-
-from amlnn.command import run_command
+from amlnn.command import end_process, run_command
 from amlnn.commands.doctor import main, parser
 
 if __name__ == '__main__':
-    sys.exit(run_command(parser(), main))
+    end_process(run_command(parser(), main))

@@ -3,10 +3,8 @@
 python tools/predict.py CONFIG CHECKPOINT photos/
 """
 
-import sys
-
-from amlnn.command import run_command
+from amlnn.command import end_process, run_command
 from amlnn.commands.predict import main, parser
 
 if __name__ == '__main__':
-    sys.exit(run_command(parser(), main))
+    end_process(run_command(parser(), main))

@@ -3,10 +3,8 @@
 python tools/report.py work_dirs/resnet50_baseline work_dirs/resnet50_frozen3 --out reports/flowers
 """
 
-import sys
-
-from amlnn.command import run_command
+from amlnn.command import end_process, run_command
 from amlnn.commands.report import main, parser
 
 if __name__ == '__main__':
-    sys.exit(run_command(parser(), main))
+    end_process(run_command(parser(), main))

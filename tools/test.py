@@ -3,10 +3,8 @@
 python tools/test.py configs/resnet50_frozen3.py work_dirs/resnet50_frozen3/latest/best.pth
 """
 
-import sys
-
-from amlnn.command import run_command
+from amlnn.command import end_process, run_command
 from amlnn.commands.test import main, parser
 
 if __name__ == '__main__':
-    sys.exit(run_command(parser(), main))
+    end_process(run_command(parser(), main))

@@ -8,6 +8,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +28,10 @@ _PACKAGES = (
     ('torch', 'torch', ('optim', 'nn/modules', 'utils/data', 'nn/parallel', 'distributed/optim')),
     ('torchvision', 'torchvision', ('transforms/transforms.py', 'transforms/autoaugment.py')),
 )
+
+# Files of a package from which on only those are read that register something: all of torch, which
+# `custom_imports` may well name, takes half a minute to parse.
+_LARGE = 500
 
 
 def read_modules(own: tuple[OwnModule, ...] = ()) -> dict[str, Module]:
@@ -146,7 +151,16 @@ def _own_modules(name: str, beside: OwnModule) -> dict[str, Module]:
     path = path.joinpath(*inner)
     if path.with_suffix('.py').is_file() and inner:
         return {name: scan_module(path.with_suffix('.py'), name)}
-    return {dotted: scan_module(file, dotted) for dotted, file in _files(path, name)}
+    files = list(_files(path, name))
+    if len(files) > _LARGE:
+        files = [each for each in files if _registers(each[1])]
+    return {dotted: scan_module(file, dotted) for dotted, file in files}
+
+
+def _registers(file: Path) -> bool:
+    with suppress(OSError):
+        return b'register_module' in file.read_bytes()
+    return False
 
 
 def _files(path: Path, name: str) -> Iterator[tuple[str, Path]]:

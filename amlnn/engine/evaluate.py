@@ -28,6 +28,7 @@ from amlnn.engine.run.folder import (
 from amlnn.engine.run.resume import change_of
 from amlnn.engine.task import Task
 from amlnn.engine.weights import PRETRAINED, Weights
+from amlnn.engine.workers import end_workers
 from amlnn.errors import ConfigError, DataError
 from amlnn.records import TestRecord, write_record
 
@@ -86,6 +87,7 @@ def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord
             return record
         task.complete(record, result, model, loader, weights, options, console)
         further = _explained(task, result, model, loader, console) if options.explain else {}
+        end_workers(loader)
     folder = options.into or _folder(task, model, {split: result.samples}, options)
     folder.mkdir(parents=True, exist_ok=True)
     record.checkpoint = name_within(folder, options.checkpoint)

@@ -22,6 +22,7 @@ from amlnn.engine.rehearsal import as_config_error, kept_generators
 from amlnn.engine.run.progress import TrainingProgress
 from amlnn.engine.seeding import seed_epoch
 from amlnn.engine.task import Task
+from amlnn.engine.workers import end_workers
 from amlnn.errors import ConfigError, RunFailed, UsageError
 from amlnn.formulas.rate_range import DIVERGED, RateRange, RunningMean, rising_rates
 
@@ -116,6 +117,7 @@ def find_rate(loaded: LoadedConfig, device: str, ramp: Ramp, console: Console,
         try:
             return _Finder(task, model, loader, path, ramp, console).find()
         finally:
+            end_workers(loader)
             if path:
                 path.close()
 

@@ -48,6 +48,7 @@ from amlnn.engine.run.resume import NothingToResume, RunPlace, StoredRun, find_r
 from amlnn.engine.run.shared_steps import several_notes
 from amlnn.engine.seeding import seed_epoch
 from amlnn.engine.task import Task
+from amlnn.engine.workers import end_workers
 from amlnn.errors import UsageError
 from amlnn.records import EpochRecord, RunRecord, process_count
 from amlnn.signals import signals_wait
@@ -330,8 +331,7 @@ class Training:
         runner.train()
         runner.renew_predictions()
         runner.close()
-        if self.path:
-            self.path.close()
+        self._let_go()
 
     def finish(self) -> None:
         """Record that it came to its end, or to that of a hook that was asked."""
@@ -358,12 +358,20 @@ class Training:
         """Record that it failed; what to raise."""
         self.progress.stop()
         self.reserve.give_back()
+        self._let_go()
         failure = explained(self.task, self.place.folder, self.recorder.record, error)
         try:
             self.recorder.finish('failed', f'{type(failure).__name__}: {failure}')
         except OSError as another:  # the disk takes nothing at all
             self._warn(f'`{self.place.folder / "run.json"}` could not be written: {another}')
         return failure
+
+    def _let_go(self) -> None:
+        """Of workers and caches: another training may follow in this process."""
+        for loader in self.loaders.values():
+            end_workers(loader)
+        if self.path:
+            self.path.close()
 
     def _warn(self, text: str) -> None:
         say(self.console, text, 'note')

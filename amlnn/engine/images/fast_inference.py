@@ -200,7 +200,7 @@ def _still(model: nn.Module) -> nn.Module:
 class _OwnForward:
     """The model's own backbone, to be measured beside trunks."""
 
-    engine, folded = 'torch', 0
+    engine, folded, graphed = 'torch', 0, False
 
     def __init__(self, model: nn.Module, context: Callable):
         self.model, self.context = model, context

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from amlnn.data.cache.feature_store import FeatureStore
 from amlnn.data.images.views import View
+from amlnn.engine.workers import end_workers
 from amlnn.quiet import quiet_imports
 
 with quiet_imports():
@@ -71,6 +72,10 @@ class FeatureLoader:
                 yield from self._with_images(chain([(batch, places)], planned))
             else:
                 yield _together(self._read(batch, []))
+
+    def end_workers(self) -> None:
+        """End the processes that load images."""
+        end_workers(self._images)
 
     def _planned(self) -> Iterator[Planned]:
         """Each batch and what is to be computed of it, as it comes: there may be millions."""

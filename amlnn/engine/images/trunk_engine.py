@@ -49,6 +49,9 @@ _IMAGES = 8  # that engines are checked and measured on
 _SECONDS = 0.5  # of each engine's turn; each has two
 _CACHE = 'trunk_engines'
 
+_MARGIN = 1.05
+"""So many times as fast as torch another engine has to be: converting takes seconds at a start."""
+
 
 class Images(Protocol):
     """What a trunk will compute, as far as an engine is chosen by it."""
@@ -216,7 +219,7 @@ class TrunkChoice:
                 wrong.append(unfit.message)
         if len(right) > 1:
             rates = images_per_second({each: self._trunk(each) for each in right}, first)
-            engine = max(rates, key=rates.__getitem__)
+            engine = max(rates, key=lambda each: rates[each] * (_MARGIN if each == right[0] else 1))
             shown = ', '.join(f'{each} {rate:.1f}' for each, rate in rates.items())
             said = f'by {engine} ({"; ".join([f"images a second here: {shown}", *wrong])})'
         else:

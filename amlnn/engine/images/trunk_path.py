@@ -14,7 +14,6 @@ from mmengine.hooks import EMAHook
 from torch import nn
 from torch.utils.data import DataLoader
 
-from amlnn.data.cache.feature_store import FeatureStore
 from amlnn.data.images.views import View
 from amlnn.engine.images.evaluation import is_plain, predict_from
 from amlnn.engine.images.feature_loader import FeatureLoader
@@ -23,6 +22,7 @@ from amlnn.engine.images.trunk_engine import TrainingImages, TrunkChoice, trunk_
 from amlnn.engine.images.trunk_refusals import refuse_too_large, why_not_trained
 from amlnn.engine.plan import Plan
 from amlnn.engine.run.loops import EpochTrainLoop
+from amlnn.engine.workers import end_workers
 from amlnn.errors import ConfigError
 from amlnn.models.images.trunk import Trunk, extract_from, split_point, why_not
 from amlnn.quiet import quiet_imports
@@ -45,7 +45,7 @@ class TrunkPath:
     keep: bool
     """Write training features: views come again, or another trial will read them."""
     notes: list[str] = field(default_factory=list)
-    stores: list[FeatureStore] = field(default_factory=list)
+    loaders: list['FeatureLoader'] = field(default_factory=list)
 
     @classmethod
     def plan(cls, plan: Plan, model: nn.Module, loaders: dict | None = None) -> 'TrunkPath | None':
@@ -108,14 +108,15 @@ class TrunkPath:
         section = plan.config[f'{part}_dataloader']['dataset']
         store = StoredTrunk(plan, self.model, self.trunk, self.split).store(
             section, images.dataset, self._shape(images), views, warn)
-        self.stores.append(store)
-        return FeatureLoader(self.features, self.label, images, store,
-                             keep=self.keep or not training)
+        self.loaders.append(FeatureLoader(self.features, self.label, images, store,
+                                          keep=self.keep or not training))
+        return self.loaders[-1]
 
     def close(self) -> None:
-        """Let go of the caches, so that others may delete them."""
-        for store in self.stores:
-            store.close()
+        """Let go of the caches, so that others may delete them, and of workers."""
+        for loader in self.loaders:
+            loader.store.close()
+            end_workers(loader)
 
     def train_loop(self, *arguments, **options) -> 'TrunkTrainLoop':
         """The training loop of the fast path."""

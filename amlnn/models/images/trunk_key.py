@@ -1,6 +1,7 @@
 """What tells the output of one trunk from that of another."""
 
 import hashlib
+import sys
 
 import torch
 from torch import nn
@@ -41,7 +42,7 @@ def trunk_key(model: nn.Module, split: int, precision: str, fold: bool) -> str:
     add(precision, fold, device, torch.get_float32_matmul_precision(),
         torch.backends.cudnn.conv.fp32_precision,  # type: ignore[attr-defined]  # no stub
         is_channels_last(backbone))
-    add(takes_neck(model, split, len(stages)), _structure(backbone))
+    add(takes_neck(model, split, len(stages)), _structure(backbone), _versions(backbone))
     for stage in stages[:split]:
         add(stage.name, stage.modules, getattr(stage.forward, '__qualname__', None))
         if stage.span is not None:
@@ -54,6 +55,13 @@ def trunk_key(model: nn.Module, split: int, precision: str, fold: bool) -> str:
                 values = tensor.detach().cpu().contiguous()
                 digest.update(values.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
+
+
+def _versions(backbone: nn.Module) -> list:
+    """Of the packages whose modules it has, timm say, as far as they tell them."""
+    packages = {type(module).__module__.partition('.')[0] for module in backbone.modules()}
+    return sorted((name, str(getattr(sys.modules.get(name), '__version__', '')))
+                  for name in packages)
 
 
 def _structures_around(backbone: nn.Module, stage: Stage) -> list:
