@@ -5,6 +5,7 @@ it. So a folder is this user's, no link, and closed to others (mode 0700), and i
 without following links; what is otherwise is not used, in one line.
 """
 
+import hashlib
 import os
 import stat
 import sys
@@ -15,6 +16,7 @@ __all__ = ['cache_folder', 'not_private', 'open_private', 'private_folder', 'rea
            'read_cached_bytes', 'write_cached', 'write_cached_bytes']
 
 _PRIVATE = 0o700
+_DIGEST = 32  # bytes
 _warned: set[str] = set()
 
 
@@ -100,14 +102,21 @@ def read_cached(kind: str, name: str) -> str | None:
         kind: A folder of the cache: 'signatures', say.
         name: Of a file in it.
     """
-    found = read_cached_bytes(kind, name)
+    found = _read(kind, name)
     with suppress(UnicodeError):
         return None if found is None else found.decode('utf-8')
     return None
 
 
 def read_cached_bytes(kind: str, name: str) -> bytes | None:
-    """The same of bytes."""
+    """The same of bytes, which are as they were written, or None."""
+    found = _read(kind, name)
+    if found is None or hashlib.sha256(found[_DIGEST:]).digest() != found[:_DIGEST]:
+        return None
+    return found[_DIGEST:]
+
+
+def _read(kind: str, name: str) -> bytes | None:
     folder = cache_folder()
     if not _usable(folder, kind):
         return None
@@ -119,11 +128,11 @@ def read_cached_bytes(kind: str, name: str) -> bytes | None:
 
 def write_cached(kind: str, name: str, text: str) -> None:
     """Keep a text under a name. Where that cannot be done, it costs time and nothing else."""
-    write_cached_bytes(kind, name, text.encode('utf-8'))
+    _write(kind, name, text.encode('utf-8'))
 
 
 def write_cached_bytes(kind: str, name: str, content: bytes, most: int | None = None) -> None:
-    """The same of bytes.
+    """The same of bytes, with a digest of them.
 
     Args:
         kind: A folder of the cache.
@@ -131,6 +140,10 @@ def write_cached_bytes(kind: str, name: str, content: bytes, most: int | None = 
         content: Of the file.
         most: So many files are left in the folder, those that were written last.
     """
+    _write(kind, name, hashlib.sha256(content).digest() + content, most)
+
+
+def _write(kind: str, name: str, content: bytes, most: int | None = None) -> None:
     from amlnn.atomic import replacing
     folder = cache_folder()
     if _usable(folder, kind):

@@ -211,8 +211,8 @@ def markdown(args, sizes, rows: list[dict], parts: dict) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row['seconds']))
     lines = [
         '# Fine-tuning ResNet50: seconds beside others', '',
-        'Written by `python benchmarks/finetune.py DATA --weights FILE --record '
-        'benchmarks/finetune.md`.', '', f'{described(parts)}.', '',
+        'Written by `python benchmarks/finetune.py DATA --weights FILE --peers --timm-train FILE '
+        '--record FILE`.', '', f'{described(parts)}.', '',
         'All sides ran one after the other on this machine, amlnn in '
         f'{parts["precision"]}, on the same {args.images} images at 224 pixels, batch {BATCH}; '
         f'seconds are those of {args.epochs} epochs of {images}, extrapolated from what was run.',

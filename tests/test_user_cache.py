@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from amlnn.user_cache import cache_folder, read_cached, write_cached
+from amlnn.user_cache import (
+    cache_folder,
+    read_cached,
+    read_cached_bytes,
+    write_cached,
+    write_cached_bytes,
+)
 
 
 @pytest.fixture
@@ -45,6 +51,19 @@ def test_what_was_kept_is_read_from_folders_that_are_closed_to_others(cache):
     write_cached('kind', 'name', 'täxt')
     assert read_cached('kind', 'name') == 'täxt'
     assert mode(cache) == mode(cache / 'kind') == 0o700
+
+
+@pytest.mark.parametrize('damage', [
+    lambda content: b'', lambda content: content[:20], lambda content: content[:-1],
+    lambda content: bytes([content[0] ^ 1]) + content[1:],
+    lambda content: content[:-2] + bytes([content[-2] ^ 8]) + content[-1:]],
+    ids=['empty', 'within the digest', 'cut', 'a bit of the digest', 'a bit of the content'])
+def test_bytes_that_are_not_what_was_written_are_not_given(cache, damage):
+    write_cached_bytes('kind', 'name', b'content')
+    assert read_cached_bytes('kind', 'name') == b'content'
+    path = cache / 'kind' / 'name'
+    path.write_bytes(damage(path.read_bytes()))
+    assert read_cached_bytes('kind', 'name') is None
 
 
 def test_a_folder_of_an_earlier_version_that_others_may_read_is_closed(cache):

@@ -44,7 +44,13 @@ class Request:
     image: Path | None = None
     """Whose ten best classes are listed; None takes one of the data set's."""
     image_options: tuple[str, ...] = ()
-    """Of the options' `cfg_options`, those that say something of images alone."""
+    """Further overrides of configs of images."""
+
+    @property
+    def of_images(self) -> SweepOptions:
+        """The options of a part about images."""
+        return replace(self.options,
+                       cfg_options=(*self.image_options, *self.options.cfg_options))
 
 
 @dataclass
@@ -94,7 +100,7 @@ class SweepPart(Part):
 
     def run(self, request: Request, before: Sequence[Result]) -> Result:
         """See `Part`."""
-        found = run_sweep(self.sweep(request), request.options, request.console, request.engine)
+        found = run_sweep(self.sweep(request), request.of_images, request.console, request.engine)
         for summary in found.summaries:
             summary.title = self.title
         extras = []
@@ -140,7 +146,7 @@ class ZeroShotPart(Part):
 
 def _evaluated(config: Path, request: Request) -> StoredRun:
     """The run folder of a model that was evaluated as it is; found again where there is one."""
-    options = request.options
+    options = request.of_images
     given = [*options.cfg_options, *data_option(options.data)]
     loaded = load_config(config, given)
     folder = options.work_dir / config.stem
@@ -163,7 +169,7 @@ def _listing(config: Path, run: StoredRun, request: Request) -> list[list[str]]:
     image = request.image or Path(root or '') / str(stored.ids[0])
     if not image.is_file():
         return []
-    given = [*request.options.cfg_options, *data_option(request.options.data)]
+    given = [*request.of_images.cfg_options, *data_option(request.options.data)]
     loaded = load_config(config, given)
     lines = predict(PredictOptions(
         loaded, checkpoint=Path('pretrained'), inputs=[str(image)], topk=10, json=True,
@@ -185,8 +191,7 @@ class SeriesPart(Part):
             self.study, request.options.work_dir / f'series_{self.study}',
             seeds=request.seeds or 1, device=request.options.device,
             configs=Path(shipped_config('configs/series')),
-            cfg_options=tuple(each for each in request.options.cfg_options
-                              if each not in request.image_options))
+            cfg_options=tuple(request.options.cfg_options))
         study = run_study(options, None, lambda line: request.console.print(line, markup=False))
         extras = [Extra(f'{self.title}: {table.title}', [each.replace('\n', ' ')
                                                          for each in table.header], table.rows)

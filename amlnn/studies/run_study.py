@@ -82,7 +82,7 @@ def _tried_out(study: Study, options: SweepOptions, stack: ExitStack) -> SweepOp
         options = replace(options, data=study.write_images(folder / 'images'))
     return replace(options, pretrained=options.pretrained or 'none',
                    work_dir=options.work_dir.with_name(f'{options.work_dir.name}_smoke'),
-                   cfg_options=(*_SMOKE, *study.smoke, *options.cfg_options))
+                   cfg_options=(*_SMOKE, *options.cfg_options))
 
 
 def _print(result: Result, console: Console) -> None:

@@ -216,6 +216,16 @@ class ViewSampler:
         self.views = views
         self.share = Share(**share) if share else None
         self.epoch = 0
+        self._idle = False
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        """Within it nothing is asked for, by a loader that is to start its workers."""
+        self._idle = True
+        try:
+            yield
+        finally:
+            self._idle = False
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order and the views of an epoch, counted from 0."""
@@ -224,6 +234,8 @@ class ViewSampler:
             self.sampler.set_epoch(epoch)
 
     def __iter__(self) -> Iterator[View]:
+        if self._idle:
+            return iter(())
         if self.share is None:
             return self._all()
         # Of a sampler that draws from the process's own generators, all processes have to see the

@@ -1,18 +1,18 @@
 """Where on disk the features of a trunk are: by all that they depend on."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from amlnn.config.own_modules import belonging, content_hash, custom_modules
 from amlnn.config.resolved import resolved_text
 from amlnn.data.cache.cache_folder import cache_root
 from amlnn.data.cache.feature_store import FeatureStore
 from amlnn.data.images.layout import Layout
 from amlnn.data.images.pixels import READING
+from amlnn.engine.images.own_code import own_code
 from amlnn.engine.plan import Plan
 from amlnn.engine.run.versions import vision_versions
 from amlnn.models.images.trunk import Trunk
@@ -62,35 +62,7 @@ class StoredTrunk:
                 'preprocessor': repr(preprocessor),
                 'mean': _numbers(preprocessor, 'mean'), 'std': _numbers(preprocessor, 'std'),
                 'data': _content(dataset, ids), 'reading': READING, 'versions': vision_versions(),
-                **_own_code(plan.config, [*_inside(self.model), *_inside(dataset)])}
-
-
-_HOLDING = ('dataset', 'datasets', 'pipeline', 'transforms')
-
-
-def _inside(part) -> Iterator[object]:
-    """What computes: a model but for its head, or data sets and transforms in each other."""
-    yield part
-    if isinstance(part, nn.Module):
-        for name, child in part.named_children():
-            if name != 'head':
-                yield from child.modules()
-        return
-    for held in (getattr(part, name, None) for name in _HOLDING):
-        for each in held if isinstance(held, list | tuple) else (held, ):
-            if each is not None:
-                yield from _inside(each)
-
-
-def _own_code(config: Mapping, parts: Sequence[object]) -> dict:
-    """Hashes of a user's own modules that parts are of; nothing where there are none."""
-    tops = {base.__module__.partition('.')[0] for part in parts for base in type(part).__mro__}
-    hashes = {}
-    for module in custom_modules(config):
-        paths = belonging(module)
-        if tops & {path.stem for path in paths}:
-            hashes |= {path.name: content_hash(path) for path in paths}
-    return {'own_code': hashes} if hashes else {}
+                **own_code(plan.config, self.model, dataset)}
 
 
 def _numbers(module: nn.Module, name: str) -> list[float] | None:

@@ -24,12 +24,13 @@ import amlnn
 from amlnn.data.images.views import View
 from amlnn.engine.device import finish_queued
 from amlnn.engine.images.int8 import calibration_images, judge
+from amlnn.engine.images.own_code import own_code
 from amlnn.engine.plan import Plan
 from amlnn.engine.processes import processes
 from amlnn.engine.rehearsal import kept_generators
 from amlnn.errors import ConfigError, UsageError
 from amlnn.models.images.calls import in_eval_mode
-from amlnn.models.images.int8_trunk import Int8Trunk
+from amlnn.models.images.int8_trunk import Int8Trunk, KeptModel
 from amlnn.models.images.openvino_trunk import OpenVINOTrunk, Unfit
 from amlnn.models.images.stages import list_stages, run_stages
 from amlnn.models.images.stages_trunk import Int8StagesTrunk, OpenVINOStagesTrunk, StagesTrunk
@@ -37,7 +38,12 @@ from amlnn.models.images.trunk import Trunk
 from amlnn.models.images.trunk_key import trunk_key
 from amlnn.models.multiplications import multiplications
 from amlnn.openvino_library import nncf_version, openvino_version
-from amlnn.user_cache import read_cached, write_cached
+from amlnn.user_cache import (
+    read_cached,
+    read_cached_bytes,
+    write_cached,
+    write_cached_bytes,
+)
 
 __all__ = ['TrainingImages', 'TrunkChoice', 'images_per_second', 'is_much', 'trunk_words']
 
@@ -48,6 +54,7 @@ converting and measuring take ten seconds."""
 _IMAGES = 8  # that engines are checked and measured on
 _SECONDS = 0.5  # of each engine's turn; each has two
 _CACHE = 'trunk_engines'
+_INT8, _MODELS = 'int8_models', 4  # so many are kept: of ResNet50's 25 MB each
 
 _MARGIN = 1.05
 """So many times as fast as torch another engine has to be: converting takes seconds at a start."""
@@ -162,12 +169,30 @@ class TrunkChoice:
         if why:
             raise ConfigError(f"`execution.trunk_precision` is 'int8', and {why}",
                               hint="pip install 'amlnn[int8]', on a CPU; or leave it out")
-        name = Int8Trunk.engine
+        name, kept_as = Int8Trunk.engine, self._int8_name(images)
+        trunk = self._trunk(name)
+        trunk.kept = KeptModel(
+            lambda: read_cached_bytes(_INT8, f'{kept_as}.model'),
+            lambda content: write_cached_bytes(_INT8, f'{kept_as}.model', content, _MODELS))
         if self.plan.begun_engine:  # judged before it began
             return name, 'by openvino in int8, as it began'
-        trunk = self._trunk(name)
         self._convert(name, images)
-        return name, f'by openvino in int8 ({judge(trunk, *images.calibration)})'
+        verdict = read_cached(_CACHE, kept_as)
+        if verdict is None:
+            verdict = judge(trunk, *images.calibration)
+            write_cached(_CACHE, kept_as, verdict)
+        return name, f'by openvino in int8 ({verdict})'
+
+    def _int8_name(self, images: Images) -> str:
+        """Of what calibrating and judging give, by all that they depend on."""
+        calibration, others, labels = images.calibration
+        pixels = [hashlib.sha256(each.contiguous().numpy()).hexdigest()
+                  for each in (calibration, others)]
+        facts = [amlnn.__version__, torch.__version__, openvino_version(), nncf_version(), pixels,
+                 labels, self.split, self.every_stage, self.plan.precision, _processor(),
+                 trunk_key(self.model, self.split, self.plan.precision, True),
+                 own_code(self.plan.config, self.model)]
+        return hashlib.sha256(repr(facts).encode()).hexdigest()
 
     def _why_torch(self) -> str:
         """Why nothing but torch can compute here, in words, or ''."""
@@ -239,7 +264,8 @@ class TrunkChoice:
         facts = [_processor(), torch.get_num_threads(), amlnn.__version__, torch.__version__,
                  openvino_version(), engines, tuple(images_BCHW.shape),
                  trunk_key(self.model, self.split, self.plan.precision, True),
-                 *(['every stage'] if self.every_stage else [])]
+                 *(['every stage'] if self.every_stage else []),
+                 own_code(self.plan.config, self.model)]
         return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 

@@ -8,6 +8,7 @@ from mmengine.runner import EpochBasedTrainLoop, ValLoop
 
 from amlnn.engine.run.partial import StepStop, skip_batches
 from amlnn.engine.run.taking_up import taking_up
+from amlnn.engine.workers import start_workers
 from amlnn.registry import VALIDATION_LOSS
 
 __all__ = ['EpochTrainLoop', 'EvaluationLoop']
@@ -52,6 +53,8 @@ class EpochTrainLoop(EpochBasedTrainLoop):
         if part:
             skip_batches(self.dataloader, part['batches'])
         batches, done = iter(self.dataloader), 0
+        if runner.val_loop is not None:
+            start_workers(runner.val_loop.dataloader)
         if part:
             done = runner.take_up_part(part)
         with StepStop(runner.is_worth_saving) as stop:

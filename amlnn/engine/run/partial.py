@@ -100,6 +100,8 @@ def skip_batches(loader, count: int) -> None:
     # PyTorch allows no other batch sampler in a loader that is built, and asks this one anew in
     # every pass.
     object.__setattr__(loader, 'batch_sampler', _FromBatch(loader.batch_sampler, count))
+    if getattr(loader, '_iterator', None) is not None:  # of workers that have started
+        loader._iterator._index_sampler = loader.batch_sampler
 
 
 def generator_states() -> dict:

@@ -156,6 +156,17 @@ def test_in_8_bits_is_said_with_what_it_changes_and_kept_apart(tmp_path, config,
     assert 'as it began' in read_run(resumed).trunk
 
 
+def test_what_8_bits_change_is_found_out_once(tmp_path, config, with_nncf, monkeypatch):
+    first = run(config, tmp_path / 'one', 'trunk_precision=int8')
+    monkeypatch.setattr(trunk_engine, 'judge', lambda *given: pytest.fail('judged again'))
+    again = run(config, tmp_path / 'two', 'trunk_precision=int8')
+    assert read_run(again).trunk == read_run(first).trunk
+    monkeypatch.setattr(trunk_engine, 'judge', lambda *given: 'other images, another judgement')
+    other = run(config, tmp_path / 'three', 'trunk_precision=int8',
+                'train_dataloader.dataset.indices=' + repr(list(range(39))).replace(' ', ''))
+    assert 'other images, another judgement' in read_run(other).trunk
+
+
 def test_8_bits_are_refused_where_nothing_could_compute_in_them(
         tmp_path, config, with_nncf, monkeypatch):
     for other in ('trunk_engine=torch', 'trunk_cache=False', 'compile=True',

@@ -8,12 +8,12 @@ import torch
 from backbone_samples import SAMPLES, classifier, images, sample, side_of
 from torch import nn
 
-from amlnn.models.images import openvino_trunk
+from amlnn.models.images import int8_trunk, openvino_trunk
 from amlnn.models.images.freezing import freeze
-from amlnn.models.images.int8_trunk import Int8Trunk
+from amlnn.models.images.int8_trunk import Int8Trunk, KeptModel
 from amlnn.models.images.openvino_trunk import OpenVINOTrunk, Unfit
 from amlnn.models.images.trunk import Trunk
-from amlnn.openvino_library import nncf_version, openvino_version
+from amlnn.openvino_library import nncf_version, openvino_core, openvino_version
 
 pytestmark = pytest.mark.skipif(openvino_version() is None,
                                 reason='OpenVINO has no wheel for this Python')
@@ -101,6 +101,28 @@ def test_in_8_bits_features_are_nearly_torchs_and_the_same_after_every_calibrati
     assert 1e-4 < difference(features, trunk.plain(given)) < 0.05
     assert torch.equal(again(given), features)
     assert trunk.facts() == again.facts() != Int8Trunk(model, given[1:]).facts()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(nncf_version() is None, reason='NNCF is an extra of its own: amlnn[int8]')
+def test_a_calibrated_model_that_is_kept_gives_the_same_bits_without_calibrating(monkeypatch):
+    model, given = stem(), torch.cat([images(side=40), images(side=40).flip(-1)])
+    written = []
+    kept = KeptModel(lambda: written[-1] if written else None, written.append)
+    features = Int8Trunk(model, given[2:], kept=kept)(given)
+    assert len(written) == 1
+    monkeypatch.setattr(int8_trunk, 'import_nncf', lambda: pytest.fail('calibrated again'))
+    assert torch.equal(Int8Trunk(model, given[2:], kept=kept)(given), features)
+
+
+def test_a_model_that_is_kept_is_read_as_it_was_written():
+    trunk, written = OpenVINOTrunk(stem()), []
+    converted = trunk._converted(images())
+    KeptModel(lambda: None, written.append).keep(converted)
+    loaded = KeptModel(written.pop, written.append).load()
+    run, again = (openvino_core().compile_model(each, 'CPU') for each in (converted, loaded))
+    assert (run(images().numpy())[0] == again(images().numpy())[0]).all()
+    assert KeptModel(lambda: None, written.append).load() is None
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What the place of a trunk's features depends on, beside what is tested of its parts."""
+"""Own modules whose source is a part of the place of a trunk's features."""
 
 import hashlib
 import importlib
@@ -10,7 +10,7 @@ from torch import nn
 
 from amlnn.config.located import Place
 from amlnn.config.own_modules import OwnModule
-from amlnn.engine.images.stored_trunk import _inside, _own_code
+from amlnn.engine.images.own_code import own_code
 
 SOURCE = '''
 import {name}_widths
@@ -53,7 +53,7 @@ def data_set(step):
          'a preprocessor'])
 def test_features_that_own_code_computes_are_kept_by_its_source_and_that_beside_it(part, own):
     def kept():
-        return _own_code(own.config, list(_inside(part(own.code))))
+        return own_code(own.config, part(own.code))
 
     before = kept()
     assert before == {'own_code': {
@@ -67,4 +67,4 @@ def test_features_that_own_code_computes_are_kept_by_its_source_and_that_beside_
     lambda code: nn.ModuleDict({'head': code.Layer()})],
     ids=['transforms', 'a backbone', 'an own head'])
 def test_own_code_that_no_feature_comes_through_is_no_part_of_its_place(part, own):
-    assert _own_code(own.config, list(_inside(part(own.code)))) == {}
+    assert own_code(own.config, part(own.code)) == {}
