@@ -186,7 +186,7 @@ def compare(args, sizes) -> list[dict]:
             flush=True)
 
     for case, (_, frozen, views) in CASES.items():
-        if case == INT8 and find_spec('nncf') is None:
+        if (case == INT8 and find_spec('nncf') is None) or (args.only and case not in args.only):
             continue
         if frozen not in peers:
             peers[frozen] = time_peers(args, sizes, frozen)
@@ -197,6 +197,8 @@ def compare(args, sizes) -> list[dict]:
               f'{1 / times["first_val"]:.1f}, then {1 / times["val"]:,.0f}, start-up '
               f'{times["fixed"]:.1f} s; top-1 {times["top1"]:.1f} after {args.images} images',
               flush=True)
+    if args.only:
+        return rows
     trials = time_sweep(args, sizes, args.out)
     ours = sum(total_ours(times, sizes, args.epochs, 0 if number else 4)
                for number, times in enumerate(trials))
@@ -233,7 +235,9 @@ def markdown(args, sizes, rows: list[dict], parts: dict) -> str:
 
 def limits(parts: dict, rows: list[dict]) -> str:
     """How far from the machine's limit, and where the rest of an image's time goes."""
-    row = next(row for row in rows if row['case'] == 'everything frozen, V = epochs')
+    row = next((row for row in rows if row['case'] == 'everything frozen, V = epochs'), None)
+    if row is None:
+        return ''
     engine, precision = row['engine'], parts['precision']
     if engine == 'openvino-int8':
         engine, precision = 'openvino', 'int8'
@@ -267,6 +271,8 @@ def main() -> None:
                         help='torch by hand too, and timm where its train.py is given')
     parser.add_argument('--timm-train', type=Path, metavar='FILE',
                         help="with --peers: train.py of a clone of timm's repository")
+    parser.add_argument('--only', nargs='+', choices=list(CASES), metavar='CASE',
+                        help=f'these rows of the table alone: {", ".join(CASES)}')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmark_finetune'))
     parser.add_argument('--record', type=Path, metavar='FILE',
                         help='write the table as Markdown: benchmarks/finetune.md')

@@ -50,7 +50,8 @@ def args(tmp_path):
     """Of a data set of five classes, 20 training and 10 validation images."""
     return SimpleNamespace(
         data=write_data_set(tmp_path / 'data', sizes={'train': 4, 'val': 2}), images=7, epochs=30,
-        out=tmp_path, weights=tmp_path / 'weights.pth', runs=1, workers=[0], config=ROOT / 'a.py')
+        out=tmp_path, weights=tmp_path / 'weights.pth', runs=1, workers=[0], config=ROOT / 'a.py',
+        only=None)
 
 
 def test_a_processor_is_known_by_its_name_and_its_arithmetic_units(benchmark):
@@ -182,6 +183,8 @@ def test_every_case_stands_beside_the_peers_that_can_do_it(benchmark, args, monk
         (4 + 30 * (5 + 0.1)) / seconds)
     sweep = rows['3 learning rates, everything frozen, V = 4']
     assert sweep['seconds']['torch by hand'] == pytest.approx(3 * (4 + 30 * (10 + 0.1)))
+    args.only = ['nothing frozen', 'everything frozen, V = 4']
+    assert {each['case'] for each in finetune.compare(args, sizes)} == set(args.only)
 
 
 def test_a_line_an_image_gives_the_first_answer_and_the_rate_after_it(benchmark, tmp_path):
