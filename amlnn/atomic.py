@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from amlnn.locks import NoLocksError, is_named, take_lock
+
 __all__ = ['copy_whole', 'fsync_path', 'left_over', 'link_or_copy', 'replacing', 'write_json',
            'write_text']
 
@@ -21,7 +23,8 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on a clean exit it becomes `path` in one step.
 
     The bytes are on the disk before the name is: flush, fsync, rename, fsync of the folder. After
-    an exception the temporary file is gone and whatever `path` was before is untouched.
+    an exception the temporary file is gone and whatever `path` was before is untouched. What a
+    killed process leaves has the name that the next who writes `path` takes, so nothing gathers.
 
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / 'a.txt'
@@ -32,19 +35,58 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last: numpy and matplotlib choose a format, or add an ending, by it.
-    temporary = path.with_name(f'.{path.stem}.{os.getpid()}.{secrets.token_hex(4)}{path.suffix}')
+    name = _beside(path, 0, '0' * 8)
+    handle = _taken(name)
+    if handle is None:
+        name = _beside(path, os.getpid(), secrets.token_hex(4))
     try:
-        yield temporary
+        with _moved_or_gone(name, path, handle):
+            yield name
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _beside(path: Path, number: int, word: str) -> Path:
+    # The suffix stays last: numpy and matplotlib choose a format, or add an ending, by it.
+    return path.with_name(f'.{path.stem}.{number}.{word}{path.suffix}')
+
+
+def _taken(name: Path) -> int | None:
+    """An empty file of this name that nobody else writes, locked; None where it cannot be had."""
+    try:
+        handle = take_lock(name, create=True, follow=False)
+    except NoLocksError:
+        name.unlink(missing_ok=True)  # of nobody: without locks the name is never taken
+        return None
+    except OSError:  # somebody writes it at this moment, or it is no file
+        return None
+    found = os.fstat(handle)
+    # In a folder where anybody may write, others can make what has a name that is known.
+    if found.st_nlink > 1 or found.st_uid != getattr(os, 'geteuid', lambda: found.st_uid)():
+        os.close(handle)
+        return None
+    os.truncate(handle, 0)
+    return handle
+
+
+@contextmanager
+def _moved_or_gone(temporary: Path, path: Path, handle: int | None = None) -> Iterator[None]:
+    """What a block writes to `temporary` becomes `path`, or is no more."""
+    try:
+        yield
         with open(temporary, 'rb+') as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        fsync_path(path.parent)
-    finally:
-        with suppress(OSError):
-            # Whoever failed in writing may hold it open, and with it a full disk's last space.
-            os.truncate(temporary, 0)
-        temporary.unlink(missing_ok=True)
+    except BaseException:
+        # A signal may come when the name is free again, and taken by another.
+        if handle is None or is_named(handle, temporary):
+            with suppress(OSError):
+                # Whoever failed in writing may hold it open, and with it a full disk's last space.
+                os.truncate(temporary, 0)
+            temporary.unlink(missing_ok=True)
+        raise
+    fsync_path(path.parent)
 
 
 def left_over(folder: Path) -> Iterator[Path]:
@@ -76,7 +118,10 @@ def write_json(path: Path | str, value: object) -> None:
 
 def link_or_copy(source: Path | str, target: Path | str) -> None:
     """Make `target` the same file as `source`: a hard link where the disk has them, else a copy."""
-    with replacing(target) as temporary:
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(target, os.getpid(), secrets.token_hex(4))  # no file yet, as a link asks
+    with _moved_or_gone(temporary, target):
         try:
             os.link(source, temporary)
         except OSError:

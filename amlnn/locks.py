@@ -15,7 +15,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]  # a module elsewhere
 
-__all__ = ['Alone', 'NoLocksError', 'take_lock']
+__all__ = ['Alone', 'NoLocksError', 'is_named', 'take_lock']
 
 
 class NoLocksError(OSError):
@@ -46,7 +46,7 @@ def take_lock(path: Path, shared: bool = False, create: bool = False,
         handle = os.open(path, flags if follow else flags | getattr(os, 'O_NOFOLLOW', 0), 0o666)
         try:
             _lock(handle, shared)
-            ours = _is_named(handle, path)
+            ours = is_named(handle, path)
         except BaseException:
             os.close(handle)
             raise
@@ -69,7 +69,8 @@ def _lock(handle: int, shared: bool) -> None:
         raise NoLocksError(*error.args) from None
 
 
-def _is_named(handle: int, path: Path) -> bool:
+def is_named(handle: int, path: Path) -> bool:
+    """Whether what is open has this name still."""
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from generated import ROOT, write_data_set, write_small_config
 
-from amlnn.command import run_command
+from amlnn.command import TOOLS, run_command
 
 if 'PYTEST_XDIST_WORKER' in os.environ:
     os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is imported
@@ -83,10 +83,10 @@ def in_an_empty_folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run_tool(capsys) -> Callable[..., tuple[int, str, str]]:
-    """Runs tools/NAME.py in this process: exit status, standard output, standard error."""
+    """Runs a command of `TOOLS` in this process: exit status, standard output, standard error."""
 
     def run(name: str, *words: object) -> tuple[int, str, str]:
-        spec = importlib.util.spec_from_file_location(f'tool_{name}', ROOT / f'tools/{name}.py')
+        spec = importlib.util.spec_from_file_location(f'tool_{name}', ROOT / TOOLS[name])
         tool = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(tool)
         before = signal.getsignal(signal.SIGTERM)

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from amlnn.engine.run.folder import RunLock
 from amlnn.errors import DataError, UsageError
 from amlnn.folder_swap import locked
 from amlnn.locks import NoLocksError, take_lock
+from amlnn.run_folder import RunLock
 
 HOLDER = """
 import sys, time

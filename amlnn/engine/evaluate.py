@@ -1,5 +1,7 @@
 """Evaluates a checkpoint on a part of its data."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +19,20 @@ from amlnn.engine.new_record import new_record
 from amlnn.engine.options import CheckpointOptions, TestOptions
 from amlnn.engine.processes import Processes, joined, processes
 from amlnn.engine.rehearsal import rehearse_evaluation
-from amlnn.engine.run.folder import (
-    checkpoint_run,
-    create_run_folder,
-    name_within,
-    new_run_name,
-    point_latest,
-    utc_now,
-)
+from amlnn.engine.run.folder import checkpoint_run, name_within
 from amlnn.engine.run.resume import change_of
 from amlnn.engine.task import Task
 from amlnn.engine.weights import PRETRAINED, Weights
 from amlnn.engine.workers import end_workers
 from amlnn.errors import ConfigError, DataError
 from amlnn.records import TestRecord, write_record
+from amlnn.run_folder import (
+    begin_run_folder,
+    new_run_name,
+    point_latest,
+    remove_dead_folders,
+    utc_now,
+)
 
 __all__ = ['TestOptions', 'data_change', 'open_weights', 'test']
 
@@ -88,12 +90,13 @@ def _test(options: TestOptions, all_: Processes, console: Console) -> TestRecord
         task.complete(record, result, model, loader, weights, options, console)
         further = _explained(task, result, model, loader, console) if options.explain else {}
         end_workers(loader)
-    folder = options.into or _folder(task, model, {split: result.samples}, options)
-    folder.mkdir(parents=True, exist_ok=True)
-    record.checkpoint = name_within(folder, options.checkpoint)
-    task.write_predictions(folder / f'predictions_{split}.npz', result)
-    _write_arrays(folder / f'insight_{split}.npz', further)
-    write_record(folder / f'test_{split}.json', record)
+    with _folder(task, model, {split: result.samples}, options) as folder:
+        record.checkpoint = name_within(folder, options.checkpoint)
+        # Killed from here on, what an earlier test says is not read beside this one's predictions.
+        (folder / f'test_{split}.json').unlink(missing_ok=True)
+        task.write_predictions(folder / f'predictions_{split}.npz', result)
+        _write_arrays(folder / f'insight_{split}.npz', further)
+        write_record(folder / f'test_{split}.json', record)
     if options.out:
         write_record(options.out, record)
     task.show(record, console)
@@ -153,7 +156,9 @@ def data_change(task: Task, weights: Weights, options: CheckpointOptions) -> str
     return '; '.join(filter(None, (changed, told))) or None
 
 
-def _folder(task: Task, model: nn.Module, samples: dict[str, int], options: TestOptions) -> Path:
+@contextmanager
+def _folder(task: Task, model: nn.Module, samples: dict[str, int], options: TestOptions
+            ) -> Iterator[Path]:
     """The run folder of the checkpoint, or a new one for weights that were not trained here.
 
     Args:
@@ -163,16 +168,21 @@ def _folder(task: Task, model: nn.Module, samples: dict[str, int], options: Test
         options: With the checkpoint and the command line.
     """
     trained_in = None if options.checkpoint == PRETRAINED else checkpoint_run(options.checkpoint)
-    if trained_in:
-        return trained_in
+    if options.into or trained_in:
+        folder = options.into or trained_in
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
     config = task.plan.loaded.config
     record = new_record(task, config, model, samples, options.command)
     record.status, record.finished, record.max_epochs = 'done', record.started, 0
     record.pretrained = task.plan.model_options.pretrained or str(options.checkpoint)
     parent = task.plan.work_dir
-    folder = create_run_folder(parent, new_run_name(record.config_hash, parent))
-    keep_own_modules(config, folder)
-    write_text(folder / 'config.py', task.config_text(config))
-    write_record(folder / 'run.json', record)
+    remove_dead_folders(parent)
+    folder, lock = begin_run_folder(parent, new_run_name(record.config_hash, parent))
+    with lock:
+        keep_own_modules(config, folder)
+        write_text(folder / 'config.py', task.config_text(config))
+        yield folder
+        write_record(folder / 'run.json', record)  # last: without it the folder is a dead one
     point_latest(folder)
-    return folder

@@ -9,10 +9,10 @@ from amlnn.config.experiment import identity, together
 from amlnn.config.resolved import config_hash
 from amlnn.engine.device import device_name
 from amlnn.engine.processes import processes
-from amlnn.engine.run.folder import utc_now
 from amlnn.engine.task import Task
 from amlnn.models.parameters import count_parameters
 from amlnn.records import RunRecord
+from amlnn.run_folder import utc_now
 
 __all__ = ['count_samples', 'new_record']
 

@@ -30,15 +30,7 @@ from amlnn.engine.processes import Processes, cause, joined, processes
 from amlnn.engine.rehearsal import rehearse
 from amlnn.engine.run.checkpoint import load_weights
 from amlnn.engine.run.failures import explained
-from amlnn.engine.run.folder import (
-    RunLock,
-    begin_run_folder,
-    named_run,
-    new_run_name,
-    point_latest,
-    remove_dead_folders,
-    remove_run_folder,
-)
+from amlnn.engine.run.folder import named_run
 from amlnn.engine.run.full_disk import Reserve
 from amlnn.engine.run.hooks import AskingHook
 from amlnn.engine.run.progress import TrainingProgress, duration
@@ -51,6 +43,14 @@ from amlnn.engine.task import Task
 from amlnn.engine.workers import end_workers
 from amlnn.errors import UsageError
 from amlnn.records import EpochRecord, RunRecord, process_count
+from amlnn.run_folder import (
+    RunLock,
+    begin_run_folder,
+    new_run_name,
+    point_latest,
+    remove_dead_folders,
+    remove_run_folder,
+)
 from amlnn.signals import signals_wait
 
 __all__ = ['TrainOptions', 'planned_identity', 'train']

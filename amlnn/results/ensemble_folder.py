@@ -17,7 +17,13 @@ from amlnn.results.ballots import Member, ensemble_section, shown_path
 from amlnn.results.ensembles import SEED, Outcome, Vote
 from amlnn.results.measured import TOP1
 from amlnn.results.store import StoredRun
-from amlnn.run_folder import create_run_folder, new_run_name, point_latest, utc_now
+from amlnn.run_folder import (
+    begin_run_folder,
+    new_run_name,
+    point_latest,
+    remove_dead_folders,
+    utc_now,
+)
 
 __all__ = ['Ensemble', 'EnsembleMember', 'read_ensemble', 'write_ensemble']
 
@@ -67,13 +73,16 @@ def write_ensemble(outcome: Outcome, vote: Vote, parent: Path, command: Sequence
         'members': [{'title': member.title, 'run': shown_path(member.run.folder),
                      'weight': float(weight)}
                     for member, weight in zip(outcome.members, vote.weights, strict=True)]}}
-    folder = create_run_folder(parent, new_run_name(config_hash(config), parent))
-    write_text(folder / 'config.py', resolved_text(config))
-    with replacing(folder / f'predictions_{ballots.split}.npz') as temporary:
-        np.savez_compressed(temporary, id=ballots.ids, label=ballots.labels, prob=vote.probs,
-                            classes=np.array(ballots.classes))
-    write_record(folder / f'test_{ballots.split}.json', _test_record(outcome, vote))
-    write_record(folder / 'run.json', _run_record(outcome, vote, config, folder, command))
+    remove_dead_folders(parent)
+    folder, lock = begin_run_folder(parent, new_run_name(config_hash(config), parent))
+    with lock:
+        write_text(folder / 'config.py', resolved_text(config))
+        with replacing(folder / f'predictions_{ballots.split}.npz') as temporary:
+            np.savez_compressed(temporary, id=ballots.ids, label=ballots.labels, prob=vote.probs,
+                                classes=np.array(ballots.classes))
+        write_record(folder / f'test_{ballots.split}.json', _test_record(outcome, vote))
+        # Last: a folder without it is one whose writer was killed.
+        write_record(folder / 'run.json', _run_record(outcome, vote, config, folder, command))
     point_latest(folder)
     return folder
 

@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from amlnn.atomic import fsync_path, replacing
-from amlnn.engine.run.folder import utc_now
 from amlnn.foreign_texts import parse_json
 from amlnn.records import EpochRecord, RunRecord, present_names, write_record
 from amlnn.registry import gain, usual_rule
+from amlnn.run_folder import utc_now
 
 __all__ = ['Recorder']
 

@@ -177,7 +177,7 @@ def test_an_empty_record_in_a_newer_folder_does_not_block_an_older_sound_run(
 
 def test_a_folder_without_a_run_is_taken_away_by_the_next_start_and_one_that_begins_is_not(
         config, tmp_path):
-    from amlnn.engine.run.folder import begin_run_folder
+    from amlnn.run_folder import begin_run_folder
     dead = tmp_path / 'w/20200101T000000Z-00000000'
     dead.mkdir(parents=True)
     (dead / 'config.py').write_text('')

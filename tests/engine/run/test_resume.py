@@ -163,6 +163,6 @@ def test_nothing_to_resume_is_an_error(config, tmp_path):
 
 
 def test_two_processes_cannot_write_one_run(config, finished):
-    from amlnn.engine.run.folder import RunLock
+    from amlnn.run_folder import RunLock
     with RunLock(finished), pytest.raises(UsageError, match='another process'):
         train(TrainOptions(config, resume=str(finished), cfg_options=['train_cfg.max_epochs=5']))
