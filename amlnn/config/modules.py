@@ -7,7 +7,7 @@ import importlib.metadata
 import importlib.util
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -47,13 +47,7 @@ def read_modules(own: tuple[OwnModule, ...] = ()) -> dict[str, Module]:
     modules: dict[str, Module] = {}
     for distribution, package, parts in _PACKAGES:
         modules.update(_package_modules(distribution, package, parts))
-    waiting = list(COMPONENT_MODULES)
-    while waiting:
-        found = _own_modules(waiting.pop(), OwnModule(''))
-        modules.update(found)
-        waiting += [name for module, content in found.items()
-                    for name in (*_modules_of_bases(module, content), *_loaders(content))
-                    if name not in modules]
+    _read_with_bases(COMPONENT_MODULES, OwnModule(''), modules)
     for module in own:
         _read_own(module, modules)
     return modules
@@ -61,16 +55,25 @@ def read_modules(own: tuple[OwnModule, ...] = ()) -> dict[str, Module]:
 
 def _read_own(own: OwnModule, modules: dict[str, Module]) -> None:
     """Read a module of one's own, and those of its folder that it imports."""
-    waiting = [str(own)]
-    while waiting:
-        found = _own_modules(waiting.pop(), own)
-        modules.update(found)
-        waiting += [name for module, content in found.items()
-                    for name in (*_modules_of_bases(module, content), *_loaders(content))
-                    if name not in modules]
+    _read_with_bases([str(own)], own, modules)
     for path in belonging(own)[1:]:
         for name, file in _files(path, path.stem):
             modules.setdefault(name, scan_module(file, name))
+
+
+def _read_with_bases(names: Iterable[str], beside: OwnModule, modules: dict[str, Module]) -> None:
+    """Read modules, and those that their classes' bases and their loaders come from."""
+    waiting, seen = list(names), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:  # nothing was found under it, or of a large package only what registers
+            continue
+        seen.add(name)
+        found = _own_modules(name, beside)
+        modules.update(found)
+        waiting += [other for module, content in found.items()
+                    for other in (*_modules_of_bases(module, content), *_loaders(content))
+                    if other not in modules]
 
 
 def _modules_of_bases(module: str, content: Module) -> set[str]:

@@ -226,13 +226,15 @@ def as_begun(config: Mapping[str, Any], stored: Mapping[str, Any]) -> Any:
 
     Args:
         config: A resolved config, which stays as it is.
-        stored: That of the run.
+        stored: That of the run, as it lies on the disk: it may be damaged.
 
     >>> init = dict(type='Pretrained', checkpoint='a')
     >>> as_begun(dict(model=dict(backbone=dict(init_cfg=init))), dict(model=dict(pretrained='b')))
     {'model': {'backbone': {}, 'pretrained': 'b'}}
     """
     result: Any = copy.deepcopy(config)
+    if not all(isinstance(each.get('model'), Mapping) for each in (config, stored)):
+        return result
     dict.__setitem__(result['model'], 'pretrained', stored['model'].get('pretrained'))
     for each in named_weights(config):
         leave_out(result, each.key)
@@ -250,5 +252,6 @@ def as_begun(config: Mapping[str, Any], stored: Mapping[str, Any]) -> Any:
                 break
             section, given = section[index], given[index]
         else:
-            dict.__setitem__(section, last, copy.deepcopy(given[last]))
+            if isinstance(section, dict):
+                dict.__setitem__(section, last, copy.deepcopy(given[last]))
     return result
