@@ -61,7 +61,9 @@ def test_a_signal_to_torchrun_leaves_a_run_that_can_be_resumed_and_no_process(
     assert record.status == 'interrupted' and len(record.epochs) >= 2
     assert process.returncode and f'--resume {folder}' in shown
     told = [line for line in shown.splitlines() if line.startswith('epoch ')]
-    assert len(told) == len(record.epochs)  # said once, by the first
+    # Said once, by the first; the last one may be stopped between its record and its line.
+    assert len(told) == len({line.split()[1] for line in told})
+    assert len(record.epochs) - len(told) in (0, 1)
     assert named(tmp_path / 'work') == []
 
 
