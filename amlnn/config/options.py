@@ -86,6 +86,10 @@ def _parse_value(text: str, option: str) -> object:
         if text.count('(') != text.count(')') or text.count('[') != text.count(']'):
             raise AssertionError
         return DictAction._parse_iterable(text)
+    except RecursionError:
+        raise ConfigError(f'--cfg-options: `{option}` has something before or behind its brackets',
+                          hint='a list is written a.b=[1,2], a text with brackets and commas '
+                          '"a.b=\'f(1,2)\'"') from None
     except (AssertionError, IndexError):
         raise ConfigError(f'--cfg-options: the brackets of `{option}` do not match',
                           hint='quote the option for the shell: \'a.b=[1,2]\'') from None

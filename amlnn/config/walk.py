@@ -37,8 +37,8 @@ _EXACT = ('amlnn', )
 _READ = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmpretrain', 'amlnn')
 # Arguments that are one dict; and those that are dicts or lists of such in every library.
 _SINGLE = ('dataset', 'sampler', 'batch_sampler', 'collate_fn', 'worker_init_fn', 'optimizer',
-           'paramwise_cfg', 'clip_grad', 'mp_cfg', 'dist_cfg', 'backbone')
-_DICTS = ('backbone', 'pipeline')
+           'paramwise_cfg', 'clip_grad', 'mp_cfg', 'dist_cfg', 'backbone', 'head')
+_DICTS = ('backbone', 'neck', 'head', 'pipeline')
 _NEEDED = ('_dataloader.dataset', 'optim_wrapper.optimizer')
 
 

@@ -367,6 +367,8 @@ def test_an_option_can_go_into_a_list(configs):
 @pytest.mark.parametrize(('option', 'said'), [
     ('train_cfg', 'not of the form key=value'), ('=3', 'not of the form key=value'),
     ('model.out_indices=[1,2', 'brackets'), ('custom_hooks.3.type=A', 'custom_hooks.3'),
+    ('train_cfg.max_epochs=range(1,3)', 'before or behind its brackets'),
+    ('custom_hooks=[1,2]x', 'before or behind its brackets'),
     ("custom_hooks=[dict(type='EMAHook']", 'has a dict'),
     ("custom_hooks=[dict(type=open('x'))]", 'has a dict')])
 def test_an_option_that_cannot_be_read_is_an_error(configs, option, said):

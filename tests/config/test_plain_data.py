@@ -87,7 +87,12 @@ def test_a_tool_that_a_file_makes_its_values_with_may_be_anything(configs):
     'default_hooks = [dict()]', "env_cfg = dict(mp_cfg='fork')", 'visualizer = True',
     'train_dataloader = dict(sampler=[1])', 'default_hooks = dict(sampler_seed=1)',
     "train_dataloader = dict(dataset=dict(type='CustomDataset', pipeline='a'))",
-    "model = dict(type='ImageClassifier', backbone=3)"])
+    "model = dict(type='ImageClassifier', backbone=3)",
+    "model = dict(type='ImageClassifier', backbone=dict(type='ResNet', depth=18), head=3)",
+    "model = dict(type='ImageClassifier', backbone=dict(type='ResNet', depth=18), "
+    "head=[dict(type='LinearClsHead', in_channels=512)])",
+    "model = dict(type='ImageClassifier', backbone=dict(type='ResNet', depth=18), neck='gap')",
+    "model = dict(type='ImageClassifier', backbone=dict(type='ResNet', depth=18), neck=[3])"])
 def test_a_section_that_is_no_dict_is_refused_by_its_name(configs, text):
     error = configs.error(text)
     assert error.message.startswith('child.py:1: `') and 'not a dict' in error.message

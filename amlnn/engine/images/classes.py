@@ -1,11 +1,13 @@
 """What follows from the number of classes, and where that is known from."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from amlnn.data.images.layout import layout_of
 from amlnn.errors import ConfigError, DataError
 
-__all__ = ['cut_topk', 'derive_classes']
+__all__ = ['cut_topk', 'derive_classes', 'typed_count']
 
 # Their classification layer is inside, and they take the class count themselves.
 _PREPROCESSOR = 'ClsDataPreprocessor'
@@ -58,6 +60,16 @@ def derive_classes(loaded, config, names, class_count, section, from_checkpoint)
                 or place.get('type', _PREPROCESSOR).rpartition('.')[2] == _PREPROCESSOR:
             place.setdefault('num_classes', count)
     return count
+
+
+def typed_count(config: Mapping[str, Any]) -> int | None:
+    """How many classes a config's head tells apart, where it says so.
+
+    >>> typed_count({'model': {'head': {'num_classes': 3}}}), typed_count({'model': {'head': 3}})
+    (3, None)
+    """
+    head = config['model'].get('head')
+    return head.get('num_classes') if isinstance(head, Mapping) else None
 
 
 def _takes_class_count(head: dict) -> bool:

@@ -16,6 +16,7 @@ from amlnn.data.images.listed import check_listed
 from amlnn.data.images.views import ViewDataset, draws_nothing
 from amlnn.data.prepare.integrity import check_files
 from amlnn.data.prepare.manifest import SPLIT_FOLDERS
+from amlnn.engine.images.classes import typed_count
 from amlnn.engine.plan import Plan
 from amlnn.engine.processes import alone, processes
 from amlnn.engine.rehearsal import as_config_error, kept_generators
@@ -74,7 +75,7 @@ def build_loader(plan: Plan, part: str, classes: list[str] | None = None) -> Dat
     if part == 'train' and plan.policy.decoded_cache:
         _cache_images(loader.dataset, plan)
     names = loader.dataset.metainfo.get('classes')
-    count = (plan.config['model'].get('head') or {}).get('num_classes')
+    count = typed_count(plan.config)
     if names and count and len(names) != count:
         place = plan.loaded.origins.get('model.head.num_classes', 'classes.txt')
         raise DataError(f'the {part} data set has {len(names)} classes, the model has {count} '

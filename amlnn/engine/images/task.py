@@ -23,7 +23,7 @@ from amlnn.data.images.listed import check_apart
 from amlnn.data.images.views import View
 from amlnn.engine.build import build, initialise
 from amlnn.engine.images.class_facts import class_facts, tell_counts
-from amlnn.engine.images.classes import cut_topk, derive_classes
+from amlnn.engine.images.classes import cut_topk, derive_classes, typed_count
 from amlnn.engine.images.evaluation import Evaluation, evaluate, write_predictions
 from amlnn.engine.images.loaders import (
     always_alike,
@@ -161,8 +161,8 @@ class ImageTask(Task):
     @classmethod
     def open_bare(cls, loaded: LoadedConfig) -> 'ImageTask':
         """See `Task`; the names do not depend on the number of classes."""
-        typed = (loaded.config['model'].get('head') or {}).get('num_classes')
-        return cls.open(loaded, 'cpu', pretrained='none', known=KnownClasses(count=typed or 2))
+        count = typed_count(loaded.config) or 2
+        return cls.open(loaded, 'cpu', pretrained='none', known=KnownClasses(count=count))
 
     def data_hash(self) -> str | None:
         """What names the images and labels; None where nothing does."""
@@ -280,7 +280,7 @@ class ImageTask(Task):
     @property
     def class_count(self) -> int | None:
         """How many classes the model's head tells apart, where it says so."""
-        return (self.plan.config['model'].get('head') or {}).get('num_classes')
+        return typed_count(self.plan.config)
 
     def versions(self) -> dict[str, str]:
         """The vision libraries' too."""
