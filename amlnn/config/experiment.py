@@ -14,8 +14,8 @@ from typing import Any, Literal
 from amlnn.config.kind import PARTS
 from amlnn.config.resolved import named
 
-__all__ = ['CONTINUATION', 'FREE', 'REPETITION', 'Free', 'Purpose', 'counts', 'experiment',
-           'first_difference', 'flat', 'identity', 'is_place', 'together']
+__all__ = ['CONTINUATION', 'FREE', 'REPETITION', 'Free', 'Purpose', 'batch_size', 'counts',
+           'experiment', 'first_difference', 'flat', 'identity', 'is_place', 'together']
 
 Purpose = Literal['repetition', 'continuation']
 REPETITION: Purpose = 'repetition'
@@ -108,10 +108,22 @@ def together(config: Mapping[str, Any], count: int) -> Mapping[str, Any]:
     >>> together({'train_dataloader': {'batch_size': 10}}, 2)
     {'train_dataloader': {'batch_size': 20}}
     """
-    loader = config.get('train_dataloader') or {}
-    if count == 1 or not loader.get('batch_size'):
+    size = batch_size(config)
+    if count == 1 or not size:
         return config
-    return {**config, 'train_dataloader': {**loader, 'batch_size': count * loader['batch_size']}}
+    return {**config, 'train_dataloader': {**config['train_dataloader'],
+                                           'batch_size': count * size}}
+
+
+def batch_size(config: Mapping[str, Any]) -> int | None:
+    """Of training, in one process; None where a config, which may be a damaged one, has none.
+
+    >>> batch_size({'train_dataloader': {'batch_size': 10}}), batch_size({'train_dataloader': 3})
+    (10, None)
+    """
+    loader = config.get('train_dataloader')
+    size = loader.get('batch_size') if isinstance(loader, Mapping) else None
+    return size if isinstance(size, int) else None
 
 
 def experiment(config: Mapping[str, object], data_hash: str | None = None,

@@ -193,10 +193,10 @@ def test_any_records_when_a_run_goes_on(classifier, tmp_path):
     manifest = json.dumps([dict(file='epoch_0001.pth', sha256='a', bytes=1, epoch=1,
                                 iteration=1)]).encode()
     line = json.dumps(dict(epoch=1, iteration=3, loss=0.1)).encode()
-    configs = st.one_of(st.text(max_size=30),
+    sound = st.just('randomness = dict(seed=1)\n')
+    configs = st.one_of(sound, sound, st.text(max_size=30),
                         ODD_TEXT.map(lambda text: f'model = dict(a={text!r})\n'),
                         JSON.map(lambda value: f'model = {value!r}\n'), st.sampled_from([
-                            'randomness = dict(seed=1)\n', 'randomness = dict(seed=1)\n',
                             'a = ' + '[' * 5000, 'model = ' + '-' * 100_000 + '1',
                             'model = {[]: 1}', 'model = {1: 2}', "model = float('a')",
                             'model = float([])',
@@ -223,5 +223,7 @@ def test_any_records_when_a_run_goes_on(classifier, tmp_path):
 
         tally.count(go_on, f'{run!r:.300}, {text!r:.200}, {entries!r:.200}, {scalars!r:.200}')
 
-    cases = fuzz(st.tuples(FILE, configs, FILE, FILE), 400, look)
+    # Else hardly a record would be sound, and what is read after it never be reached.
+    file = st.one_of(st.just([]), FILE)
+    cases = fuzz(st.tuples(file, configs, file, file), 400, look)
     tally.check(cases)

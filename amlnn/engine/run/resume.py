@@ -7,7 +7,7 @@ from pathlib import Path
 from mmengine.config import ConfigDict
 
 from amlnn.atomic import write_text
-from amlnn.config.experiment import CONTINUATION, first_difference, together
+from amlnn.config.experiment import CONTINUATION, batch_size, first_difference, together
 from amlnn.config.load import read_stored_config
 from amlnn.config.resolved import config_hash
 from amlnn.config.weight_sources import as_begun
@@ -122,10 +122,10 @@ class StoredRun:
         if not same_pretrained:
             config = as_begun(config, self.config)
         before, now = together(self.config, self.processes), together(config, count)
-        sizes = [each['train_dataloader'].get('batch_size') for each in (before, now)]
-        if count != self.processes and sizes[0] != sizes[1]:
-            return (f'{self.processes} x {sizes[0] // self.processes} samples a step there, '
-                    f'{count} x {sizes[1] // count} here')
+        there, here = batch_size(before), batch_size(now)
+        if count != self.processes and there and here and there != here:
+            return (f'{self.processes} x {there // self.processes} samples a step there, '
+                    f'{count} x {here // count} here')
         return first_difference(before, now, CONTINUATION, self.record.data_manifest_hash,
                                 data_hash)
 
