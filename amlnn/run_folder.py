@@ -115,12 +115,20 @@ def remove_run_folder(folder: Path) -> None:
             return
 
 
-def begin_run_folder(parent: Path, name: str) -> tuple[Path, 'RunLock']:
-    """Create a run folder that nobody else has, and lock it.
+def begin_run_folder(parent: Path, config_hash: str, name: str | None = None
+                     ) -> tuple[Path, 'RunLock']:
+    """Create a run folder that nobody else has, and lock it; dead ones beside it are removed.
+
+    Args:
+        parent: The folder of the runs.
+        config_hash: Of the run's config.
+        name: Instead of `new_run_name`.
 
     Raises:
         UsageError: no folder can be made there.
     """
+    remove_dead_folders(parent)
+    name = name or new_run_name(config_hash, parent)
     while True:
         folder = create_run_folder(parent, name)
         with suppress(UsageError, FileNotFoundError):  # another start took it for a dead one

@@ -26,13 +26,7 @@ from amlnn.engine.weights import PRETRAINED, Weights
 from amlnn.engine.workers import end_workers
 from amlnn.errors import ConfigError, DataError
 from amlnn.records import TestRecord, write_record
-from amlnn.run_folder import (
-    begin_run_folder,
-    new_run_name,
-    point_latest,
-    remove_dead_folders,
-    utc_now,
-)
+from amlnn.run_folder import begin_run_folder, point_latest, utc_now
 
 __all__ = ['TestOptions', 'data_change', 'open_weights', 'test']
 
@@ -178,8 +172,7 @@ def _folder(task: Task, model: nn.Module, samples: dict[str, int], options: Test
     record.status, record.finished, record.max_epochs = 'done', record.started, 0
     record.pretrained = task.plan.model_options.pretrained or str(options.checkpoint)
     parent = task.plan.work_dir
-    remove_dead_folders(parent)
-    folder, lock = begin_run_folder(parent, new_run_name(record.config_hash, parent))
+    folder, lock = begin_run_folder(parent, record.config_hash)
     with lock:
         keep_own_modules(config, folder)
         write_text(folder / 'config.py', task.config_text(config))

@@ -43,14 +43,7 @@ from amlnn.engine.task import Task
 from amlnn.engine.workers import end_workers
 from amlnn.errors import UsageError
 from amlnn.records import EpochRecord, RunRecord, process_count
-from amlnn.run_folder import (
-    RunLock,
-    begin_run_folder,
-    new_run_name,
-    point_latest,
-    remove_dead_folders,
-    remove_run_folder,
-)
+from amlnn.run_folder import RunLock, begin_run_folder, point_latest, remove_run_folder
 from amlnn.signals import signals_wait
 
 __all__ = ['TrainOptions', 'planned_identity', 'train']
@@ -149,9 +142,7 @@ def _folder(options: TrainOptions, task: Task, count: int,
         task.plan.notes.append(f'{nothing.message}: a new one begins')
         run = None
     if run is None:
-        remove_dead_folders(parent)
-        folder, lock = begin_run_folder(
-            parent, options.run_name or new_run_name(config_hash(config), parent))
+        folder, lock = begin_run_folder(parent, config_hash(config), options.run_name)
         locks.append(lock)
         return folder, None
     check_unchanged(config, run.folder)

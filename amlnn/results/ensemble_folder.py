@@ -17,13 +17,7 @@ from amlnn.results.ballots import Member, ensemble_section, shown_path
 from amlnn.results.ensembles import SEED, Outcome, Vote
 from amlnn.results.measured import TOP1
 from amlnn.results.store import StoredRun
-from amlnn.run_folder import (
-    begin_run_folder,
-    new_run_name,
-    point_latest,
-    remove_dead_folders,
-    utc_now,
-)
+from amlnn.run_folder import begin_run_folder, point_latest, utc_now
 
 __all__ = ['Ensemble', 'EnsembleMember', 'read_ensemble', 'write_ensemble']
 
@@ -73,8 +67,7 @@ def write_ensemble(outcome: Outcome, vote: Vote, parent: Path, command: Sequence
         'members': [{'title': member.title, 'run': shown_path(member.run.folder),
                      'weight': float(weight)}
                     for member, weight in zip(outcome.members, vote.weights, strict=True)]}}
-    remove_dead_folders(parent)
-    folder, lock = begin_run_folder(parent, new_run_name(config_hash(config), parent))
+    folder, lock = begin_run_folder(parent, config_hash(config))
     with lock:
         write_text(folder / 'config.py', resolved_text(config))
         with replacing(folder / f'predictions_{ballots.split}.npz') as temporary:

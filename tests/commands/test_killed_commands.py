@@ -1,4 +1,4 @@
-"""Every command that writes files can be killed at any moment, and called again."""
+"""Commands that write files can be killed at any moment, and called again."""
 
 import gc
 import shutil
@@ -36,7 +36,7 @@ def images(place, run_tool):
     return write_tiny_config(place / 'c.py', data, epochs=1)
 
 
-def trained(place, run_tool, seed=0):
+def trained(place, run_tool):
     """A run of the tiny network, and one of another seed."""
     config = images(place, run_tool)
     for seed in (0, 1):

@@ -178,12 +178,12 @@ def test_an_empty_record_in_a_newer_folder_does_not_block_an_older_sound_run(
 def test_a_folder_without_a_run_is_taken_away_by_the_next_start_and_one_that_begins_is_not(
         config, tmp_path):
     from amlnn.run_folder import begin_run_folder
+    beginning, lock = begin_run_folder(tmp_path / 'w', '', '20200101T000000Z-00000001')
     dead = tmp_path / 'w/20200101T000000Z-00000000'
-    dead.mkdir(parents=True)
+    dead.mkdir()
     (dead / 'config.py').write_text('')
     mine = tmp_path / 'w/photographs'
     mine.mkdir()
-    beginning, lock = begin_run_folder(tmp_path / 'w', '20200101T000000Z-00000001')
     with lock:
         folder = train(TrainOptions(config, work_dir=tmp_path / 'w', device='cpu',
                                     cfg_options=['train_cfg.max_epochs=1']))
